@@ -1,0 +1,59 @@
+/**
+ * The shapes that an application's handler module is written against. A module's default export maps message types to
+ * handlers; it is loaded in every worker.
+ */
+import type { PolicyDeclaration } from './policy.js';
+
+/** A message as a handler gets it. Inline handlers get one object that is reused: read it before returning. */
+export interface Message {
+  readonly type: string;
+  /** Bytes of the payload. A view that is valid only until the handler returns or its promise settles. */
+  readonly payload: Buffer;
+  /** Length of the payload in bytes, without making a view of it. */
+  readonly payloadBytes: number;
+  /** Decoded payload of a type declared with `codec: 'msgpack'`, undefined for others. */
+  readonly value: unknown;
+  /** Node ID of the sender. Version 1 of the protocol does not prove it. */
+  readonly peerId: string;
+}
+
+export interface BroadcastOptions {
+  /** Node IDs that must not get it. */
+  readonly exclude?: string | readonly string[];
+}
+
+/** Structured logging from a handler; lines reach the node's log with the worker's index on them. */
+export interface HandlerLog {
+  debug(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
+}
+
+/**
+ * What a handler can do. A payload is bytes, or a value for a type declared with `codec: 'msgpack'`; it is copied
+ * before the call returns. Wrong use (a bad type, a payload of another kind, a frame over 10 MB) throws.
+ */
+export interface HandlerContext {
+  /** Index of this worker. */
+  readonly worker: number;
+  /** Sends to the peer that the message came from. False when its send queue is full or it is gone: nothing was sent. */
+  reply(type: string, payload: unknown): boolean;
+  /** Sends to a peer by node ID. True once handed to the main thread, which drops it, counted, if the peer is gone. */
+  send(peerId: string, type: string, payload: unknown): boolean;
+  /** Sends to all connected peers. A peer whose send queue is full is passed over and counted. */
+  broadcast(type: string, payload: unknown, options?: BroadcastOptions): void;
+  /** Hands a value (anything msgpack can hold) to the main thread, where the node emits `published`. */
+  publish(value: unknown): void;
+  readonly log: HandlerLog;
+}
+
+export type Handler = (message: Message, context: HandlerContext) => void | Promise<void>;
+
+/** A handler with its policy beside it. */
+export interface DeclaredHandler extends PolicyDeclaration {
+  readonly handler: Handler;
+}
+
+/** Default export of a handler module. A plain async function is `queued`, any other function `inline`. */
+export type HandlerModule = Readonly<Record<string, Handler | DeclaredHandler>>;

@@ -1,0 +1,58 @@
+/**
+ * Owns the policy table's vocabulary: how messages of one type are encoded and handed to their handler. One table,
+ * built by the handler registry, holds a policy per message type.
+ */
+
+/** What happens when a queued type's queue is full. */
+export type Overflow = 'back-pressure' | 'drop-new' | 'drop-old';
+export type Codec = 'raw' | 'msgpack';
+
+/** The part of a policy that an application may state beside its handler; what it leaves out has the default. */
+export interface PolicyDeclaration {
+  /** `inline`: synchronous, on a view into the ring. `queued`: on a copy, async, in a bounded queue. */
+  readonly mode?: 'inline' | 'queued';
+  /** Queued handlers of this type that run at once in each worker. Default 1, which keeps messages in order. */
+  readonly concurrency?: number;
+  /** Messages of this type that may wait in each worker. Default 1024. */
+  readonly queueLength?: number;
+  /** Default `back-pressure`: the connection is not read further until the queue has room. */
+  readonly overflow?: Overflow;
+  /** Default `raw`: payload bytes untouched. `msgpack`: handlers get `message.value`, senders pass a value. */
+  readonly codec?: Codec;
+}
+
+export type Policy = Required<PolicyDeclaration>;
+
+const modes = ['inline', 'queued'] as const;
+const overflows = ['back-pressure', 'drop-new', 'drop-old'] as const;
+const codecs = ['raw', 'msgpack'] as const;
+
+function oneOf<T extends string>(type: string, field: string, value: unknown, allowed: readonly T[], fallback: T): T {
+  if (value === undefined) return fallback;
+  if (!allowed.includes(value as T)) {
+    throw new TypeError(`policy of '${type}': ${field} is ${String(value)}, must be one of ${allowed.join(', ')}`);
+  }
+  return value as T;
+}
+
+function positive(type: string, field: string, value: unknown, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > 1_000_000) {
+    throw new TypeError(`policy of '${type}': ${field} is ${String(value)}, must be a whole number from 1 to 1000000`);
+  }
+  return value;
+}
+
+/**
+ * Fills a declaration up with defaults. `fallbackMode` is `queued` for async handlers, which could not keep a view.
+ * @throws TypeError that names the type and field of a wrong value
+ */
+export function completePolicy(type: string, declared: PolicyDeclaration, fallbackMode: Policy['mode']): Policy {
+  return {
+    mode: oneOf(type, 'mode', declared.mode, modes, fallbackMode),
+    concurrency: positive(type, 'concurrency', declared.concurrency, 1),
+    queueLength: positive(type, 'queueLength', declared.queueLength, 1024),
+    overflow: oneOf(type, 'overflow', declared.overflow, overflows, 'back-pressure'),
+    codec: oneOf(type, 'codec', declared.codec, codecs, 'raw'),
+  };
+}
