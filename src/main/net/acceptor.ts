@@ -1,0 +1,47 @@
+/** Listens for peers and hands accepted sockets on, unread. Main thread. */
+import { createServer, type Server, type Socket } from 'node:net';
+import { NodeError } from '../../shared/errors.js';
+import { formatAddress } from './address.js';
+
+/** Connections that the kernel keeps for us while the main thread is busy. */
+const BACKLOG = 1024;
+
+export class Acceptor {
+  readonly #server: Server;
+  #address = '';
+
+  constructor(onSocket: (socket: Socket) => void, onError: (error: Error) => void) {
+    // Paused, so that no byte is read before the socket reads into memory of ours.
+    this.#server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, onSocket);
+    this.#server.on('error', onError);
+  }
+
+  /** `host:port` that is listened on, with the real port. */
+  get address(): string {
+    return this.#address;
+  }
+
+  /** @throws NodeError ERR_PAW_LISTEN, naming the address */
+  async listen(host: string, port: number): Promise<void> {
+    const server = this.#server;
+    await new Promise<void>((resolve, reject) => {
+      const onError = (cause: NodeJS.ErrnoException) => {
+        const why = cause.code === 'EADDRINUSE' ? 'address in use' : (cause.code ?? cause.message);
+        reject(new NodeError('ERR_PAW_LISTEN', `can't listen on ${formatAddress(host, port)}: ${why}`, { cause }));
+      };
+      server.once('error', onError);
+      server.listen({ host, port, backlog: BACKLOG }, () => {
+        server.off('error', onError);
+        resolve();
+      });
+    });
+    const bound = server.address();
+    if (bound === null || typeof bound === 'string') throw new Error('listening on no TCP address');
+    this.#address = formatAddress(bound.address, bound.port);
+  }
+
+  /** Stops accepting. Connections stay. */
+  close(): void {
+    this.#server.close();
+  }
+}

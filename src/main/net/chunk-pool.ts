@@ -1,0 +1,82 @@
+/**
+ * Memory that outgoing bytes wait in between an outbound ring and the sockets. Main thread. One chunk is written to many
+ * sockets, so chunks count their users; the last one to finish gives it back. Chunks count against the memory budget.
+ */
+import type { MemoryBudget } from '../../shared/memory/memory-budget.js';
+
+export class Chunk {
+  readonly buffer: Buffer;
+  /** Bytes filled. */
+  used = 0;
+  #users = 0;
+  readonly #onFree: (chunk: Chunk) => void;
+
+  constructor(bytes: number, onFree: (chunk: Chunk) => void) {
+    this.buffer = Buffer.allocUnsafeSlow(bytes);
+    this.#onFree = onFree;
+  }
+
+  get room(): number {
+    return this.buffer.length - this.used;
+  }
+
+  retain(): void {
+    this.#users++;
+  }
+
+  release(): void {
+    if (this.#users <= 0) throw new Error('chunk released too often');
+    if (--this.#users === 0) this.#onFree(this);
+  }
+}
+
+/** Free chunks kept for the next turn. */
+const MAX_FREE = 8;
+
+export class ChunkPool {
+  readonly chunkBytes: number;
+  readonly #budget: MemoryBudget;
+  #free: Chunk[] = [];
+
+  constructor(chunkBytes: number, budget: MemoryBudget) {
+    this.chunkBytes = chunkBytes;
+    this.#budget = budget;
+  }
+
+  /** A chunk with room for `bytes`, retained once for the caller; null if the budget has no room. */
+  take(bytes: number): Chunk | null {
+    if (bytes <= this.chunkBytes) {
+      const free = this.#free.pop();
+      if (free !== undefined) {
+        free.used = 0;
+        free.retain();
+        return free;
+      }
+      return this.#make(this.chunkBytes, (chunk) => this.#giveBack(chunk));
+    }
+    return this.exact(bytes);
+  }
+
+  /** A chunk of exactly `bytes` that is not pooled. */
+  exact(bytes: number): Chunk | null {
+    return this.#make(bytes, (chunk) => this.#budget.release(chunk.buffer.length));
+  }
+
+  /** Frees the chunks kept. */
+  clear(): void {
+    for (const chunk of this.#free) this.#budget.release(chunk.buffer.length);
+    this.#free = [];
+  }
+
+  #make(bytes: number, onFree: (chunk: Chunk) => void): Chunk | null {
+    if (!this.#budget.reserve(bytes)) return null;
+    const chunk = new Chunk(bytes, onFree);
+    chunk.retain();
+    return chunk;
+  }
+
+  #giveBack(chunk: Chunk): void {
+    if (this.#free.length < MAX_FREE) this.#free.push(chunk);
+    else this.#budget.release(chunk.buffer.length);
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * All connections of a node, and the slots of shared memory that they sit in. Main thread. A slot is free again when
+ * both sides have let go: the socket is closed, and the worker has released it.
+ */
+import type { Arena } from '../../shared/memory/arena.js';
+import { Slot, SlotState } from '../../shared/memory/arena-layout.js';
+import { ByteRing } from '../../shared/memory/byte-ring.js';
+import { resetCounter } from '../../shared/memory/counters.js';
+import type { Counts } from '../peers/admission.js';
+import type { Connection, Seat } from './connection.js';
+
+export class ConnectionTable {
+  readonly #arena: Arena;
+  readonly #all = new Set<Connection>();
+  readonly #byId = new Map<string, Connection>();
+  readonly #seats: (Connection | null)[];
+  #free: number[];
+
+  constructor(arena: Arena) {
+    const { slots } = arena.layout.geometry;
+    this.#arena = arena;
+    this.#seats = new Array(slots).fill(null);
+    this.#free = Array.from({ length: slots }, (_, i) => slots - 1 - i);
+  }
+
+  /** Every connection in any state whose socket is not closed. */
+  get all(): ReadonlySet<Connection> {
+    return this.#all;
+  }
+
+  /** Connected peers. */
+  connected(): IterableIterator<Connection> {
+    return this.#byId.values();
+  }
+
+  get connectedCount(): number {
+    return this.#byId.size;
+  }
+
+  get freeSeats(): number {
+    return this.#free.length;
+  }
+
+  /** Slots whose worker or socket has not let go yet. */
+  get takenSeats(): number {
+    return this.#seats.length - this.#free.length;
+  }
+
+  byId(id: string): Connection | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** The connection that sits in a slot, if the generation is still its own. */
+  seated(slot: number, generation: number): Connection | undefined {
+    const connection = this.#seats[slot];
+    return connection?.seat?.generation === generation ? connection : undefined;
+  }
+
+  add(connection: Connection): void {
+    this.#all.add(connection);
+  }
+
+  /** The socket is closed. */
+  remove(connection: Connection): void {
+    this.#all.delete(connection);
+  }
+
+  /** Connected peers that count against the limits. */
+  counts(): Counts {
+    let inbound = 0;
+    let outbound = 0;
+    for (const { direction, exempt } of this.#byId.values()) {
+      if (exempt) continue;
+      if (direction === 'inbound') inbound++;
+      else outbound++;
+    }
+    return { inbound, outbound };
+  }
+
+  handshaking(): number {
+    let count = 0;
+    for (const { state } of this.#all) if (state === 'Handshaking') count++;
+    return count;
+  }
+
+  /** Makes a connection findable by its node ID. */
+  enter(connection: Connection): void {
+    this.#byId.set(connection.peerId!, connection);
+  }
+
+  /** The connection is no longer a connected peer. */
+  leave(connection: Connection): void {
+    if (connection.peerId !== null && this.#byId.get(connection.peerId) === connection) {
+      this.#byId.delete(connection.peerId);
+    }
+  }
+
+  /** Gives a connection a slot, pinned to a worker; null if there is none. */
+  seat(connection: Connection, peerId: string, worker: number): Seat | null {
+    const slot = this.#free.pop();
+    if (slot === undefined) return null;
+    const { words, bytes, layout } = this.#arena;
+    const control = layout.slot(slot);
+    const generation = (words[control + Slot.Generation] + 1) | 0 || 1;
+    const sections = [Slot.SendQueued, Slot.SkipArmed, Slot.WriteCursor, Slot.ReadCursor, Slot.Progress, Slot.Scanned];
+    const rest = [
+      Slot.AsideId,
+      Slot.AsideBytes,
+      Slot.SkipRemaining,
+      Slot.PartialSinceMs,
+      Slot.LastFrameMs,
+      Slot.Starved,
+    ];
+    for (const word of [...sections, ...rest, Slot.Queued, Slot.ReadPaused]) Atomics.store(words, control + word, 0);
+    const counters = [Slot.BytesReceived, Slot.BytesSent, Slot.MessagesSent, Slot.MessagesReceived, Slot.FramesDropped];
+    for (const counter of counters) resetCounter(words, control + counter);
+    const id = Buffer.from(peerId);
+    bytes.set(id, (control + Slot.PeerId) * 4);
+    words[control + Slot.PeerIdLength] = id.length;
+    words[control + Slot.Worker] = worker;
+    Atomics.store(words, control + Slot.Generation, generation);
+    Atomics.store(words, control + Slot.State, SlotState.Open);
+    this.#seats[slot] = connection;
+    return { slot, generation, worker, ring: new ByteRing(this.#arena, slot) };
+  }
+
+  /** Whether the worker has let go of a seat. */
+  isReleased(seat: Seat): boolean {
+    const { words, layout } = this.#arena;
+    return Atomics.load(words, layout.slot(seat.slot) + Slot.Released) === seat.generation;
+  }
+
+  /** Both sides have let go. */
+  unseat(connection: Connection): void {
+    const { slot } = connection.seat!;
+    const { words, layout } = this.#arena;
+    if (this.#seats[slot] !== connection) throw new Error(`slot ${slot} is not this connection's`);
+    Atomics.store(words, layout.slot(slot) + Slot.State, SlotState.Free);
+    this.#seats[slot] = null;
+    connection.seat = null;
+    this.#free.push(slot);
+  }
+
+  /** Connections that sit in slots pinned to a worker, for a replacement to take over. */
+  pinnedTo(worker: number): Connection[] {
+    return this.#seats.filter((connection): connection is Connection => connection?.seat?.worker === worker);
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * One connection: its socket, its state, where its bytes go. Main thread. Decides nothing; whoever decides calls
+ * `become`, `send`, `leave` and `destroy`, and is told through `ConnectionEvents`.
+ *
+ * Bytes go to one of three places: the 65 bytes of the handshake into a buffer of exactly that size, so that nothing
+ * behind them is read before there is a ring; then the ring; and once the connection is being left, nowhere.
+ */
+import type { Socket } from 'node:net';
+import { ErrorCode } from '../../shared/errors.js';
+import { HANDSHAKE_BYTES } from '../../shared/limits.js';
+import type { ByteRing } from '../../shared/memory/byte-ring.js';
+import type { ConnectionState, Direction } from '../api.js';
+import type { PersistentPeer } from '../peers/persistent-peers.js';
+import type { ReadSink } from './adopt-socket.js';
+import { type ConnectionEvent, nextState } from './connection-state.js';
+import type { SocketWriter } from './socket-writer.js';
+
+/** Most that one read takes: larger reads move more, and a ring is filled by a few. */
+const READ_BYTES = 128 * 1024;
+/** Where bytes go that nobody wants. */
+const nowhere = new Uint8Array(64 * 1024);
+
+/** Why a connection ends. */
+export interface Cause {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** What a connection reports. */
+export interface ConnectionEvents {
+  /** All 65 bytes of the other side's handshake are there. */
+  handshake(connection: Connection, bytes: Uint8Array): void;
+  /** Bytes have been published in the ring. */
+  arrived(connection: Connection, bytes: number): void;
+  /** The peer will send nothing more. */
+  ended(connection: Connection): void;
+  /** The socket is closed for good. */
+  closed(connection: Connection): void;
+}
+
+/** A connection's place in shared memory. */
+export interface Seat {
+  readonly slot: number;
+  readonly generation: number;
+  readonly worker: number;
+  readonly ring: ByteRing;
+}
+
+export class Connection implements ReadSink {
+  readonly direction: Direction;
+  readonly startedMs: number;
+  /** `host:port` of the other side. */
+  address = '';
+  host = '';
+  port = 0;
+  state: ConnectionState;
+  peerId: string | null = null;
+  /** We dialled it as a persistent peer, or it has that ID. */
+  persistent = false;
+  /** The entry that we dialled it for. */
+  persistentPeer: PersistentPeer | null = null;
+  /** There was a TCP connection: what fails now is the handshake. */
+  socketOpened: boolean;
+  /** Limits don't count it (rulings 8). */
+  exempt = false;
+  seat: Seat | null = null;
+  writer!: SocketWriter;
+  socket!: Socket;
+  /** The first cause given is the true one. */
+  cause: Cause | null = null;
+  connectedMs = 0;
+  connectedWallMs = 0;
+  lastReadMs: number;
+  lastSentMs: number;
+  /** When something other than ping and pong was last sent. */
+  lastMessageSentMs: number;
+  /** When the handshake began, `Disconnecting` began, our side closed, the peer said goodbye; 0 for not yet. */
+  handshakingMs: number;
+  leavingMs = 0;
+  finSentMs = 0;
+  goodbyeMs = 0;
+  /** Nonce and time of the ping that has not been answered. */
+  ping: { readonly nonce: Buffer; readonly sentMs: number } | null = null;
+  rttMs: number | null = null;
+  /** The socket is not read because the ring is full: silence is our doing. */
+  paused = false;
+  readonly #events: ConnectionEvents;
+  readonly #nowMs: () => number;
+  readonly #handshake = Buffer.allocUnsafe(HANDSHAKE_BYTES);
+  #handshakeFilled = 0;
+  #socketClosed = false;
+
+  constructor(direction: Direction, events: ConnectionEvents, nowMs: () => number) {
+    this.direction = direction;
+    this.state = direction === 'inbound' ? 'Handshaking' : 'Connecting';
+    this.socketOpened = direction === 'inbound';
+    this.#events = events;
+    this.#nowMs = nowMs;
+    this.startedMs = nowMs();
+    this.handshakingMs = this.startedMs;
+    this.lastReadMs = this.startedMs;
+    this.lastSentMs = this.startedMs;
+    this.lastMessageSentMs = this.startedMs;
+  }
+
+  /** Gives the connection its socket; its errors end in `cause`. */
+  attach(socket: Socket, writer: SocketWriter): void {
+    this.socket = socket;
+    this.writer = writer;
+    socket.setNoDelay(true);
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.cause ??= { code: ErrorCode.NetworkError, reason: error.code ?? error.message };
+    });
+    socket.on('end', () => this.#events.ended(this));
+    socket.on('close', () => this.#onClose());
+  }
+
+  /** Moves the state machine. */
+  become(event: ConnectionEvent): void {
+    this.state = nextState(this.state, event as never);
+  }
+
+  /** From now on bytes go into the ring of this seat. */
+  sit(seat: Seat): void {
+    this.seat = seat;
+  }
+
+  /** The socket can still take what is written. */
+  get isOpen(): boolean {
+    return !this.#socketClosed && !this.socket.destroyed;
+  }
+
+  buffer(): Uint8Array {
+    if (this.state === 'Connecting' || (this.state === 'Handshaking' && this.#handshakeFilled < HANDSHAKE_BYTES)) {
+      return this.#handshake.subarray(this.#handshakeFilled);
+    }
+    if (this.state !== 'Connected' || this.seat === null) return nowhere;
+    const { ring } = this.seat;
+    // An eighth stays in reserve, so that a buffer for the next read can always be given, even while paused.
+    const reserve = ring.capacity / 8;
+    const { free } = ring;
+    return ring.region(Math.min(READ_BYTES, free > reserve ? free - reserve : free));
+  }
+
+  received(bytes: number): boolean {
+    this.lastReadMs = this.#nowMs();
+    if (this.state === 'Handshaking' && this.#handshakeFilled < HANDSHAKE_BYTES) {
+      this.#handshakeFilled += bytes;
+      if (this.#handshakeFilled === HANDSHAKE_BYTES) this.#events.handshake(this, this.#handshake);
+      return true;
+    }
+    if (this.state !== 'Connected' || this.seat === null) return true;
+    const { ring } = this.seat;
+    ring.commit(bytes);
+    this.#events.arrived(this, bytes);
+    if (ring.free >= ring.capacity / 4) return true;
+    this.paused = ring.pause();
+    return !this.paused;
+  }
+
+  /** Half of the ring is free again. */
+  resume(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    this.lastReadMs = this.#nowMs();
+    if (this.isOpen) this.socket.resume();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  #onClose(): void {
+    this.#socketClosed = true;
+    this.cause ??= { code: ErrorCode.NetworkError, reason: 'connection closed' };
+    this.become('closed');
+    this.writer.dispose();
+    this.#events.closed(this);
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * The send queue of one connection. Main thread. What is added in a turn goes to the socket at the turn's end in one
+ * write; while the kernel has not taken an earlier write, what comes is copied aside into memory of this queue's own,
+ * so that a slow peer pins nothing that others need.
+ */
+import type { Socket } from 'node:net';
+import type { Chunk, ChunkPool } from './chunk-pool.js';
+
+interface Segment {
+  readonly chunk: Chunk;
+  readonly start: number;
+  end: number;
+}
+
+const NOTHING = Buffer.alloc(0);
+/** Memory that a busy queue takes at a time. */
+const ASIDE_BYTES = 16 * 1024;
+/** Most that is handed to the kernel at once, so that no connection takes more than its share of a turn. */
+const WRITE_BYTES = 1024 * 1024;
+
+export class SocketWriter {
+  /** Bytes that the kernel has not taken. */
+  queuedBytes = 0;
+  readonly #socket: Socket;
+  readonly #pool: ChunkPool;
+  readonly #onQueued: (bytes: number) => void;
+  readonly #onTaken: (bytes: number) => void;
+  #segments: Segment[] = [];
+  /** Handed to the socket; the kernel has not taken all of it. */
+  #inFlight: Segment[] = [];
+  #inFlightBytes = 0;
+  #aside: Chunk | null = null;
+  #closed = false;
+  #kernelLeft = 0;
+  #progressMs = 0;
+  #waiting: { readonly bytes: number; resolve(): void }[] = [];
+
+  /** `onQueued` is told how many bytes wait whenever that changes, `onTaken` what the kernel has taken. */
+  constructor(socket: Socket, pool: ChunkPool, onQueued: (bytes: number) => void, onTaken: (bytes: number) => void) {
+    this.#socket = socket;
+    this.#pool = pool;
+    this.#onQueued = onQueued;
+    this.#onTaken = onTaken;
+  }
+
+  /**
+   * Adds bytes that lie in a chunk.
+   * @returns false, and nothing added, if they had to be copied and the memory budget has no room
+   */
+  add(chunk: Chunk, start: number, length: number): boolean {
+    if (this.#closed) return false;
+    if (this.#inFlight.length > 0 && length <= this.#pool.chunkBytes) {
+      if (!this.#copyAside(chunk, start, length)) return false;
+    } else {
+      this.#push(chunk, start, length);
+    }
+    this.queuedBytes += length;
+    return true;
+  }
+
+  /** Hands what waits to the socket. Call at the end of a turn. */
+  flush(): void {
+    while (this.#segments.length > 0 && this.#inFlight.length === 0 && !this.#closed) this.#write();
+    this.#onQueued(this.queuedBytes);
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter(({ bytes }) => this.queuedBytes >= bytes);
+    for (const { bytes, resolve } of waiting) if (this.queuedBytes < bytes) resolve();
+  }
+
+  /** Settles when fewer than `bytes` wait, or the connection is closed. */
+  below(bytes: number): Promise<void> {
+    if (this.queuedBytes < bytes || this.#closed) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ bytes, resolve }));
+  }
+
+  /** How long bytes have been waiting with none taken by the kernel (rulings 4, WriteTimeout). */
+  stalledMs(nowMs: number): number {
+    if (this.#inFlight.length === 0) {
+      this.#progressMs = nowMs;
+      return 0;
+    }
+    const left = kernelLeft(this.#socket) ?? this.#inFlightBytes;
+    if (left !== this.#kernelLeft) {
+      this.#kernelLeft = left;
+      this.#progressMs = nowMs;
+    }
+    return nowMs - this.#progressMs;
+  }
+
+  /** The socket is closed: lets go of all memory. */
+  dispose(): void {
+    this.#closed = true;
+    for (const { chunk } of [...this.#inFlight, ...this.#segments]) chunk.release();
+    this.#aside?.release();
+    this.#aside = null;
+    this.#inFlight = [];
+    this.#segments = [];
+    this.queuedBytes = 0;
+    this.flush();
+  }
+
+  #push(chunk: Chunk, start: number, length: number): void {
+    const last = this.#segments.at(-1);
+    if (last !== undefined && last.chunk === chunk && last.end === start) {
+      last.end += length;
+      return;
+    }
+    chunk.retain();
+    this.#segments.push({ chunk, start, end: start + length });
+  }
+
+  #copyAside(from: Chunk, start: number, length: number): boolean {
+    let aside = this.#aside;
+    if (aside === null || aside.room < length) {
+      const fresh = this.#pool.exact(Math.max(ASIDE_BYTES, length));
+      if (fresh === null) return false;
+      aside?.release();
+      aside = fresh;
+      this.#aside = fresh;
+    }
+    from.buffer.copy(aside.buffer, aside.used, start, start + length);
+    this.#push(aside, aside.used, length);
+    aside.used += length;
+    return true;
+  }
+
+  #write(): void {
+    const batch: Segment[] = [];
+    let bytes = 0;
+    while (this.#segments.length > 0 && bytes < WRITE_BYTES) {
+      const segment = this.#segments.shift()!;
+      batch.push(segment);
+      bytes += segment.end - segment.start;
+    }
+    const socket = this.#socket;
+    if (batch.length > 1) socket.cork();
+    for (const { chunk, start, end } of batch) socket.write(chunk.buffer.subarray(start, end));
+    if (batch.length > 1) socket.uncork();
+    this.#inFlight = batch;
+    this.#inFlightBytes = bytes;
+    // The kernel took it all at once, which is the rule; no callback, no tick.
+    if (socket.writableLength === 0) this.#taken();
+    // An empty write behind it tells when the rest has gone.
+    else socket.write(NOTHING, () => this.#onDrained());
+  }
+
+  #taken(): void {
+    for (const { chunk } of this.#inFlight) chunk.release();
+    this.#inFlight = [];
+    this.queuedBytes -= this.#inFlightBytes;
+    this.#onTaken(this.#inFlightBytes);
+    this.#inFlightBytes = 0;
+    if (this.#segments.length === 0 && this.#aside !== null) {
+      this.#aside.release();
+      this.#aside = null;
+    }
+  }
+
+  #onDrained(): void {
+    if (this.#closed) return;
+    this.#taken();
+    this.flush();
+  }
+}
+
+/** Bytes that libuv still has to hand over; undefined on a Node that hides it. */
+function kernelLeft(socket: Socket): number | undefined {
+  const handle = (socket as unknown as { _handle?: { writeQueueSize?: number } | null })._handle;
+  return handle?.writeQueueSize;
+}

@@ -1,0 +1,84 @@
+/**
+ * Whether a peer that has shown its node ID may stay (rulings 2 and 8). Pure: the order of checks after version, chain
+ * and ID is duplicate, limits. Bans and reputation will come before these.
+ */
+
+import { ErrorCode } from '../../shared/errors.js';
+import type { Direction } from '../api.js';
+
+export interface Limits {
+  readonly maxPeers: number;
+  readonly maxInbound: number;
+  readonly maxOutbound: number;
+}
+
+/** Connected peers that count against the limits. */
+export interface Counts {
+  readonly inbound: number;
+  readonly outbound: number;
+}
+
+/** A connection of the same node ID that is there already. */
+export interface Rival {
+  readonly direction: Direction;
+  /** Connected, or still being dialled by us. */
+  readonly connected: boolean;
+  /** It became connected after the newcomer's dial began (only asked of outbound newcomers). */
+  readonly connectedDuringDial: boolean;
+}
+
+export interface Newcomer {
+  readonly peerId: string;
+  readonly direction: Direction;
+  /** Unconditional, or persistent and dialled by us: limits don't count it. */
+  readonly exempt: boolean;
+}
+
+export type Admission =
+  | { readonly kind: 'admit' }
+  /** Admit, and close the rival as a duplicate. */
+  | { readonly kind: 'replace' }
+  | { readonly kind: 'refuse'; readonly code: ErrorCode; readonly reason: string };
+
+/** Compares node IDs bytewise. */
+function isSmaller(a: string, b: string): boolean {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b)) < 0;
+}
+
+/**
+ * Two nodes that dial each other at once keep the connection whose initiator has the smaller ID; otherwise a connection
+ * that is there wins over a new one. Both sides come to the same answer, whichever connection each sees first.
+ */
+function settleRival(ownId: string, newcomer: Newcomer, rival: Rival): Admission {
+  const simultaneous =
+    newcomer.direction === 'inbound'
+      ? !rival.connected && rival.direction === 'outbound'
+      : rival.direction === 'inbound' && rival.connectedDuringDial;
+  if (simultaneous) {
+    const initiator = newcomer.direction === 'inbound' ? newcomer.peerId : ownId;
+    const other = newcomer.direction === 'inbound' ? ownId : newcomer.peerId;
+    if (isSmaller(initiator, other)) return { kind: 'replace' };
+  }
+  return { kind: 'refuse', code: ErrorCode.DuplicateConnection, reason: 'already connected' };
+}
+
+export function admit(
+  ownId: string,
+  newcomer: Newcomer,
+  rival: Rival | null,
+  counts: Counts,
+  limits: Limits,
+): Admission {
+  const settled = rival === null ? null : settleRival(ownId, newcomer, rival);
+  if (settled?.kind === 'refuse') return settled;
+  const full = (reason: string): Admission => ({ kind: 'refuse', code: ErrorCode.PeerLimitReached, reason });
+  // Whoever replaces a connection that was counted takes its place.
+  const takesPlace = settled?.kind === 'replace' && rival!.connected;
+  if (!newcomer.exempt && !takesPlace) {
+    if (counts.inbound + counts.outbound >= limits.maxPeers) return full('peer limit reached');
+    if (newcomer.direction === 'inbound' && counts.inbound >= limits.maxInbound) return full('inbound limit reached');
+    if (newcomer.direction === 'outbound' && counts.outbound >= limits.maxOutbound)
+      return full('outbound limit reached');
+  }
+  return settled ?? { kind: 'admit' };
+}

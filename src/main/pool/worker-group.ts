@@ -1,0 +1,300 @@
+/**
+ * The worker threads: starts them, pins connections to them, replaces one that dies. Main thread. Piscina runs each as
+ * one endless task. A replacement goes on where the cursors of the one before it stand: sockets stay up, what finished
+ * frames caused is published, the frame in hand is dispatched again, and skipped if it kills a second time.
+ */
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import { NodeError } from '../../shared/errors.js';
+import type { Arena } from '../../shared/memory/arena.js';
+import { Slot, Worker } from '../../shared/memory/arena-layout.js';
+import { type MemoryBudget, TrackedAllowance } from '../../shared/memory/memory-budget.js';
+import { ReadyQueue } from '../../shared/memory/ready-queue.js';
+import { Signal } from '../../shared/memory/signal.js';
+import type { Policy, PolicyDeclaration } from '../../shared/policy.js';
+import type { WorkerCommand, WorkerInit, WorkerNotice } from '../../shared/worker-protocol.js';
+import type { Connection } from '../net/connection.js';
+
+/** A worker that fails to start so often in a row is not started again. */
+const MAX_FAILED_STARTS = 5;
+
+/** What the group needs of the node. */
+export interface WorkerGroupEvents {
+  log(worker: number, notice: Extract<WorkerNotice, { kind: 'log' }>): void;
+  /** The worker is dead; its effects are to be taken out of its outbound ring before `resumeOn` is asked. */
+  died(worker: number, error: Error): void;
+  /** Connections that sit in slots pinned to the worker. */
+  pinnedTo(worker: number): readonly Connection[];
+  /** The worker can't be started again. */
+  gaveUp(worker: number, error: Error): void;
+}
+
+interface Member {
+  port: MessagePort | null;
+  /** Buffers of frames that are assembled aside, by ID. */
+  readonly asides: Map<number, SharedArrayBuffer>;
+  readonly ready: ReadyQueue;
+  readonly signal: Signal;
+  task: Promise<void>;
+  alive: boolean;
+  connections: number;
+  restarts: number;
+  failedStarts: number;
+  /** Where the last death found a frame in hand. */
+  suspect: { readonly slot: number; readonly generation: number; readonly position: number } | null;
+}
+
+export interface WorkerGroupOptions {
+  readonly handlers: readonly string[];
+  readonly types: Readonly<Record<string, PolicyDeclaration>>;
+  readonly sendQueueBytes: number;
+}
+
+export class WorkerGroup {
+  /** The policy table that the workers agreed on. */
+  policies: Readonly<Record<string, Policy>> = {};
+  readonly #arena: Arena;
+  readonly #budget: MemoryBudget;
+  readonly #options: WorkerGroupOptions;
+  readonly #events: WorkerGroupEvents;
+  readonly #pool: Piscina;
+  readonly #members: Member[];
+  readonly #subscriptions = new Set<string>();
+  #stopping = false;
+
+  constructor(arena: Arena, budget: MemoryBudget, options: WorkerGroupOptions, events: WorkerGroupEvents) {
+    const { workers } = arena.layout.geometry;
+    this.#arena = arena;
+    this.#budget = budget;
+    this.#options = options;
+    this.#events = events;
+    this.#pool = new Piscina({
+      filename: new URL('../../workers/worker.js', import.meta.url).href,
+      minThreads: workers,
+      maxThreads: workers,
+      concurrentTasksPerWorker: 1,
+      // Piscina must not block a worker between tasks: workers wait in their own way.
+      atomics: 'disabled',
+      recordTiming: false,
+    });
+    this.#members = Array.from({ length: workers }, (_, worker) => ({
+      port: null,
+      asides: new Map(),
+      ready: new ReadyQueue(arena, worker),
+      signal: new Signal(arena.words, arena.layout.worker(worker) + Worker.Signal),
+      task: Promise.resolve(),
+      alive: false,
+      connections: 0,
+      restarts: 0,
+      failedStarts: 0,
+      suspect: null,
+    }));
+  }
+
+  /** Starts all workers. @throws NodeError if one can't start, such as ERR_PAW_HANDLER_MODULE */
+  async start(): Promise<void> {
+    await Promise.all(this.#members.map((_, worker) => this.#launch(worker)));
+  }
+
+  get size(): number {
+    return this.#members.length;
+  }
+
+  get liveCount(): number {
+    return this.#members.filter((member) => member.alive).length;
+  }
+
+  restarts(worker: number): number {
+    return this.#members[worker].restarts;
+  }
+
+  /** The worker with the fewest connections; of these the one with the fewest messages so far. */
+  pin(): number {
+    let best = 0;
+    for (let worker = 1; worker < this.#members.length; worker++) {
+      if (this.#members[worker].connections < this.#members[best].connections) best = worker;
+    }
+    this.#members[best].connections++;
+    return best;
+  }
+
+  unpin(worker: number): void {
+    this.#members[worker].connections--;
+  }
+
+  /** A connection's ring has something new for its worker. */
+  ready(slot: number, worker: number, nowUs: number): void {
+    const member = this.#members[worker];
+    if (member.ready.push(slot, nowUs)) member.signal.raise();
+  }
+
+  /** Whether the main thread wants messages of a type. In force for all bytes that are read from now on. */
+  subscribe(type: string, wanted: boolean): void {
+    if (wanted) this.#subscriptions.add(type);
+    else this.#subscriptions.delete(type);
+    this.#commandAll({ kind: 'subscribe', type, wanted });
+  }
+
+  /** Messages that wait or run in handler queues of all workers. */
+  queuedMessages(): number {
+    const { words, layout } = this.#arena;
+    return this.#members.reduce(
+      (sum, _, worker) => sum + Atomics.load(words, layout.worker(worker) + Worker.QueuedMessages),
+      0,
+    );
+  }
+
+  /** Lets every worker finish its turn and end; after `timeoutMs` threads are terminated. */
+  async stop(timeoutMs: number): Promise<void> {
+    this.#stopping = true;
+    this.#commandAll({ kind: 'stop' });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, timeoutMs);
+    });
+    await Promise.race([Promise.allSettled(this.#members.map((member) => member.task)), late]);
+    clearTimeout(timer);
+    await this.#pool.destroy();
+    for (const member of this.#members) member.port?.close();
+  }
+
+  /** Threads that run, for tests that kill them. */
+  get threads() {
+    return this.#pool.threads;
+  }
+
+  #commandAll(command: WorkerCommand): void {
+    const { words, layout } = this.#arena;
+    for (const [worker, member] of this.#members.entries()) {
+      member.port?.postMessage(command);
+      Atomics.add(words, layout.worker(worker) + Worker.CommandEpoch, 1);
+      member.signal.raise();
+    }
+  }
+
+  /** Runs the worker's endless task. Settles when the worker is ready, or could not start. */
+  #launch(worker: number): Promise<void> {
+    const member = this.#members[worker];
+    const { port1, port2 } = new MessageChannel();
+    member.port = port1;
+    const init: WorkerInit = {
+      arena: this.#arena.buffer,
+      worker,
+      port: port2,
+      handlers: this.#options.handlers,
+      types: this.#options.types,
+      subscriptions: [...this.#subscriptions],
+      sendQueueBytes: this.#options.sendQueueBytes,
+      asides: member.asides,
+    };
+    return new Promise((resolve, reject) => {
+      port1.on('message', (notice: WorkerNotice) => {
+        if (notice.kind === 'ready') {
+          member.alive = true;
+          member.failedStarts = 0;
+          this.policies = notice.policies;
+          resolve();
+        } else this.#onNotice(worker, notice);
+      });
+      const run = this.#pool.run(init, { transferList: [port2] }) as Promise<void>;
+      member.task = run.then(
+        () => undefined,
+        (error: Error) => {
+          const wasAlive = member.alive;
+          member.alive = false;
+          reject(startError(error));
+          if (!this.#stopping && (wasAlive || member.restarts > 0)) this.#replace(worker, error);
+        },
+      );
+    });
+  }
+
+  #onNotice(worker: number, notice: Exclude<WorkerNotice, { kind: 'ready' }>): void {
+    if (notice.kind === 'log') {
+      this.#events.log(worker, notice);
+      return;
+    }
+    const { asides } = this.#members[worker];
+    if (notice.buffer === null) asides.delete(notice.id);
+    else asides.set(notice.id, notice.buffer);
+  }
+
+  #replace(worker: number, error: Error): void {
+    const member = this.#members[worker];
+    member.restarts++;
+    if (++member.failedStarts > MAX_FAILED_STARTS) {
+      this.#events.gaveUp(worker, error);
+      return;
+    }
+    this.#takeNotices(worker);
+    this.#events.died(worker, error);
+    this.#takeOver(worker);
+    // A start that fails ends in the task's rejection, which comes back here.
+    this.#launch(worker).catch(() => undefined);
+  }
+
+  /** What the dead thread had posted and nobody has heard yet. */
+  #takeNotices(worker: number): void {
+    const { port } = this.#members[worker];
+    if (port === null) return;
+    for (let got = receiveMessageOnPort(port); got !== undefined; got = receiveMessageOnPort(port)) {
+      const notice = got.message as WorkerNotice;
+      if (notice.kind !== 'ready') this.#onNotice(worker, notice);
+    }
+    port.close();
+  }
+
+  /** Puts shared memory into the state that a replacement starts from. No thread runs for this worker now. */
+  #takeOver(worker: number): void {
+    const { words, layout } = this.#arena;
+    const member = this.#members[worker];
+    const block = layout.worker(worker);
+    new TrackedAllowance(this.#budget, words, block + Worker.QueuedKib).forfeit();
+    Atomics.store(words, block + Worker.QueuedMessages, 0);
+    this.#findPoison(worker);
+    member.ready.reset();
+    const inUse = new Set<number>();
+    const nowUs = words[block + Worker.HeartbeatMs];
+    for (const connection of this.#events.pinnedTo(worker)) {
+      const { slot } = connection.seat!;
+      const control = layout.slot(slot);
+      if (words[control + Slot.Released] === connection.seat!.generation) continue;
+      inUse.add(words[control + Slot.AsideId]);
+      Atomics.store(words, control + Slot.ReadCursor, words[control + Slot.Progress]);
+      Atomics.store(words, control + Slot.Queued, 0);
+      member.ready.push(slot, nowUs);
+      if (Atomics.exchange(words, control + Slot.ReadPaused, 0) === 1) connection.resume();
+    }
+    for (const [id, buffer] of member.asides) {
+      if (inUse.has(id)) continue;
+      member.asides.delete(id);
+      this.#budget.release(buffer.byteLength);
+    }
+  }
+
+  /** A frame that was in hand at two deaths in a row is armed to be skipped. */
+  #findPoison(worker: number): void {
+    const { words, layout } = this.#arena;
+    const member = this.#members[worker];
+    const inHand = layout.worker(worker) + Worker.InHand;
+    const slot = words[inHand] - 1;
+    words[inHand] = 0;
+    if (slot < 0) return;
+    const control = layout.slot(slot);
+    const generation = words[control + Slot.Generation];
+    const position = words[control + Slot.Progress];
+    const { suspect } = member;
+    member.suspect = { slot, generation, position };
+    if (suspect?.slot !== slot || suspect.generation !== generation || suspect.position !== position) return;
+    words[control + Slot.SkipAt] = position;
+    words[control + Slot.SkipArmed] = 1;
+    member.suspect = null;
+  }
+}
+
+function startError(error: Error): NodeError {
+  if ((error as { code?: unknown }).code === 'ERR_PAW_HANDLER_MODULE') {
+    return new NodeError('ERR_PAW_HANDLER_MODULE', error.message, { cause: error });
+  }
+  return new NodeError('ERR_PAW_WORKER', `worker failed: ${error.message}`, { cause: error });
+}

@@ -1,0 +1,182 @@
+/**
+ * Reads the counters in shared memory, and keeps those that only the main thread has (by error code). Main thread.
+ */
+import { errorCodeName } from '../shared/errors.js';
+import { MAX_TYPE_LABELS } from '../shared/limits.js';
+import type { Arena } from '../shared/memory/arena.js';
+import { type MainCounter, Slot, Worker, type WorkerCounter } from '../shared/memory/arena-layout.js';
+import { addCounter, readCounter } from '../shared/memory/counters.js';
+import { OTHER_TYPES, TypeTable } from '../shared/memory/type-table.js';
+import { ControlType } from '../shared/wire/message-type.js';
+import type { NodeStatus, PeerInfo } from './api.js';
+import type { Connection } from './net/connection.js';
+
+/** Counts by name. */
+type Tally = Map<string, number>;
+
+function add(tally: Tally, name: string, amount: number): void {
+  tally.set(name, (tally.get(name) ?? 0) + amount);
+}
+
+export class Statistics {
+  readonly #arena: Arena;
+  /** Type tables of the workers, and last that of the main thread. */
+  readonly #tables: TypeTable[];
+  /** For each table, whether a number is that of ping or pong; undefined until asked. */
+  readonly #keepAlive: (boolean | undefined)[][];
+  readonly #handshakesFailed: Tally = new Map();
+  readonly #disconnects: Tally = new Map();
+
+  constructor(arena: Arena) {
+    const { workers } = arena.layout.geometry;
+    this.#arena = arena;
+    this.#tables = Array.from({ length: workers + 1 }, (_, index) => new TypeTable(arena, index));
+    this.#keepAlive = this.#tables.map(() => []);
+  }
+
+  /** The main thread's own type table, and its index. */
+  get ownTable(): TypeTable {
+    return this.#tables.at(-1)!;
+  }
+
+  get ownTableIndex(): number {
+    return this.#tables.length - 1;
+  }
+
+  count(name: MainCounter, amount = 1): void {
+    addCounter(this.#arena.words, this.#arena.layout.mainCounter(name), amount);
+  }
+
+  countHandshakeFailed(code: number): void {
+    add(this.#handshakesFailed, errorCodeName(code), 1);
+  }
+
+  countDisconnect(code: number): void {
+    add(this.#disconnects, errorCodeName(code), 1);
+  }
+
+  /** Frames of a type of table `table` were queued for a peer. @returns whether they were ping or pong */
+  countSent(connection: Connection, table: number, type: number, frames: number): boolean {
+    this.count('messagesSent', frames);
+    this.#tables[table].addSent(type, frames);
+    const { seat } = connection;
+    if (seat !== null) {
+      addCounter(this.#arena.words, this.#arena.layout.slot(seat.slot) + Slot.MessagesSent, frames);
+    }
+    return this.#isKeepAlive(table, type);
+  }
+
+  countReceivedBytes(connection: Connection, bytes: number): void {
+    this.count('bytesReceived', bytes);
+    const { seat } = connection;
+    if (seat !== null) {
+      addCounter(this.#arena.words, this.#arena.layout.slot(seat.slot) + Slot.BytesReceived, bytes);
+    }
+  }
+
+  total(name: MainCounter): number {
+    return readCounter(this.#arena.words, this.#arena.layout.mainCounter(name));
+  }
+
+  /** A worker counter summed over all workers. */
+  sum(name: WorkerCounter): number {
+    let sum = 0;
+    for (let worker = 0; worker < this.#arena.layout.geometry.workers; worker++) sum += this.worker(worker, name);
+    return sum;
+  }
+
+  worker(worker: number, name: WorkerCounter): number {
+    return readCounter(this.#arena.words, this.#arena.layout.workerCounter(worker, name));
+  }
+
+  lagMs(worker: number): number {
+    const { words, layout } = this.#arena;
+    return Atomics.load(words, layout.worker(worker) + Worker.LagUs) / 1000;
+  }
+
+  /** Frames that a connection's worker delivered. */
+  framesFrom(connection: Connection): number {
+    const { seat } = connection;
+    if (seat === null) return 0;
+    return readCounter(this.#arena.words, this.#arena.layout.slot(seat.slot) + Slot.MessagesReceived);
+  }
+
+  messages(): NodeStatus['messages'] {
+    const droppedByCode = {
+      MessageTooLarge: this.sum('droppedTooLarge'),
+      InvalidMessageFormat: this.sum('droppedInvalid'),
+      WorkerPoisoned: this.sum('droppedPoisoned'),
+    };
+    return {
+      received: this.sum('messagesReceived'),
+      sent: this.total('messagesSent'),
+      dropped: Object.values(droppedByCode).reduce((a, b) => a + b, 0),
+      unhandled: this.sum('unhandled'),
+      receivedByType: this.#byType((table, number) => table.received(number)),
+      sentByType: this.#byType((table, number) => table.sent(number)),
+      droppedByCode,
+      sendsSkipped: this.total('sendsSkipped') + this.sum('sendsRefused'),
+      queueDropped: this.sum('queueDropped'),
+      handlerErrors: this.sum('handlerErrors'),
+    };
+  }
+
+  connections(handshaking: number): NodeStatus['connections'] {
+    const inbound = this.total('connectionsInbound');
+    const outbound = this.total('connectionsOutbound');
+    return {
+      total: inbound + outbound,
+      inbound,
+      outbound,
+      rejectedInbound: this.total('rejectedInbound'),
+      handshaking,
+      handshakesFailedByCode: Object.fromEntries(this.#handshakesFailed),
+      disconnectsByCode: Object.fromEntries(this.#disconnects),
+    };
+  }
+
+  peer(connection: Connection, nowMs: number, wallMs: number): PeerInfo {
+    const { words, layout } = this.#arena;
+    const { seat } = connection;
+    const read = (counter: number) => (seat === null ? 0 : readCounter(words, layout.slot(seat.slot) + counter));
+    const lastMs = Math.max(connection.lastReadMs, connection.lastSentMs);
+    return {
+      id: connection.peerId ?? '',
+      address: connection.address,
+      direction: connection.direction,
+      state: connection.state,
+      persistent: connection.persistent,
+      connectedAt: new Date(connection.connectedWallMs).toISOString(),
+      lastActivity: new Date(wallMs - (nowMs - lastMs)).toISOString(),
+      rttMs: connection.rttMs,
+      bytesSent: read(Slot.BytesSent),
+      bytesReceived: read(Slot.BytesReceived),
+      messagesSent: read(Slot.MessagesSent),
+      messagesReceived: read(Slot.MessagesReceived),
+      worker: seat?.worker ?? -1,
+    };
+  }
+
+  /** One figure per message type over all tables; types beyond the limit of labels count as `other`. */
+  #byType(figure: (table: TypeTable, number: number) => number): Record<string, number> {
+    const tally: Tally = new Map();
+    for (const table of this.#tables) {
+      table.names().forEach((name, number) => {
+        const amount = figure(table, number);
+        if (amount === 0) return;
+        const isLabel = tally.has(name) || tally.size < MAX_TYPE_LABELS - 1;
+        add(tally, isLabel ? name : OTHER_TYPES, amount);
+      });
+    }
+    return Object.fromEntries(tally);
+  }
+
+  #isKeepAlive(table: number, type: number): boolean {
+    const known = this.#keepAlive[table][type];
+    if (known !== undefined) return known;
+    const name = this.#tables[table].names()[type];
+    const answer = name === ControlType.ping || name === ControlType.pong;
+    this.#keepAlive[table][type] = answer;
+    return answer;
+  }
+}

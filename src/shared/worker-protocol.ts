@@ -1,0 +1,37 @@
+/**
+ * What the main thread and a worker say to each other outside shared memory: how a worker starts, and rare commands and
+ * notices over its port. Everything here can be cloned.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { Policy, PolicyDeclaration } from './policy.js';
+
+/** Argument of a worker's endless task. */
+export interface WorkerInit {
+  readonly arena: SharedArrayBuffer;
+  readonly worker: number;
+  readonly port: MessagePort;
+  /** URLs of handler modules. */
+  readonly handlers: readonly string[];
+  readonly types: Readonly<Record<string, PolicyDeclaration>>;
+  /** Message types that the main thread subscribed to. */
+  readonly subscriptions: readonly string[];
+  readonly sendQueueBytes: number;
+  /** Buffers of half-assembled frames that the worker before this one left, by ID. */
+  readonly asides: ReadonlyMap<number, SharedArrayBuffer>;
+}
+
+/** Main thread to worker. Posted, then announced by the worker's CommandEpoch. */
+export type WorkerCommand =
+  | { readonly kind: 'subscribe'; readonly type: string; readonly wanted: boolean }
+  | { readonly kind: 'stop' };
+
+/** Worker to main thread. */
+export type WorkerNotice =
+  | { readonly kind: 'ready'; readonly policies: Readonly<Record<string, Policy>> }
+  | { readonly kind: 'aside'; readonly id: number; readonly buffer: SharedArrayBuffer | null }
+  | {
+      readonly kind: 'log';
+      readonly level: 'debug' | 'info' | 'warn' | 'error';
+      readonly message: string;
+      readonly fields: Readonly<Record<string, unknown>>;
+    };

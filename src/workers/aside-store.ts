@@ -1,0 +1,81 @@
+/**
+ * Memory for frames that don't fit in a ring. Worker thread. Buffers are shared, and the main thread is told of each, so
+ * that a replacement worker finds half-assembled frames. Sizes are powers of two from 64 KiB; a few free buffers are kept
+ * for the next large frame. All of it counts against the memory budget, the free ones too.
+ */
+import type { MemoryBudget } from '../shared/memory/memory-budget.js';
+
+/** One buffer. `id` is unique within its worker and never 0. */
+export interface Aside {
+  readonly id: number;
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
+}
+
+const MIN_BYTES = 64 * 1024;
+/** Free buffers kept at most, in bytes: one of the largest frame. */
+const MAX_FREE_BYTES = 16 * 1024 * 1024;
+
+export class AsideStore {
+  readonly #budget: MemoryBudget;
+  readonly #announce: (id: number, buffer: SharedArrayBuffer | null) => void;
+  #free: Aside[] = [];
+  #freeBytes = 0;
+  #lastId = 0;
+
+  /** `announce` tells the main thread of a buffer, or with null that it is gone. */
+  constructor(budget: MemoryBudget, announce: (id: number, buffer: SharedArrayBuffer | null) => void) {
+    this.#budget = budget;
+    this.#announce = announce;
+  }
+
+  /** Takes a buffer over from a worker that died. */
+  adopt(id: number, buffer: SharedArrayBuffer): Aside {
+    this.#lastId = Math.max(this.#lastId, id);
+    return { id, bytes: new Uint8Array(buffer) };
+  }
+
+  /**
+   * A buffer of at least `bytes`. It is as large as what has arrived needs, not as large as was declared; a free one
+   * that happens to be larger is memory that is there anyway. Null if the budget has no room.
+   */
+  take(bytes: number): Aside | null {
+    const free = this.#takeFree(bytes);
+    if (free !== null) return free;
+    const capacity = Math.max(MIN_BYTES, 2 ** Math.ceil(Math.log2(bytes)));
+    while (!this.#budget.reserve(capacity)) {
+      if (!this.#dropOne()) return null;
+    }
+    const aside = { id: ++this.#lastId, bytes: new Uint8Array(new SharedArrayBuffer(capacity)) };
+    this.#announce(aside.id, aside.bytes.buffer);
+    return aside;
+  }
+
+  /** Gives a buffer back. */
+  give(aside: Aside): void {
+    this.#free.push(aside);
+    this.#freeBytes += aside.bytes.length;
+    while (this.#freeBytes > MAX_FREE_BYTES) this.#dropOne();
+  }
+
+  /** The smallest free buffer that is large enough. */
+  #takeFree(bytes: number): Aside | null {
+    let best = -1;
+    for (let i = 0; i < this.#free.length; i++) {
+      const size = this.#free[i].bytes.length;
+      if (size >= bytes && (best === -1 || size < this.#free[best].bytes.length)) best = i;
+    }
+    if (best === -1) return null;
+    const [aside] = this.#free.splice(best, 1);
+    this.#freeBytes -= aside.bytes.length;
+    return aside;
+  }
+
+  #dropOne(): boolean {
+    const aside = this.#free.shift();
+    if (aside === undefined) return false;
+    this.#freeBytes -= aside.bytes.length;
+    this.#budget.release(aside.bytes.length);
+    this.#announce(aside.id, null);
+    return true;
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Messages of one queued type that wait for their handler, with bounded concurrency and a bounded queue. Worker thread.
+ * A full queue is answered as the type's policy says; each message's copy counts against the memory budget.
+ */
+import type { Allowance } from '../shared/memory/memory-budget.js';
+import type { Policy } from '../shared/policy.js';
+
+/** One waiting message: a copy of its payload, and what to do with it. */
+export interface QueuedMessage {
+  readonly payload: Buffer;
+  run(): unknown;
+}
+
+export class HandlerQueue {
+  readonly #policy: Policy;
+  readonly #budget: Allowance;
+  readonly #onError: (error: unknown) => void;
+  readonly #onDone: () => void;
+  readonly #addWaiting: (messages: number) => void;
+  /** Ring of waiting messages; `#head` is the oldest. */
+  readonly #waiting: (QueuedMessage | undefined)[];
+  #head = 0;
+  #length = 0;
+  #running = 0;
+
+  constructor(parts: {
+    policy: Policy;
+    budget: Allowance;
+    /** Gets what a handler throws. */
+    onError: (error: unknown) => void;
+    /** Called when a message is through and there is room again. */
+    onDone: () => void;
+    /** Keeps the count of messages waiting or running. */
+    addWaiting: (messages: number) => void;
+  }) {
+    const { policy } = parts;
+    this.#policy = policy;
+    this.#budget = parts.budget;
+    this.#onError = parts.onError;
+    this.#onDone = parts.onDone;
+    this.#addWaiting = parts.addWaiting;
+    this.#waiting = new Array(policy.queueLength).fill(undefined);
+  }
+
+  /**
+   * Whether the next message must wait in its connection's ring. The caller asks before it copies the payload; with a
+   * dropping overflow the answer is always no.
+   */
+  isFull(payloadBytes: number): boolean {
+    return this.#policy.overflow === 'back-pressure' && !this.#hasRoom(payloadBytes);
+  }
+
+  /**
+   * Takes a message. Under `drop-new` a full queue drops it, under `drop-old` the oldest one waiting.
+   * @returns messages dropped: 0 or 1
+   */
+  offer(payloadBytes: number, message: () => QueuedMessage): number {
+    let dropped = 0;
+    if (!this.#hasRoom(payloadBytes)) {
+      if (this.#policy.overflow !== 'drop-old' || this.#length === 0) return 1;
+      this.#release(this.#shift());
+      dropped = 1;
+    }
+    if (!this.#budget.reserve(payloadBytes)) return dropped + 1;
+    this.#waiting[(this.#head + this.#length) % this.#waiting.length] = message();
+    this.#length++;
+    this.#addWaiting(1);
+    this.#start();
+    return dropped;
+  }
+
+  #hasRoom(payloadBytes: number): boolean {
+    if (this.#length === this.#waiting.length) return false;
+    if (!this.#budget.reserve(payloadBytes)) return false;
+    this.#budget.release(payloadBytes);
+    return true;
+  }
+
+  #shift(): QueuedMessage {
+    const message = this.#waiting[this.#head]!;
+    this.#waiting[this.#head] = undefined;
+    this.#head = (this.#head + 1) % this.#waiting.length;
+    this.#length--;
+    return message;
+  }
+
+  #release(message: QueuedMessage): void {
+    this.#addWaiting(-1);
+    this.#budget.release(message.payload.length);
+  }
+
+  #start(): void {
+    while (this.#running < this.#policy.concurrency && this.#length > 0) {
+      this.#running++;
+      void this.#run(this.#shift());
+    }
+  }
+
+  async #run(message: QueuedMessage): Promise<void> {
+    try {
+      await message.run();
+    } catch (error) {
+      this.#onError(error);
+    }
+    this.#running--;
+    this.#release(message);
+    this.#start();
+    this.#onDone();
+  }
+}

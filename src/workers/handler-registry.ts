@@ -1,0 +1,129 @@
+/**
+ * Owns the policy table: which message types this worker knows, and for each its route, the one place that says who
+ * gets it and how. Worker thread. Loads the application's handler modules.
+ */
+import { NodeError } from '../shared/errors.js';
+import type { DeclaredHandler, Handler } from '../shared/handler.js';
+import { completePolicy, type Policy, type PolicyDeclaration } from '../shared/policy.js';
+import { ControlType } from '../shared/wire/message-type.js';
+import type { HandlerQueue } from './handler-queue.js';
+import type { TypeInterner } from './type-interner.js';
+
+/** Control messages of the protocol; they never wait behind application handlers. */
+export const Control = { None: 0, Ping: 1, Pong: 2, Disconnect: 3 } as const;
+export type Control = (typeof Control)[keyof typeof Control];
+
+/** Where messages of a type go. */
+export interface Route {
+  readonly control: Control;
+  policy: Policy | null;
+  handler: Handler | null;
+  /** Only for queued types. */
+  queue: HandlerQueue | null;
+  /** The main thread subscribed to the type. */
+  subscribed: boolean;
+  /** Frames in a row that were handled quickly, up to TRUSTED: until then each is timed. */
+  trust: number;
+}
+
+/** After so many quick frames of a type, the clock is looked at only once in a while. */
+export const TRUSTED = 16;
+
+const controls: readonly (readonly [string, Control])[] = [
+  [ControlType.ping, Control.Ping],
+  [ControlType.pong, Control.Pong],
+  [ControlType.disconnect, Control.Disconnect],
+];
+
+/** The route of types that nobody declared. */
+export const unknownRoute: Route = {
+  control: Control.None,
+  policy: null,
+  handler: null,
+  queue: null,
+  subscribed: false,
+  trust: TRUSTED,
+};
+
+/** A route for a type that somebody here declares. */
+export function newRoute(): Route {
+  return { ...unknownRoute, trust: 0 };
+}
+
+function isAsync(handler: Handler): boolean {
+  return handler.constructor.name === 'AsyncFunction';
+}
+
+export class HandlerRegistry {
+  readonly #types: TypeInterner<Route>;
+  readonly #makeQueue: (type: string, policy: Policy) => HandlerQueue;
+  /** Policies declared by the node's options; a handler's own declaration goes before them. */
+  readonly #declared = new Map<string, PolicyDeclaration>();
+  readonly #policies = new Map<string, Policy>();
+
+  constructor(types: TypeInterner<Route>, makeQueue: (type: string, policy: Policy) => HandlerQueue) {
+    this.#types = types;
+    this.#makeQueue = makeQueue;
+    for (const [name, control] of controls) {
+      types.declare(name, () => ({ ...unknownRoute, control }));
+    }
+  }
+
+  /** Declares types by policy alone, without a handler in the workers. */
+  declare(declarations: Readonly<Record<string, PolicyDeclaration>>): void {
+    for (const [type, declaration] of Object.entries(declarations)) {
+      this.#declared.set(type, declaration);
+      this.#setPolicy(type, completePolicy(type, declaration, 'inline'));
+    }
+  }
+
+  /** Imports a handler module and takes its handlers up. @throws NodeError ERR_PAW_HANDLER_MODULE */
+  async load(url: string): Promise<void> {
+    try {
+      const module = (await import(url)) as { default?: unknown };
+      if (typeof module.default !== 'object' || module.default === null) {
+        throw new TypeError('its default export must be an object that maps message types to handlers');
+      }
+      for (const [type, handler] of Object.entries(module.default)) this.#add(type, handler);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new NodeError('ERR_PAW_HANDLER_MODULE', `handler module ${url}: ${why}`, { cause });
+    }
+  }
+
+  /** Whether the main thread wants messages of this type. */
+  subscribe(type: string, wanted: boolean): void {
+    this.#route(type).subscribed = wanted;
+  }
+
+  /** The policy table: every declared type with its policy. */
+  policies(): Record<string, Policy> {
+    return Object.fromEntries(this.#policies);
+  }
+
+  #add(type: string, exported: Handler | DeclaredHandler): void {
+    const { handler, ...declaration }: DeclaredHandler =
+      typeof exported === 'function' ? { handler: exported } : exported;
+    if (typeof handler !== 'function') throw new TypeError(`'${type}' has no handler function`);
+    const route = this.#route(type);
+    if (route.handler !== null) throw new TypeError(`'${type}' has a handler already`);
+    const policy = completePolicy(
+      type,
+      { ...this.#declared.get(type), ...declaration },
+      isAsync(handler) ? 'queued' : 'inline',
+    );
+    route.handler = handler;
+    this.#setPolicy(type, policy);
+    if (policy.mode === 'queued') route.queue = this.#makeQueue(type, policy);
+  }
+
+  #setPolicy(type: string, policy: Policy): void {
+    this.#route(type).policy = policy;
+    this.#policies.set(type, policy);
+  }
+
+  #route(type: string): Route {
+    if (controls.some(([name]) => name === type)) throw new TypeError(`'${type}' belongs to the protocol`);
+    return this.#types.declare(type, newRoute).route;
+  }
+}

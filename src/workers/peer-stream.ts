@@ -1,0 +1,57 @@
+/**
+ * One connection as its worker sees it: where it reads, and what of a frame it holds. Worker thread. Everything that a
+ * replacement worker needs stands in the slot's control block; this object is built from there.
+ */
+import type { Arena } from '../shared/memory/arena.js';
+import { Slot } from '../shared/memory/arena-layout.js';
+import type { Aside } from './aside-store.js';
+
+export class PeerStream {
+  readonly slot: number;
+  readonly generation: number;
+  /** First word of the slot's control block. */
+  readonly control: number;
+  /** First byte of the ring, and its capacity. */
+  readonly ring: number;
+  readonly capacity: number;
+  readonly peerId: string;
+  /** Cursor of the next byte to look at. */
+  position: number;
+  /** Read cursor as last published. */
+  published: number;
+  /** Write cursor as last loaded. */
+  end: number;
+  /** Bytes of a dropped frame still to come. */
+  skip: number;
+  /** A frame larger than the ring, being assembled. */
+  aside: Aside | null = null;
+  /** Cursor at which that frame began. */
+  asideStart = 0;
+  /** All of that frame has arrived. */
+  asideWhole = false;
+  /** After a frame that is too large nothing more is read (rulings 1). */
+  latched = false;
+  /** Stands in the pipeline's run list. */
+  scheduled = false;
+  /** Waits for room in a handler queue. */
+  waiting = false;
+  /** Messages since counters were last published. */
+  messages = 0;
+  dropped = 0;
+
+  constructor(arena: Arena, slot: number) {
+    const { words, layout } = arena;
+    const control = layout.slot(slot);
+    this.slot = slot;
+    this.control = control;
+    this.generation = words[control + Slot.Generation];
+    this.ring = layout.ring(slot);
+    this.capacity = layout.geometry.ringBytes;
+    const idAt = (control + Slot.PeerId) * 4;
+    this.peerId = Buffer.from(arena.bytes.subarray(idAt, idAt + words[control + Slot.PeerIdLength])).toString();
+    this.position = words[control + Slot.Progress];
+    this.published = words[control + Slot.ReadCursor];
+    this.end = this.position;
+    this.skip = words[control + Slot.SkipRemaining];
+  }
+}

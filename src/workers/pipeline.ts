@@ -1,0 +1,387 @@
+/**
+ * The worker's turn: takes connections that have bytes, one after the other, decodes, validates and dispatches their
+ * frames in place, and publishes what that caused. Worker thread; no threads needed to test it.
+ *
+ * Fairness: a visit to one connection ends after VISIT_BYTES, or as soon as its handlers have burnt VISIT_MS. When
+ * handlers are slow, control messages of all waiting connections are answered first (`#sweepControls`): ping, pong and
+ * disconnect never wait behind application handlers, neither slow ones nor full queues.
+ *
+ * Order of publication (architecture, "what may never happen" 4): a frame's effects are in the outbound ring before its
+ * connection's Progress moves past it. Both are plain stores with no safepoint in between, so a thread that dies leaves
+ * them agreeing: at most the one frame in hand is dispatched again.
+ */
+import type { Clock } from '../shared/clock.js';
+import { toSharedMs } from '../shared/clock.js';
+import { ErrorCode } from '../shared/errors.js';
+import type { Arena } from '../shared/memory/arena.js';
+import { Slot, SlotState, Worker, type WorkerCounter } from '../shared/memory/arena-layout.js';
+import { addCounter } from '../shared/memory/counters.js';
+import { type OutboundWriter, RecordKind } from '../shared/memory/outbound-ring.js';
+import { ReadyQueue } from '../shared/memory/ready-queue.js';
+import type { TypeTable } from '../shared/memory/type-table.js';
+import { Dispatched, type Dispatcher } from './dispatcher.js';
+import { type FrameDecoder, Step } from './frame-decoder.js';
+import { Control, type Route, TRUSTED, unknownRoute } from './handler-registry.js';
+import { LagWindow } from './lag-window.js';
+import type { Outbox } from './outbox.js';
+import { PeerStream } from './peer-stream.js';
+import type { TypeInterner } from './type-interner.js';
+
+const VISIT_BYTES = 256 * 1024;
+const VISIT_MS = 2;
+/** The clock is looked at after this many frames, and after each frame of a type whose handler is not known as quick. */
+const STRIDE = 32;
+
+/** How a visit ended. */
+type Visit = 'idle' | 'more' | 'waiting' | 'released';
+
+export class Pipeline {
+  readonly #arena: Arena;
+  readonly #clock: Clock;
+  readonly #block: number;
+  readonly #ready: ReadyQueue;
+  readonly #ring: OutboundWriter;
+  readonly #outbox: Outbox;
+  readonly #types: TypeInterner<Route>;
+  readonly #table: TypeTable;
+  readonly #decoder: FrameDecoder<Route>;
+  readonly #dispatcher: Dispatcher;
+  readonly #raiseMain: () => void;
+  readonly #asides: ReadonlyMap<number, SharedArrayBuffer>;
+  readonly #counter: (name: WorkerCounter) => number;
+  readonly #streams: (PeerStream | null)[];
+  readonly #lag: LagWindow;
+  #run: PeerStream[] = [];
+  #waiting: PeerStream[] = [];
+  /** Handlers burnt a visit's time: others may be waiting with control messages. */
+  #slow = false;
+  #inTurn = false;
+
+  constructor(parts: {
+    arena: Arena;
+    worker: number;
+    clock: Clock;
+    ring: OutboundWriter;
+    outbox: Outbox;
+    types: TypeInterner<Route>;
+    table: TypeTable;
+    decoder: FrameDecoder<Route>;
+    dispatcher: Dispatcher;
+    raiseMain: () => void;
+    /** Buffers of half-assembled frames that a worker before this one left. */
+    asides: ReadonlyMap<number, SharedArrayBuffer>;
+  }) {
+    const { arena, worker } = parts;
+    this.#arena = arena;
+    this.#clock = parts.clock;
+    this.#block = arena.layout.worker(worker);
+    this.#ready = new ReadyQueue(arena, worker);
+    this.#ring = parts.ring;
+    this.#outbox = parts.outbox;
+    this.#types = parts.types;
+    this.#table = parts.table;
+    this.#decoder = parts.decoder;
+    this.#dispatcher = parts.dispatcher;
+    this.#raiseMain = parts.raiseMain;
+    this.#asides = parts.asides;
+    this.#counter = (name) => arena.layout.workerCounter(worker, name);
+    this.#streams = new Array(arena.layout.geometry.slots).fill(null);
+    this.#lag = new LagWindow(arena.words, this.#block + Worker.LagUs);
+  }
+
+  /** Whether there is something to do without waiting. */
+  get hasWork(): boolean {
+    return this.#run.length > 0 || !this.#ready.isEmpty;
+  }
+
+  /** Whether connections wait for room in a queue or in the memory budget. */
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  get inTurn(): boolean {
+    return this.#inTurn;
+  }
+
+  /** Visits every connection that has bytes, once. */
+  turn(): void {
+    this.#inTurn = true;
+    this.#arena.words[this.#block + Worker.HeartbeatMs] = toSharedMs(this.#clock.nowMs());
+    this.#takeReady();
+    const run = this.#run;
+    this.#run = [];
+    for (let i = 0; i < run.length; i++) {
+      const stream = run[i];
+      stream.scheduled = false;
+      const visit = this.#visit(stream);
+      if (visit === 'more') this.#schedule(stream);
+      else if (visit === 'waiting' && !stream.waiting) {
+        stream.waiting = true;
+        this.#waiting.push(stream);
+      }
+      if (this.#slow) this.#sweepControls(run, i + 1);
+      this.flush();
+    }
+    this.#inTurn = false;
+  }
+
+  /** Publishes what has been sent, and wakes the main thread if it sleeps. */
+  flush(): void {
+    if (this.#ring.publish()) this.#raiseMain();
+  }
+
+  /** There may be room again in queues or budget: connections that waited for it get another visit. */
+  retryWaiting(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const stream of waiting) {
+      stream.waiting = false;
+      this.#schedule(stream);
+    }
+  }
+
+  #schedule(stream: PeerStream): void {
+    if (stream.scheduled) return;
+    stream.scheduled = true;
+    this.#run.push(stream);
+  }
+
+  /** Moves connections from the ready queue to the run list. */
+  #takeReady(): void {
+    const { words, layout } = this.#arena;
+    const nowUs = Math.trunc(this.#clock.nowMs() * 1000) | 0;
+    while (this.#ready.pop()) {
+      const slot = this.#ready.slot;
+      const control = layout.slot(slot);
+      this.#lag.add(nowUs, (nowUs - words[control + Slot.ReadyAtUs]) | 0);
+      const stream = this.#stream(slot, control);
+      if (stream !== null) this.#schedule(stream);
+    }
+    this.#lag.roll(nowUs);
+  }
+
+  /** The stream of a slot's current connection; null if this worker has let go of it. */
+  #stream(slot: number, control: number): PeerStream | null {
+    const { words } = this.#arena;
+    const known = this.#streams[slot];
+    const generation = words[control + Slot.Generation];
+    if (known !== null && known.generation === generation) return known;
+    if (words[control + Slot.Released] === generation) return null;
+    const stream = new PeerStream(this.#arena, slot);
+    this.#decoder.adopt(stream, this.#asides);
+    this.#streams[slot] = stream;
+    return stream;
+  }
+
+  #visit(stream: PeerStream): Visit {
+    const { words } = this.#arena;
+    const control = stream.control;
+    if (this.#streams[stream.slot] !== stream) return 'released';
+    // The state is loaded before the cursor: who sees Closing sees every byte that came before it.
+    const state = Atomics.load(words, control + Slot.State);
+    stream.end = Atomics.load(words, control + Slot.WriteCursor);
+    if (state === SlotState.Aborted || (stream.latched && state !== SlotState.Open)) return this.#release(stream);
+    if (stream.latched) {
+      this.#discardAll(stream);
+      return 'idle';
+    }
+    words[this.#block + Worker.InHand] = stream.slot + 1;
+    const before = stream.messages;
+    const visit = this.#frames(stream);
+    words[this.#block + Worker.InHand] = 0;
+    this.#publish(stream, visit, stream.messages !== before);
+    return visit === 'idle' && state === SlotState.Closing ? this.#release(stream) : visit;
+  }
+
+  /** Decodes and dispatches until nothing whole is left, something must wait, or the connection has had its share. */
+  #frames(stream: PeerStream): Visit {
+    const { words } = this.#arena;
+    const decoder = this.#decoder;
+    const control = stream.control;
+    const publishAt = stream.capacity >> 2;
+    const shareEnd = stream.position + VISIT_BYTES;
+    const startMs = this.#clock.nowMs();
+    let strideStartMs = startMs;
+    let left = STRIDE;
+    for (;;) {
+      switch (decoder.next(stream)) {
+        case Step.NeedMore:
+          return 'idle';
+        case Step.Starved:
+          Atomics.store(words, control + Slot.Starved, 1);
+          return 'waiting';
+        case Step.TooLarge:
+          this.#drop(stream, ErrorCode.MessageTooLarge);
+          stream.latched = true;
+          this.#ring.markProgress();
+          this.#discardAll(stream);
+          return 'idle';
+        case Step.Dropped:
+          this.#drop(stream, ErrorCode.InvalidMessageFormat);
+          break;
+        case Step.Frame: {
+          const done = this.#frame(stream);
+          if (done === Dispatched.Full) {
+            this.#scanControls(stream);
+            return 'waiting';
+          }
+          break;
+        }
+      }
+      this.#ring.markProgress();
+      words[control + Slot.Progress] = stream.position;
+      if (((stream.position - stream.published) | 0) > publishAt) this.#publishCursor(stream);
+      if (--left > 0 && decoder.type.route.trust === TRUSTED) continue;
+      const nowMs = this.#clock.nowMs();
+      this.#judge(nowMs - strideStartMs);
+      if (nowMs - startMs > VISIT_MS || ((stream.position - shareEnd) | 0) >= 0) return 'more';
+      strideStartMs = nowMs;
+      left = STRIDE;
+    }
+  }
+
+  /** Learns how quick handlers are from the time that the frames since the last look took. */
+  #judge(tookMs: number): void {
+    const { route } = this.#decoder.type;
+    this.#slow = tookMs > VISIT_MS;
+    if (!this.#slow) {
+      if (route.trust < TRUSTED) route.trust++;
+      return;
+    }
+    for (const entry of this.#types.touched) entry.route.trust = entry.route === unknownRoute ? TRUSTED : 0;
+  }
+
+  /** Dispatches the frame that the decoder found, unless it is to be passed over, and commits it. */
+  #frame(stream: PeerStream): Dispatched {
+    const { words } = this.#arena;
+    const decoder = this.#decoder;
+    const control = stream.control;
+    if (words[control + Slot.SkipArmed] === 1 && words[control + Slot.SkipAt] === stream.position) {
+      this.#drop(stream, ErrorCode.WorkerPoisoned);
+      words[control + Slot.SkipArmed] = 0;
+      decoder.commit(stream);
+      return Dispatched.Done;
+    }
+    const isControl = decoder.type.route.control !== Control.None;
+    const scannedAlready = isControl && ((words[control + Slot.Scanned] - stream.position) | 0) > 0;
+    if (!scannedAlready) {
+      const done = this.#dispatcher.dispatch(stream, decoder);
+      if (done === Dispatched.Full) return done;
+      if (done === Dispatched.Invalid) this.#drop(stream, ErrorCode.InvalidMessageFormat);
+    }
+    decoder.commit(stream);
+    return Dispatched.Done;
+  }
+
+  #drop(stream: PeerStream, code: ErrorCode): void {
+    stream.dropped++;
+    const name =
+      code === ErrorCode.MessageTooLarge
+        ? 'droppedTooLarge'
+        : code === ErrorCode.WorkerPoisoned
+          ? 'droppedPoisoned'
+          : 'droppedInvalid';
+    addCounter(this.#arena.words, this.#counter(name), 1);
+    this.#dispatcher.violation(stream, code);
+  }
+
+  /** Publishes a connection's cursor and counters after a visit. */
+  #publish(stream: PeerStream, visit: Visit, gotMessages: boolean): void {
+    const { words } = this.#arena;
+    const control = stream.control;
+    this.#publishCursor(stream);
+    if (((words[control + Slot.Scanned] - stream.position) | 0) < 0) words[control + Slot.Scanned] = stream.position;
+    if (gotMessages) {
+      const messages = stream.messages;
+      stream.messages = 0;
+      addCounter(words, control + Slot.MessagesReceived, messages);
+      addCounter(words, this.#counter('messagesReceived'), messages);
+      this.#publishTypes(stream);
+    }
+    if (stream.dropped > 0) {
+      addCounter(words, control + Slot.FramesDropped, stream.dropped);
+      stream.dropped = 0;
+    }
+    if (visit !== 'waiting') words[control + Slot.Starved] = 0;
+    const begun = visit === 'idle' && (stream.end !== stream.position || stream.aside !== null || stream.skip > 0);
+    if (!begun) words[control + Slot.PartialSinceMs] = 0;
+    else if (gotMessages || words[control + Slot.PartialSinceMs] === 0) {
+      words[control + Slot.PartialSinceMs] = toSharedMs(this.#clock.nowMs());
+    }
+  }
+
+  #publishTypes(stream: PeerStream): void {
+    const { touched } = this.#types;
+    for (const entry of touched) {
+      this.#table.addReceived(entry.number, entry.received);
+      entry.received = 0;
+      const { control } = entry.route;
+      if (control === Control.None || control === Control.Disconnect) {
+        this.#arena.words[stream.control + Slot.LastFrameMs] = toSharedMs(this.#clock.nowMs());
+      }
+    }
+    touched.length = 0;
+  }
+
+  /** Gives consumed bytes back to the ring, and the socket its reading if it waits for half of the ring. */
+  #publishCursor(stream: PeerStream): void {
+    const { words } = this.#arena;
+    const control = stream.control;
+    if (stream.published === stream.position) return;
+    stream.published = stream.position;
+    Atomics.store(words, control + Slot.ReadCursor, stream.position);
+    if (Atomics.load(words, control + Slot.ReadPaused) === 0) return;
+    const used = (Atomics.load(words, control + Slot.WriteCursor) - stream.position) | 0;
+    if (used > stream.capacity / 2) return;
+    if (Atomics.compareExchange(words, control + Slot.ReadPaused, 1, 0) === 1) {
+      this.#outbox.tell(RecordKind.Resume, stream.slot, stream.generation);
+    }
+  }
+
+  /** After MessageTooLarge: whatever else arrives is thrown away until the main thread has closed the socket. */
+  #discardAll(stream: PeerStream): void {
+    stream.position = stream.end;
+    this.#arena.words[stream.control + Slot.Progress] = stream.position;
+    this.#publishCursor(stream);
+  }
+
+  /** Lets go of a connection: from now on the main thread may give the slot to another. */
+  #release(stream: PeerStream): Visit {
+    this.#decoder.discard(stream);
+    this.#streams[stream.slot] = null;
+    Atomics.store(this.#arena.words, stream.control + Slot.Released, stream.generation);
+    this.#outbox.tell(RecordKind.Released, stream.slot, stream.generation);
+    return 'released';
+  }
+
+  /** Handlers are slow: answers the control messages of every connection that waits for its visit. */
+  #sweepControls(run: readonly PeerStream[], from: number): void {
+    this.#takeReady();
+    for (let i = from; i < run.length; i++) this.#scanControls(run[i]);
+    for (const stream of this.#run) this.#scanControls(stream);
+    for (const stream of this.#waiting) this.#scanControls(stream);
+  }
+
+  /**
+   * Handles control messages in a connection's ring ahead of the frames before them, without consuming anything. Each is
+   * handled once: `Scanned` remembers how far this went, and `#frame` passes over them in their turn.
+   */
+  #scanControls(stream: PeerStream): void {
+    if (stream.latched || stream.skip > 0 || this.#streams[stream.slot] !== stream) return;
+    // A large frame that is not whole has everything that has arrived behind it; a whole one that waits has left the ring.
+    if (stream.aside !== null && !stream.asideWhole) return;
+    const { words } = this.#arena;
+    const decoder = this.#decoder;
+    const position = stream.position;
+    stream.end = Atomics.load(words, stream.control + Slot.WriteCursor);
+    const ahead = (words[stream.control + Slot.Scanned] - position) | 0;
+    if (ahead > 0) stream.position = (position + ahead) | 0;
+    while (decoder.peek(stream)) {
+      if (decoder.type.route.control !== Control.None) this.#dispatcher.control(stream, decoder);
+      stream.position = (stream.position + decoder.wireBytes) | 0;
+      this.#ring.markProgress();
+      words[stream.control + Slot.Scanned] = stream.position;
+    }
+    stream.position = position;
+  }
+}
