@@ -1,0 +1,194 @@
+/**
+ * Owns the one table of options. Flags, environment variables, the file's keys, validation, `--print-config` and the
+ * table in the README all derive from it. Main thread.
+ */
+import { z } from 'zod';
+import {
+  chainIdText,
+  choice,
+  duration,
+  fraction,
+  hostPort,
+  hostPortOrOff,
+  integer,
+  type Kind,
+  moduleList,
+  nodeIdList,
+  nodeIdText,
+  optional,
+  pathText,
+  peerList,
+  powerOfTwoSize,
+  size,
+  token,
+  workerCount,
+} from './kinds.js';
+import { type PresetName, presetNames, presets } from './presets.js';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+const hourMs = 3_600_000;
+
+/** Raw value of a default, as it could stand in the file. */
+type RawDefault = string | number | readonly string[] | null;
+
+/** One option. Its key in the table is its key in the file and in the library's options. */
+export interface Option<T> {
+  readonly kind: Kind<T>;
+  /** Raw, of the preset `default` where a preset sets it. */
+  readonly fallback: RawDefault;
+  /** Placeholder of the flag's value in help; null when there is no flag. */
+  readonly flagValue: string | null;
+  /** The flag may be given several times, each time with one value. */
+  readonly repeatable?: true;
+  /** Never printed, neither in errors nor by `--print-config`. */
+  readonly secret?: true;
+  /** What the default is, where the raw value does not tell. */
+  readonly fallbackText?: string;
+  readonly doc: string;
+}
+
+function option<T>(
+  kind: Kind<T>,
+  fallback: RawDefault,
+  flagValue: string | null,
+  doc: string,
+  more: Partial<Option<T>> = {},
+): Option<T> {
+  return { kind, fallback, flagValue, doc, ...more };
+}
+
+const timeout = duration(1, 24 * hourMs);
+
+/** Most peers that slots are laid out for. */
+const MAX_PEERS = 10_000;
+const MAX_WORKERS = 64;
+
+export const options = {
+  preset: option(choice(presetNames), 'default', 'NAME', 'connection limits to start from'),
+  chainId: option(chainIdText(), 'paw-mainnet', 'ID', 'chain; peers of another chain are refused'),
+  nodeId: option(optional(nodeIdText()), null, 'ID', 'node ID to use instead of the one of the node key', {
+    fallbackText: 'from the node key',
+  }),
+  dataDir: option(pathText(), '~/.paw/p2p', 'DIR', 'directory of the node key; one node at a time'),
+  listen: option(hostPort(), '0.0.0.0:26656', 'HOST:PORT', 'address for peers; port 0 lets the system choose'),
+  admin: option(hostPortOrOff(), '127.0.0.1:26660', 'HOST:PORT|off', 'address of the admin HTTP'),
+  adminToken: option(optional(token()), null, 'TOKEN', 'bearer token of the admin HTTP; needed off loopback', {
+    secret: true,
+    fallbackText: 'none',
+  }),
+  persistentPeers: option(peerList(), [], 'ID@H:P,…', 'peers to stay connected to; the ID may be left out'),
+  unconditionalPeerIds: option(nodeIdList(), [], 'ID,…', 'node IDs that do not count against the limits'),
+  maxPeers: option(integer(1, MAX_PEERS), presets.default.maxPeers, 'N', 'most peers'),
+  maxInbound: option(integer(0, MAX_PEERS), presets.default.maxInbound, 'N', 'most inbound peers, at most maxPeers'),
+  maxOutbound: option(integer(0, MAX_PEERS), presets.default.maxOutbound, 'N', 'most outbound peers, at most maxPeers'),
+  workers: option(workerCount(MAX_WORKERS), 'auto', 'N|auto', 'worker threads', {
+    fallbackText: 'auto: one less than the cores, 1 to 4',
+  }),
+  handlers: option(moduleList(), [], 'FILE', 'module of message handlers, loaded in every worker', {
+    repeatable: true,
+  }),
+  dialTimeout: option(timeout, '5s', 'TIME', 'time for a TCP connection to come about'),
+  handshakeTimeout: option(timeout, '10s', 'TIME', 'time for a handshake'),
+  readTimeout: option(timeout, '30s', 'TIME', 'a peer that sends no byte for so long is disconnected'),
+  writeTimeout: option(timeout, '5s', 'TIME', 'a peer that accepts no waiting byte for so long is disconnected'),
+  pingInterval: option(timeout, '30s', 'TIME', 'keep-alive; a ping goes to a peer after half of it without sending'),
+  inactivityTimeout: option(timeout, '5m', 'TIME', 'a peer with nothing but pings for so long is disconnected'),
+  frameTimeout: option(timeout, '60s', null, 'time for a frame that has begun to arrive whole'),
+  shutdownTimeout: option(timeout, '4s', null, 'time for handlers and writes to finish at shutdown'),
+  backoffJitter: option(fraction(), 0.2, null, 'most random share added to the wait between dials of one address'),
+  sendQueue: option(size(64 * KiB, GiB), '8MiB', null, 'bytes that may wait to be sent to one peer'),
+  memoryBudget: option(
+    size(8 * MiB, 64 * GiB),
+    '512MiB',
+    'SIZE',
+    'most bytes of rings, partial frames and send queues together',
+  ),
+  ringSize: option(powerOfTwoSize(4 * KiB, 64 * MiB), '256KiB', null, 'receive ring of one connection, a power of two'),
+  outboundRing: option(
+    powerOfTwoSize(64 * KiB, 64 * MiB),
+    '1MiB',
+    null,
+    'ring from one worker to the main thread, a power of two',
+  ),
+  logLevel: option(choice(['debug', 'info', 'warn', 'error', 'silent']), 'info', 'LEVEL', 'least level that is logged'),
+  logFormat: option(optional(choice(['pretty', 'json'])), null, 'FORMAT', 'how log lines look', {
+    fallbackText: 'pretty on a terminal, else json',
+  }),
+} as const;
+
+export type OptionKey = keyof typeof options;
+export type ParsedOf<K extends OptionKey> = (typeof options)[K] extends Option<infer T> ? T : never;
+
+/** All options, validated one by one but not yet against each other. */
+export type Parsed = { readonly [K in OptionKey]: ParsedOf<K> };
+
+export const optionKeys = Object.keys(options) as readonly OptionKey[];
+
+/** An option by key, without the type of its value. */
+export function optionOf(key: OptionKey): Option<unknown> {
+  return options[key] as unknown as Option<unknown>;
+}
+
+export function isOptionKey(key: string): key is OptionKey {
+  return Object.hasOwn(options, key);
+}
+
+/** `dialTimeout` as `dial-timeout`. */
+export function kebabCase(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** Name of the flag, such as `--dial-timeout`. */
+export function flagName(key: OptionKey): string {
+  return `--${kebabCase(key)}`;
+}
+
+/** Name of the environment variable, such as `PAW_DIAL_TIMEOUT`. */
+export function environmentName(key: OptionKey): string {
+  return `PAW_${kebabCase(key).replaceAll('-', '_').toUpperCase()}`;
+}
+
+/** Validates one raw value per option. */
+export const optionsSchema = z.strictObject(
+  Object.fromEntries(optionKeys.map((key) => [key, optionOf(key).kind.schema])),
+) as unknown as z.ZodType<Parsed>;
+
+/** What an option's default is, for help and tables. */
+export function fallbackText(key: OptionKey): string {
+  const { fallback, fallbackText: text } = optionOf(key);
+  if (text !== undefined) return text;
+  return Array.isArray(fallback) ? 'none' : String(fallback);
+}
+
+function presetText(key: OptionKey): string {
+  const others = presetNames.filter((name): name is Exclude<PresetName, 'default'> => name !== 'default');
+  const parts = others.flatMap((name) => {
+    const value = (presets[name] as Partial<Record<string, number>>)[key];
+    return value === undefined ? [] : [`${value} with ${name}`];
+  });
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
+}
+
+/** The options as a Markdown table, for the README. */
+export function configurationTable(): string {
+  const rows = optionKeys.map((key) => {
+    const { kind, flagValue, doc } = optionOf(key);
+    const flag = flagValue === null ? '' : `\`${flagName(key)}\``;
+    const cells = [
+      `\`${key}\``,
+      flag,
+      `\`${environmentName(key)}\``,
+      fallbackText(key) + presetText(key),
+      kind.allowed,
+      doc,
+    ];
+    return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  });
+  const head = [
+    '| key | flag | environment | default | allowed | what it does |',
+    '| --- | --- | --- | --- | --- | --- |',
+  ];
+  return `${[...head, ...rows].join('\n')}\n`;
+}
