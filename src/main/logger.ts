@@ -29,8 +29,6 @@ function prettyStream(stream: DestinationStream | undefined): DestinationStream 
     sync: true,
     singleLine: true,
     translateTime: 'SYS:HH:MM:ss.l',
-    // Which node it is belongs on every line for machines; a person looks at one terminal.
-    ignore: 'pid,hostname,chainId',
     colorize: stream === undefined && process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
     destination: (stream as NodeJS.WritableStream | undefined) ?? STDOUT_FD,
   });

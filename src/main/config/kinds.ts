@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { ID_BYTES, MAX_TYPE_BYTES } from '../../shared/limits.js';
+import { isValidTypeBytes } from '../../shared/wire/message-type.js';
 import {
   formatHostPort,
   formatPeerAddress,
@@ -115,12 +116,16 @@ function fitsIdField(id: string): boolean {
 
 /** A message type (rulings 1). */
 export function messageTypeText(): Kind<string> {
-  const fits = (type: string): boolean => Buffer.byteLength(type, 'utf8') <= MAX_TYPE_BYTES;
   return {
-    schema: z.string().refine((type) => type !== '' && fits(type) && !/\p{Cc}/u.test(type) && type.isWellFormed()),
+    schema: z.string().refine(isMessageType),
     allowed: `1 to ${MAX_TYPE_BYTES} bytes of UTF-8 without control characters`,
     format: asIs,
   };
+}
+
+function isMessageType(text: string): boolean {
+  const bytes = Buffer.from(text, 'utf8');
+  return text.isWellFormed() && isValidTypeBytes(bytes, 0, bytes.length);
 }
 
 /** Bytes in hexadecimal. */
