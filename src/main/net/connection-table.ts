@@ -14,6 +14,7 @@ export class ConnectionTable {
   readonly #all = new Set<Connection>();
   readonly #byId = new Map<string, Connection>();
   readonly #seats: (Connection | null)[];
+  readonly #counts = { inbound: 0, outbound: 0 };
   #free: number[];
 
   constructor(arena: Arena) {
@@ -67,14 +68,7 @@ export class ConnectionTable {
 
   /** Connected peers that count against the limits. */
   counts(): Counts {
-    let inbound = 0;
-    let outbound = 0;
-    for (const { direction, exempt } of this.#byId.values()) {
-      if (exempt) continue;
-      if (direction === 'inbound') inbound++;
-      else outbound++;
-    }
-    return { inbound, outbound };
+    return this.#counts;
   }
 
   handshaking(): number {
@@ -85,14 +79,16 @@ export class ConnectionTable {
 
   /** Makes a connection findable by its node ID. */
   enter(connection: Connection): void {
+    if (this.#byId.has(connection.peerId!)) throw new Error(`two connected peers '${connection.peerId}'`);
     this.#byId.set(connection.peerId!, connection);
+    if (!connection.exempt) this.#counts[connection.direction]++;
   }
 
   /** The connection is no longer a connected peer. */
   leave(connection: Connection): void {
-    if (connection.peerId !== null && this.#byId.get(connection.peerId) === connection) {
-      this.#byId.delete(connection.peerId);
-    }
+    if (connection.peerId === null || this.#byId.get(connection.peerId) !== connection) return;
+    this.#byId.delete(connection.peerId);
+    if (!connection.exempt) this.#counts[connection.direction]--;
   }
 
   /** Gives a connection a slot, pinned to a worker; null if there is none. */

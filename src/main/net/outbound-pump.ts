@@ -188,10 +188,9 @@ export class OutboundPump {
   /** @returns whether there is more */
   #drain(worker: number, maxBytes: number): boolean {
     const reader = this.#readers[worker];
-    const available = reader.available;
-    if (available === 0) return false;
-    const stopAt = available - Math.min(available, maxBytes);
-    while (reader.available > stopAt && reader.next()) this.#record(worker, reader);
+    if (reader.isEmpty) return false;
+    const start = reader.position;
+    while (((reader.position - start) | 0) < maxBytes && reader.next()) this.#record(worker, reader);
     reader.release();
     return !reader.isEmpty;
   }

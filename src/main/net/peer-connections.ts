@@ -66,6 +66,8 @@ export interface PeerConnectionsParts {
 export class PeerConnections implements ConnectionEvents {
   readonly #parts: PeerConnectionsParts;
   readonly #unconditional: ReadonlySet<string>;
+  /** Inbound connections whose handshake is under way, the oldest first. */
+  readonly #handshakes = new Set<Connection>();
   /** While the node drains, no connection closes before all queued handlers are through: they may still reply. */
   #holding = false;
 
@@ -82,7 +84,8 @@ export class PeerConnections implements ConnectionEvents {
     connection.port = socket.remotePort ?? 0;
     connection.address = formatAddress(connection.host, connection.port);
     this.attach(connection, socket);
-    if (this.#parts.table.handshaking() > MAX_HANDSHAKING) this.#endOldestHandshake();
+    this.#handshakes.add(connection);
+    if (this.#handshakes.size > MAX_HANDSHAKING) this.#endOldestHandshake();
     socket.resume();
   }
 
@@ -114,6 +117,7 @@ export class PeerConnections implements ConnectionEvents {
   }
 
   handshake(connection: Connection, bytes: Uint8Array): void {
+    this.#handshakes.delete(connection);
     if (connection.direction === 'inbound') this.#respond(connection, bytes);
     else this.#judgeAnswer(connection, bytes);
   }
@@ -142,6 +146,7 @@ export class PeerConnections implements ConnectionEvents {
   closed(connection: Connection): void {
     const { table } = this.#parts;
     table.remove(connection);
+    this.#handshakes.delete(connection);
     this.#noLongerPeer(connection, SlotState.Closing);
     if (connection.connectedMs === 0) this.#neverPeer(connection);
     this.#unseatIfDone(connection);
@@ -378,12 +383,10 @@ export class PeerConnections implements ConnectionEvents {
   }
 
   #endOldestHandshake(): void {
-    for (const connection of this.#parts.table.all) {
-      if (connection.state !== 'Handshaking' || connection.direction !== 'inbound') continue;
-      connection.cause = { code: ErrorCode.ResourceExhausted, reason: 'too many handshakes under way' };
-      connection.destroy();
-      return;
-    }
+    const [oldest] = this.#handshakes;
+    this.#handshakes.delete(oldest);
+    oldest.cause ??= { code: ErrorCode.ResourceExhausted, reason: 'too many handshakes under way' };
+    oldest.destroy();
   }
 
   /** A connection that loses against another of the same peer. */

@@ -213,9 +213,9 @@ export class OutboundReader {
     return Atomics.load(this.#words, this.#block + Worker.OutboundWrite) === this.#head;
   }
 
-  /** Bytes that are published and not read. */
-  get available(): number {
-    return (Atomics.load(this.#words, this.#block + Worker.OutboundWrite) - this.#head) | 0;
+  /** Cursor behind the last record stepped over. */
+  get position(): number {
+    return this.#head;
   }
 
   /** Steps to the next record; its fields are then in this object. Its memory stays valid until `release`. */

@@ -1,0 +1,92 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { root, type SourceFile, sourceFiles } from './source-files.js';
+
+const sources = sourceFiles('src');
+
+/** `path -> import` for every import that breaks a rule. */
+function offenders(files: readonly SourceFile[], isForbidden: (name: string, file: SourceFile) => boolean): string[] {
+  return files.flatMap((file) =>
+    file.imports.filter((name) => isForbidden(name, file)).map((name) => `${file.path} -> ${name}`),
+  );
+}
+
+const under = (folder: string) => sources.filter(({ path }) => path.startsWith(`src/${folder}/`));
+
+describe('imports', () => {
+  it('find files that exist, so that the rules below look at real imports', () => {
+    expect(sources.length).toBeGreaterThan(40);
+    const missing = offenders(sources, (name) => name.startsWith('src/') && !existsSync(join(root, name)));
+    expect(missing).toEqual([]);
+  });
+
+  it('of shared code stay within shared code', () => {
+    expect(offenders(under('shared'), (name) => /^src\/(main|workers)\//.test(name))).toEqual([]);
+  });
+
+  it('of worker code never reach the main thread', () => {
+    expect(offenders(under('workers'), (name) => name.startsWith('src/main/'))).toEqual([]);
+  });
+
+  it('of main-thread code never reach the workers, which are named by URL', () => {
+    expect(offenders(under('main'), (name) => name.startsWith('src/workers/'))).toEqual([]);
+  });
+
+  it('never reach sockets, files or processes from worker or shared code', () => {
+    const sockets = /^(node:)?(net|http|https|dgram|tls|fs|fs\/promises|child_process)$/;
+    expect(offenders([...under('workers'), ...under('shared')], (name) => sockets.test(name))).toEqual(
+      // Which IP addresses are routable is looked up in node:net's BlockList; nothing is opened.
+      ['src/shared/wire/routability.ts -> node:net'].filter((line) => existsSync(join(root, line.split(' ')[0]))),
+    );
+  });
+
+  it('of decisions reach neither the clock, randomness nor sockets', () => {
+    const decisions = ['admission', 'backoff', 'timeouts', 'persistent-peers'].map(
+      (name) => `src/main/peers/${name}.ts`,
+    );
+    const files = sources.filter(({ path }) => decisions.includes(path));
+    expect(files.length).toBe(decisions.length);
+    expect(offenders(files, (name) => name.startsWith('node:'))).toEqual([]);
+    for (const { path, text } of files) {
+      expect(`${path} ${/Date\.now|Math\.random|performance\.now|setTimeout|setInterval/.exec(text)?.[0]}`).toBe(
+        `${path} undefined`,
+      );
+    }
+  });
+
+  it('leave piscina, msgpackr, fastify, pino and prom-client to the few files that own them', () => {
+    const owners: Record<string, RegExp> = {
+      piscina: /^src\/main\/pool\//,
+      msgpackr: /^src\/(shared\/wire\/msgpack|workers\/worker|main\/node)\.ts$/,
+      fastify: /^src\/main\/admin\//,
+      'prom-client': /^src\/main\/admin\//,
+      commander: /^src\/main\/cli\//,
+    };
+    expect(offenders(sources, (name, { path }) => name in owners && !owners[name].test(path))).toEqual([]);
+  });
+});
+
+describe('source files', () => {
+  it('have no name that says nothing', () => {
+    expect(
+      sources.filter(({ path }) => /\b(utils?|helpers?|common|misc)\b/.test(path)).map(({ path }) => path),
+    ).toEqual([]);
+  });
+
+  it('say in their first lines what they own', () => {
+    const silent = sources.filter(({ text }) => !/^(#!.*\n)?\/\*\*/.test(text));
+    expect(silent.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('export nothing by default but worker entries and handler modules', () => {
+    const allowed = /^src\/workers\/worker\.ts$|handlers\.ts$/;
+    const others = sources.filter(({ path, text }) => /export default/.test(text) && !allowed.test(path));
+    expect(others.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('leave nothing open', () => {
+    const open = sources.filter(({ text }) => /\b(TODO|FIXME|XXX|not implemented)\b/.test(text));
+    expect(open.map(({ path }) => path)).toEqual([]);
+  });
+});
