@@ -24,6 +24,8 @@ import type {
   TypeDeclarations,
 } from './api.js';
 import type { Settings } from './config/settings.js';
+import { formatSize } from './config/size.js';
+import { wrongValue } from './config/wrong-value.js';
 import { type DataDir, openDataDir } from './data-dir.js';
 import { EventLoopWatch } from './event-loop-watch.js';
 import { readOrCreateNodeKey } from './identity.js';
@@ -47,6 +49,7 @@ import { version } from './version.js';
 const SPARE_SLOTS = 32;
 /** Share of the memory budget that rings may take; the rest is for what moves. */
 const RING_SHARE = 0.8;
+const MIB = 2 ** 20;
 
 /** What `startNode` takes beside settings. */
 export interface NodeExtras {
@@ -89,12 +92,9 @@ function geometryOf(settings: Settings): Geometry {
   };
   const bytes = arenaBytes(geometry);
   if (bytes > settings.memoryBudgetBytes * RING_SHARE) {
-    const needed = Math.ceil(bytes / RING_SHARE / 2 ** 20);
-    throw new ConfigError(
-      'memoryBudget',
-      `memoryBudget is ${settings.memoryBudgetBytes} bytes, too small for ${geometry.slots} rings of ` +
-        `${settings.ringBytes} bytes: must be at least ${needed}MiB, or ringSize or maxPeers smaller`,
-    );
+    const needed = `at least ${Math.ceil(bytes / RING_SHARE / MIB)}MiB`;
+    const why = `${geometry.slots} rings of ${formatSize(settings.ringBytes)} (or ringSize or maxPeers smaller)`;
+    throw wrongValue('memoryBudget', formatSize(settings.memoryBudgetBytes), 'settings', `${needed} for ${why}`);
   }
   return geometry;
 }
@@ -361,7 +361,8 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
 
   async #close(drain: boolean): Promise<void> {
     const deadlineMs = this.#clock.nowMs() + (drain ? this.#settings.shutdownTimeoutMs : 0);
-    this.#log.info({ peers: this.#table.connectedCount }, 'node closing');
+    const wasReady = this.#sweepTimer !== null;
+    if (wasReady) this.#log.info({ peers: this.#table.connectedCount }, 'node closing');
     this.#listening = false;
     this.#acceptor.close();
     this.#dialer.stop();
@@ -374,7 +375,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     this.#pump.stop();
     await this.#admin?.close();
     this.#dataDir.release();
-    this.#log.info('node closed');
+    if (wasReady) this.#log.info('node closed');
   }
 
   #sweep(): void {

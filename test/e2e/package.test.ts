@@ -1,0 +1,99 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { root } from '../architecture/source-files.js';
+
+const run = promisify(execFile);
+const installMs = 120_000;
+
+let folder: string;
+let installed: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'paw-package-'));
+  installed = join(folder, 'app');
+  mkdirSync(installed);
+  // The build that the tests run on is the one that is packed.
+  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: root });
+  const [{ filename }] = JSON.parse(stdout.slice(stdout.indexOf('['))) as [{ filename: string }];
+  writeFileSync(join(installed, 'package.json'), '{ "type": "module", "private": true }');
+  const flags = ['--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts'];
+  await run('npm', ['install', ...flags, join(folder, filename)], { cwd: installed });
+}, installMs);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The code blocks of the README that begin with a file name in a comment. */
+function readmeExamples(): Map<string, string> {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const blocks = readme.matchAll(/```js\n\/\/ (\S+)\n([\s\S]*?)```/g);
+  return new Map([...blocks].map(([, name, code]) => [name, code]));
+}
+
+async function firstLineWith(child: ChildProcess, text: string): Promise<string> {
+  for await (const line of createInterface({ input: child.stdout! })) if (line.includes(text)) return line;
+  throw new Error(`the program ended without a line that has '${text}'`);
+}
+
+describe('the packed tarball, installed without install scripts in an empty folder', () => {
+  it('runs the example of the README', async () => {
+    const examples = readmeExamples();
+    expect([...examples.keys()]).toEqual(['tx.mjs', 'app.mjs']);
+    for (const [name, code] of examples) writeFileSync(join(installed, name), code);
+    const { stdout } = await run(process.execPath, ['app.mjs'], { cwd: installed, timeout: 20_000 });
+    expect(stdout.trim()).toBe('answer 0001 vote at height 7');
+  });
+
+  it('has a working npx paw-p2p node that is ready, answers, and ends with 0 on SIGTERM', async () => {
+    const ports = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
+    const flags = [...ports, '--chain-id', 'packed', '--data-dir', './data', '--log-format', 'json'];
+    const bin = join(installed, 'node_modules', '.bin', 'paw-p2p');
+    const node = spawn(process.execPath, [bin, 'node', ...flags], {
+      cwd: installed,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const exit = once(node, 'exit');
+    try {
+      const ready = JSON.parse(await firstLineWith(node, 'node ready')) as Record<string, string>;
+      expect(ready).toMatchObject({ chainId: 'packed', nodeId: expect.stringMatching(/^[a-z2-7]{32}$/) });
+      const { stdout } = await run('npx', ['paw-p2p', 'send', ready.listen, '--chain-id', 'packed', '--type', 'tx'], {
+        cwd: installed,
+        timeout: 20_000,
+      });
+      expect(stdout).toMatch(/1 message/);
+      const status = (await (await fetch(`http://${ready.admin}/status`)).json()) as { nodeId: string };
+      expect(status.nodeId).toBe(ready.nodeId);
+    } finally {
+      node.kill('SIGTERM');
+    }
+    expect(await exit).toEqual([0, null]);
+  });
+
+  it('brings type declarations that a strict TypeScript program compiles against', async () => {
+    const code = `import { createNode, type Handler, PeerError } from 'paw-p2p';
+      const handler: Handler = (message, context) => { context.reply(message.type, message.payload); };
+      const node = await createNode({ listen: '127.0.0.1:0' });
+      const peers: readonly string[] = node.peers().map((peer) => peer.id);
+      node.on('peer:disconnected', (end) => console.log(end.code, handler, peers, PeerError));`;
+    writeFileSync(join(installed, 'typed.mts'), code);
+    const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2024', '--skipLibCheck'];
+    const types = ['--typeRoots', join(root, 'node_modules', '@types'), '--types', 'node', '--ignoreConfig'];
+    const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+    await run(process.execPath, [tsc, ...flags, ...types, 'typed.mts'], { cwd: installed, timeout: 60_000 });
+  });
+
+  it('holds compiled JavaScript with declarations and no sources, tests or benches', async () => {
+    const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root });
+    const [{ files }] = JSON.parse(stdout.slice(stdout.indexOf('['))) as [{ files: { path: string }[] }];
+    const paths = files.map(({ path }) => path);
+    for (const needed of ['LICENSE', 'README.md', 'dist/main/index.js', 'dist/main/index.d.ts', 'dist/workers/worker.js']) {
+      expect(paths).toContain(needed);
+    }
+    expect(paths.filter((path) => /^(src|test|bench|node_modules)\//.test(path))).toEqual([]);
+  });
+});
