@@ -139,6 +139,7 @@ export class Connection implements ReadSink {
     // An eighth stays in reserve, so that a buffer for the next read can always be given, even while paused.
     const reserve = ring.capacity / 8;
     const { free } = ring;
+    if (free === 0) throw new Error('a socket is read with a full ring');
     return ring.region(Math.min(READ_BYTES, free > reserve ? free - reserve : free));
   }
 

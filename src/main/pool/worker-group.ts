@@ -69,7 +69,7 @@ export class WorkerGroup {
     this.#options = options;
     this.#events = events;
     this.#pool = new Piscina({
-      filename: new URL('../../workers/worker.js', import.meta.url).href,
+      filename: new URL('../../workers/entry.cjs', import.meta.url).href,
       minThreads: workers,
       maxThreads: workers,
       concurrentTasksPerWorker: 1,
@@ -263,7 +263,9 @@ export class WorkerGroup {
       Atomics.store(words, control + Slot.ReadCursor, words[control + Slot.Progress]);
       Atomics.store(words, control + Slot.Queued, 0);
       member.ready.push(slot, nowUs);
-      if (Atomics.exchange(words, control + Slot.ReadPaused, 0) === 1) connection.resume();
+      // As the worker would have: a socket that is resumed with a full ring would have nowhere to read into.
+      const { ring } = connection.seat!;
+      if (ring.free >= ring.capacity / 2 && Atomics.exchange(words, control + Slot.ReadPaused, 0) === 1) connection.resume();
     }
     for (const [id, buffer] of member.asides) {
       if (inUse.has(id)) continue;
