@@ -4,8 +4,8 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import { cpus } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Reading, Ready } from './target.js';
 
@@ -68,7 +68,9 @@ function median(numbers: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)];
 }
 
-console.log(`Node ${process.version}, ${cpus().length} cores, ${values.connections} connections, medians of ${values.rounds}`);
+console.log(
+  `Node ${process.version}, ${cpus().length} cores, ${values.connections} connections, medians of ${values.rounds}`,
+);
 console.log('payload   target     messages/s   of ceiling   spread          cores   load cores');
 for (const payload of values.payload.split(',').map(Number)) {
   const rounds: Record<TargetName, Round[]> = { node: [], ceiling: [], naive: [] };
@@ -85,8 +87,12 @@ for (const payload of values.payload.split(',').map(Number)) {
       `${(median(figures) / 1e6).toFixed(2)} M`.padStart(10),
       (median(figures) / ceiling).toFixed(2).padStart(12),
       spread.padStart(15),
-      median(rounds[name].map((round) => round.cpu)).toFixed(2).padStart(9),
-      median(rounds[name].map((round) => round.loadCpu)).toFixed(2).padStart(9),
+      median(rounds[name].map((round) => round.cpu))
+        .toFixed(2)
+        .padStart(9),
+      median(rounds[name].map((round) => round.loadCpu))
+        .toFixed(2)
+        .padStart(9),
     ];
     console.log(row.join(' '));
   }

@@ -4,8 +4,8 @@
  */
 import { type AddressInfo, createServer, Socket } from 'node:net';
 import { HANDSHAKE_BYTES, MAX_FRAME_LENGTH } from '../../src/shared/limits.js';
-import { encodeHandshake } from '../../src/shared/wire/handshake.js';
 import { readUint16BE, readUint32BE } from '../../src/shared/wire/frame.js';
+import { encodeHandshake } from '../../src/shared/wire/handshake.js';
 import { CHAIN_ID, serve } from '../target.js';
 
 const BUFFER_BYTES = 256 * 1024;

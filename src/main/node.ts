@@ -163,6 +163,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
           this.#log.error({ worker, error: error.message }, 'worker died, replacing it');
           this.#pump.recover(worker);
         },
+        released: (connection) => this.#connections.released(connection),
         gaveUp: (worker, error) => {
           this.#fail(new NodeError('ERR_PAW_WORKER', `worker ${worker} can't be started: ${error.message}`));
         },

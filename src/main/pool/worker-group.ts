@@ -1,6 +1,7 @@
 /**
  * The worker threads: starts them, pins connections to them, replaces one that dies. Main thread. Piscina runs each as
- * one endless task. A replacement goes on where the cursors of the one before it stand: sockets stay up, what finished
+ * one endless task, in a pool of its own: a pool never starts a thread again after one died before it was ready, and so
+ * such a pool is given up without the other workers noticing. A replacement goes on where the cursors of the one before it stand: sockets stay up, what finished
  * frames caused is published, the frame in hand is dispatched again, and skipped if it kills a second time.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
@@ -25,11 +26,14 @@ export interface WorkerGroupEvents {
   died(worker: number, error: Error): void;
   /** Connections that sit in slots pinned to the worker. */
   pinnedTo(worker: number): readonly Connection[];
+  /** The worker had let go of the connection before it died. May be told twice. */
+  released(connection: Connection): void;
   /** The worker can't be started again. */
   gaveUp(worker: number, error: Error): void;
 }
 
 interface Member {
+  pool: Piscina | null;
   port: MessagePort | null;
   /** Buffers of frames that are assembled aside, by ID. */
   readonly asides: Map<number, SharedArrayBuffer>;
@@ -57,7 +61,6 @@ export class WorkerGroup {
   readonly #budget: MemoryBudget;
   readonly #options: WorkerGroupOptions;
   readonly #events: WorkerGroupEvents;
-  readonly #pool: Piscina;
   readonly #members: Member[];
   readonly #subscriptions = new Set<string>();
   #stopping = false;
@@ -68,16 +71,8 @@ export class WorkerGroup {
     this.#budget = budget;
     this.#options = options;
     this.#events = events;
-    this.#pool = new Piscina({
-      filename: new URL('../../workers/entry.cjs', import.meta.url).href,
-      minThreads: workers,
-      maxThreads: workers,
-      concurrentTasksPerWorker: 1,
-      // Piscina must not block a worker between tasks: workers wait in their own way.
-      atomics: 'disabled',
-      recordTiming: false,
-    });
     this.#members = Array.from({ length: workers }, (_, worker) => ({
+      pool: null,
       port: null,
       asides: new Map(),
       ready: new ReadyQueue(arena, worker),
@@ -154,13 +149,13 @@ export class WorkerGroup {
     });
     await Promise.race([Promise.allSettled(this.#members.map((member) => member.task)), late]);
     clearTimeout(timer);
-    await this.#pool.destroy();
+    await Promise.all(this.#members.map((member) => member.pool?.destroy()));
     for (const member of this.#members) member.port?.close();
   }
 
   /** Threads that run, for tests that kill them. */
   get threads() {
-    return this.#pool.threads;
+    return this.#members.flatMap((member) => member.pool?.threads ?? []);
   }
 
   #commandAll(command: WorkerCommand): void {
@@ -196,17 +191,23 @@ export class WorkerGroup {
           resolve();
         } else this.#onNotice(worker, notice);
       });
-      const run = this.#pool.run(init, { transferList: [port2] }) as Promise<void>;
-      member.task = run.then(
+      member.pool ??= newPool();
+      member.task = runToEnd(member.pool, init, () => member.alive).then(
         () => undefined,
         (error: Error) => {
-          const wasAlive = member.alive;
+          const hasWorked = member.alive || member.restarts > 0;
+          if (!member.alive) this.#giveUpPool(member);
           member.alive = false;
           reject(startError(error));
-          if (!this.#stopping && (wasAlive || member.restarts > 0)) this.#replace(worker, error);
+          if (!this.#stopping && hasWorked) this.#replace(worker, error);
         },
       );
     });
+  }
+
+  #giveUpPool(member: Member): void {
+    void member.pool?.destroy();
+    member.pool = null;
   }
 
   #onNotice(worker: number, notice: Exclude<WorkerNotice, { kind: 'ready' }>): void {
@@ -256,22 +257,36 @@ export class WorkerGroup {
     const inUse = new Set<number>();
     const nowUs = words[block + Worker.HeartbeatMs];
     for (const connection of this.#events.pinnedTo(worker)) {
-      const { slot } = connection.seat!;
+      const { slot, generation } = connection.seat!;
       const control = layout.slot(slot);
-      if (words[control + Slot.Released] === connection.seat!.generation) continue;
+      if (words[control + Slot.Released] === generation) {
+        // The record that says so may have died with the thread.
+        this.#events.released(connection);
+        continue;
+      }
       inUse.add(words[control + Slot.AsideId]);
       Atomics.store(words, control + Slot.ReadCursor, words[control + Slot.Progress]);
       Atomics.store(words, control + Slot.Queued, 0);
       member.ready.push(slot, nowUs);
-      // As the worker would have: a socket that is resumed with a full ring would have nowhere to read into.
-      const { ring } = connection.seat!;
-      if (ring.free >= ring.capacity / 2 && Atomics.exchange(words, control + Slot.ReadPaused, 0) === 1) connection.resume();
+      this.#resumeOrWait(connection, control);
     }
     for (const [id, buffer] of member.asides) {
       if (inUse.has(id)) continue;
       member.asides.delete(id);
       this.#budget.release(buffer.byteLength);
     }
+  }
+
+  /**
+   * A paused socket is read on if half of its ring is free, as the worker would have said: its word may have died with
+   * it. Otherwise the replacement gets to say it.
+   */
+  #resumeOrWait(connection: Connection, control: number): void {
+    if (!connection.paused) return;
+    const { ring } = connection.seat!;
+    const hasRoom = ring.free >= ring.capacity / 2;
+    Atomics.store(this.#arena.words, control + Slot.ReadPaused, hasRoom ? 0 : 1);
+    if (hasRoom) connection.resume();
   }
 
   /** A frame that was in hand at two deaths in a row is armed to be skipped. */
@@ -292,6 +307,31 @@ export class WorkerGroup {
     words[control + Slot.SkipArmed] = 1;
     member.suspect = null;
   }
+}
+
+function newPool(): Piscina {
+  return new Piscina({
+    filename: new URL('../../workers/entry.cjs', import.meta.url).href,
+    minThreads: 1,
+    maxThreads: 1,
+    concurrentTasksPerWorker: 1,
+    // Piscina must not block a worker between tasks: workers wait in their own way.
+    atomics: 'disabled',
+    recordTiming: false,
+  });
+}
+
+/** Runs the endless task. Rejects when its thread ends, also where the pool itself would wait for ever. */
+function runToEnd(pool: Piscina, init: WorkerInit, isReady: () => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onDestroy = () => {
+      // Once the task runs, the pool rejects it by itself, and with a better reason.
+      if (!isReady()) setImmediate(() => reject(new Error('thread ended while it started')));
+    };
+    pool.once('workerDestroy', onDestroy);
+    const run = pool.run(init, { transferList: [init.port] }) as Promise<void>;
+    run.then(resolve, reject).finally(() => pool.off('workerDestroy', onDestroy));
+  });
 }
 
 function startError(error: Error): NodeError {
