@@ -66,8 +66,10 @@ export class Connection implements ReadSink {
   seat: Seat | null = null;
   writer!: SocketWriter;
   socket!: Socket;
-  /** The first cause given is the true one. */
+  /** Why it ends, once somebody has decided or the peer has said so. The first cause given is the true one. */
   cause: Cause | null = null;
+  /** What the socket itself reported; the cause where there is no better one. */
+  #socketFault: Cause | null = null;
   connectedMs = 0;
   connectedWallMs = 0;
   lastReadMs: number;
@@ -103,13 +105,13 @@ export class Connection implements ReadSink {
     this.lastMessageSentMs = this.startedMs;
   }
 
-  /** Gives the connection its socket; its errors end in `cause`. */
+  /** Gives the connection its socket. */
   attach(socket: Socket, writer: SocketWriter): void {
     this.socket = socket;
     this.writer = writer;
     socket.setNoDelay(true);
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.cause ??= { code: ErrorCode.NetworkError, reason: error.code ?? error.message };
+      this.#socketFault ??= { code: ErrorCode.NetworkError, reason: error.code ?? error.message };
     });
     socket.on('end', () => this.#events.ended(this));
     socket.on('close', () => this.#onClose());
@@ -123,6 +125,11 @@ export class Connection implements ReadSink {
   /** From now on bytes go into the ring of this seat. */
   sit(seat: Seat): void {
     this.seat = seat;
+  }
+
+  /** Why the connection ended, now that it has. */
+  get finalCause(): Cause {
+    return this.cause ?? this.#socketFault ?? { code: ErrorCode.NetworkError, reason: 'closed by peer' };
   }
 
   /** The socket can still take what is written. */
@@ -173,7 +180,6 @@ export class Connection implements ReadSink {
 
   #onClose(): void {
     this.#socketClosed = true;
-    this.cause ??= { code: ErrorCode.NetworkError, reason: 'connection closed' };
     this.become('closed');
     this.writer.dispose();
     this.#events.closed(this);

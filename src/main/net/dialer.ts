@@ -1,6 +1,6 @@
 /** Opens connections to addresses, as many at once as the dial queue allows. Main thread. */
 import { connect } from 'node:net';
-import { ErrorCode, NodeError, PeerError } from '../../shared/errors.js';
+import { NodeError, PeerError } from '../../shared/errors.js';
 import type { PeerInfo } from '../api.js';
 import type { PersistentPeer } from '../peers/persistent-peers.js';
 import { formatAddress, type PeerAddress } from './address.js';
@@ -102,6 +102,6 @@ export class Dialer {
 
 /** How a dial that failed is told. */
 export function dialError(connection: Connection): PeerError {
-  const cause = connection.cause ?? { code: ErrorCode.NetworkError, reason: 'closed' };
+  const cause = connection.finalCause;
   return new PeerError(cause.code, `${connection.address}: ${cause.reason}`);
 }

@@ -68,6 +68,8 @@ export class PeerConnections implements ConnectionEvents {
   readonly #unconditional: ReadonlySet<string>;
   /** Inbound connections whose handshake is under way, the oldest first. */
   readonly #handshakes = new Set<Connection>();
+  /** No longer peers, but nobody has been told: the peer may have said why in frames that are not dispatched yet. */
+  readonly #departing = new Set<Connection>();
   /** While the node drains, no connection closes before all queued handlers are through: they may still reply. */
   #holding = false;
 
@@ -136,7 +138,9 @@ export class PeerConnections implements ConnectionEvents {
 
   ended(connection: Connection): void {
     if (connection.state === 'Connected') {
-      this.leave(connection, { code: ErrorCode.NetworkError, reason: 'closed by peer' }, { announce: false });
+      connection.become('leaving');
+      connection.leavingMs = this.#parts.clock.nowMs();
+      this.#noLongerPeer(connection, SlotState.Closing);
     } else if (connection.state !== 'Disconnecting') {
       connection.cause ??= { code: ErrorCode.NetworkError, reason: 'closed by peer during handshake' };
       connection.destroy();
@@ -154,6 +158,8 @@ export class PeerConnections implements ConnectionEvents {
 
   /** The worker has let go of the connection. */
   released(connection: Connection): void {
+    // Only now has everything that the peer sent been seen, its `disconnect` too: the cause is known.
+    this.#tellGone(connection);
     if (connection.state === 'Disconnecting' && !this.#holding) this.#finish(connection);
     this.#unseatIfDone(connection);
   }
@@ -202,8 +208,9 @@ export class PeerConnections implements ConnectionEvents {
     await until(() => table.all.size === 0 && table.takenSeats === 0);
   }
 
-  /** Destroys what is left. */
+  /** Destroys what is left, and tells what has not been told. */
   destroyAll(cause: Cause): void {
+    for (const connection of [...this.#departing]) this.#tellGone(connection);
     for (const connection of [...this.#parts.table.all]) {
       connection.cause ??= cause;
       connection.destroy();
@@ -231,6 +238,7 @@ export class PeerConnections implements ConnectionEvents {
     connection.become('leaving');
     connection.leavingMs = this.#parts.clock.nowMs();
     this.#noLongerPeer(connection, how.abort === true ? SlotState.Aborted : SlotState.Closing);
+    this.#tellGone(connection);
     // Reads on into nowhere until the peer closes: a close with unread bytes would reset what we still send.
     connection.paused = false;
     connection.socket.resume();
@@ -434,31 +442,35 @@ export class PeerConnections implements ConnectionEvents {
 
   /** Takes a connection out of the connected peers; its worker gets to know that no more bytes come. */
   #noLongerPeer(connection: Connection, state: number): void {
-    const { table, arena, events, statistics, persistent, clock } = this.#parts;
-    const wasPeer = connection.peerId !== null && table.byId(connection.peerId) === connection;
+    const { table, arena } = this.#parts;
+    if (connection.peerId !== null && table.byId(connection.peerId) === connection) this.#departing.add(connection);
     table.leave(connection);
     const { seat } = connection;
-    if (seat !== null) {
-      const control = arena.layout.slot(seat.slot);
-      if (Atomics.load(arena.words, control + Slot.State) === SlotState.Open) {
-        Atomics.store(arena.words, control + Slot.State, state);
-        this.#wakeWorker(connection);
-      }
-    }
-    if (!wasPeer) return;
-    statistics.countDisconnect(connection.cause!.code);
+    if (seat === null) return;
+    const control = arena.layout.slot(seat.slot);
+    if (Atomics.load(arena.words, control + Slot.State) !== SlotState.Open) return;
+    Atomics.store(arena.words, control + Slot.State, state);
+    this.#wakeWorker(connection);
+  }
+
+  /** Tells, once, that a connected peer is gone, and why. */
+  #tellGone(connection: Connection): void {
+    if (!this.#departing.delete(connection)) return;
+    const { clock, events, persistent, statistics } = this.#parts;
+    const cause = connection.finalCause;
+    statistics.countDisconnect(cause.code);
     const peer = connection.persistentPeer;
     if (peer !== null) {
       const nowMs = clock.nowMs();
       persistent.ended(peer, nowMs, nowMs - connection.connectedMs, statistics.framesFrom(connection));
     }
-    events.disconnected(connection, connection.cause!);
+    events.disconnected(connection, cause);
   }
 
   /** The socket of a connection that never became a peer is closed. */
   #neverPeer(connection: Connection): void {
     const { dialer, events, statistics } = this.#parts;
-    const cause = connection.cause!;
+    const cause = connection.finalCause;
     if (connection.socketOpened) statistics.countHandshakeFailed(cause.code);
     if (connection.direction === 'inbound') {
       statistics.count('rejectedInbound');
