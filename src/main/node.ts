@@ -7,7 +7,7 @@ import { EventEmitter } from 'node:events';
 import { Unpackr } from 'msgpackr';
 import type { Logger } from 'pino';
 import { systemClock } from '../shared/clock.js';
-import { ConfigError, ErrorCode, errorCodeName, NodeError } from '../shared/errors.js';
+import { ErrorCode, errorCodeName, NodeError } from '../shared/errors.js';
 import { Arena } from '../shared/memory/arena.js';
 import { arenaBytes, type Geometry } from '../shared/memory/arena-layout.js';
 import { MemoryBudget } from '../shared/memory/memory-budget.js';
@@ -31,7 +31,7 @@ import { EventLoopWatch } from './event-loop-watch.js';
 import { readOrCreateNodeKey } from './identity.js';
 import { createLogger, withContext } from './logger.js';
 import { Acceptor } from './net/acceptor.js';
-import { parsePeer as parsePeerAddress } from './net/address.js';
+import { parsePeerAddress } from './net/address.js';
 import type { Connection } from './net/connection.js';
 import { ConnectionTable } from './net/connection-table.js';
 import { Dialer } from './net/dialer.js';
@@ -278,11 +278,9 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
    * @throws PeerError with the code of why it failed, NodeError ERR_PAW_DIAL_QUEUE_FULL
    */
   async dial(address: string): Promise<PeerInfo> {
-    let parsed: ReturnType<typeof parsePeerAddress>;
-    try {
-      parsed = parsePeerAddress(address);
-    } catch (error) {
-      throw new ConfigError('address', (error as Error).message);
+    const parsed = parsePeerAddress(address);
+    if (parsed === null || parsed.port === 0) {
+      throw wrongValue('address', address, 'argument', 'HOST:PORT or ID@HOST:PORT with a port from 1 to 65535');
     }
     return new Promise((resolve, reject) => {
       this.#dialer.dial({ address: parsed, persistent: null, resolve, reject });

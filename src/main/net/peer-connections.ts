@@ -21,7 +21,7 @@ import type { PersistentPeers } from '../peers/persistent-peers.js';
 import { type Ages, due } from '../peers/timeouts.js';
 import type { WorkerGroup } from '../pool/worker-group.js';
 import type { Statistics } from '../statistics.js';
-import { formatAddress } from './address.js';
+import { formatAddress, normalizeHost } from './address.js';
 import { adoptSocket } from './adopt-socket.js';
 import { type Cause, Connection, type ConnectionEvents } from './connection.js';
 import type { ConnectionTable } from './connection-table.js';
@@ -82,7 +82,7 @@ export class PeerConnections implements ConnectionEvents {
   accept(accepted: Socket): void {
     const connection = this.create('inbound');
     const socket = adoptSocket(accepted, connection);
-    connection.host = socket.remoteAddress ?? '';
+    connection.host = normalizeHost(socket.remoteAddress ?? '');
     connection.port = socket.remotePort ?? 0;
     connection.address = formatAddress(connection.host, connection.port);
     this.attach(connection, socket);
