@@ -197,6 +197,8 @@ export class ArenaLayout {
   readonly #typeTables: number;
   readonly #slots: number;
   readonly #ready: number;
+  /** Words of one ready queue. */
+  readonly #readyWords: number;
   readonly #rings: number;
   readonly #outbound: number;
   readonly #scratch: number;
@@ -209,12 +211,13 @@ export class ArenaLayout {
     if (!isPowerOfTwo(outboundBytes) || outboundBytes < 1024) throw new RangeError(`outboundBytes ${outboundBytes}`);
     this.geometry = geometry;
     this.readyCapacity = nextPowerOfTwo(2 * slots + 2);
+    this.#readyWords = alignWords(2 * this.readyCapacity);
     this.scratchBytes = Math.max(PAIR_BYTES, ringBytes / 2);
     const tables = HEADER_WORDS + MAIN_COUNTER_WORDS + workers * WORKER_WORDS;
     this.#typeTables = tables;
     this.#slots = tables + (workers + 1) * TYPE_TABLE_WORDS;
     this.#ready = this.#slots + slots * SLOT_WORDS;
-    this.#rings = 4 * (this.#ready + alignWords(workers * this.readyCapacity * 2));
+    this.#rings = 4 * (this.#ready + workers * this.#readyWords);
     this.#outbound = this.#rings + slots * ringBytes;
     this.#scratch = this.#outbound + workers * outboundBytes;
     this.totalBytes = this.#scratch + workers * this.scratchBytes;
@@ -249,7 +252,7 @@ export class ArenaLayout {
 
   /** First word of a worker's ready queue. */
   readyQueue(worker: number): number {
-    return this.#ready + worker * this.readyCapacity * 2;
+    return this.#ready + worker * this.#readyWords;
   }
 
   /** First byte of a slot's ring. */
