@@ -101,7 +101,7 @@ export class LiveDisplay {
 
   show(frame: Frame): void {
     if (this.#isLive) {
-      const lines = liveLines(frame, this.#out.columns ?? 80);
+      const lines = liveLines(frame, this.#out.columns || 80);
       const up = this.#linesUp === 0 ? '' : `\x1b[${this.#linesUp}A`;
       this.#out.write(`${up}\r${CLEAR_BELOW}${lines.join('\n')}\n`);
       this.#linesUp = lines.length;
