@@ -2,7 +2,9 @@
  * Looks through msgpack bytes before anything is allocated for them. Pure; every thread. Input comes from peers: a few
  * bytes can declare containers of billions, or nest without end.
  */
+import { isUtf8 } from 'node:buffer';
 import { MAX_MSGPACK_DEPTH } from '../limits.js';
+import { readUint32BE } from './frame.js';
 
 /** Bytes after the first one of each format, and what they mean: value bytes, then length fields. */
 const FIXED_BYTES: Readonly<Record<number, number>> = {
@@ -21,9 +23,17 @@ const FIXED_BYTES: Readonly<Record<number, number>> = {
   211: 8,
 };
 /** Width of the length field of bin and str formats. */
-const BLOB_LENGTH_BYTES: Readonly<Record<number, number>> = { 196: 1, 197: 2, 198: 4, 217: 1, 218: 2, 219: 4 };
+const BIN_LENGTH_BYTES: Readonly<Record<number, number>> = { 196: 1, 197: 2, 198: 4 };
+const TEXT_LENGTH_BYTES: Readonly<Record<number, number>> = { 217: 1, 218: 2, 219: 4 };
+const NEVER_USED = 0xc1;
 /** Timestamps are the only extension (type -1), of 4, 8 or 12 bytes. */
 const TIMESTAMP_TYPE = 0xff;
+/** What a `Date` can hold (ECMA-262 21.4.1.1): beyond it a decoded timestamp would be an invalid date. */
+const MAX_TIMESTAMP_SECONDS = 8.64e12;
+/** Up to here a loop over a text beats a call into the runtime. */
+const SHORT_TEXT_BYTES = 24;
+/** As an object's key it could stand for the prototype, so decoders rename it or worse. */
+const PROTO_KEY = [...Buffer.from('__proto__')];
 
 class Scan {
   readonly #bytes: Uint8Array;
@@ -55,26 +65,38 @@ class Scan {
   #value(isKey: boolean): string | null {
     if (this.#at >= this.#bytes.length) return 'cut short';
     const first = this.#bytes[this.#at++];
-    const isText = (first >= 0xa0 && first <= 0xbf) || (first >= 0xd9 && first <= 0xdb);
-    if (isKey && !isText) return 'map key is no text';
+    if (first >= 0xa0 && first <= 0xbf) return this.#text(first & 0x1f, isKey);
+    if (first in TEXT_LENGTH_BYTES) return this.#text(this.#number(TEXT_LENGTH_BYTES[first]), isKey);
+    if (isKey) return 'map key is no text';
     if (first <= 0x7f || first >= 0xe0) return null;
     if (first <= 0x8f) return this.#container(2 * (first & 0x0f), true);
     if (first <= 0x9f) return this.#container(first & 0x0f, false);
-    if (first <= 0xbf) return this.#skip(first & 0x1f);
     if (first in FIXED_BYTES) return this.#skip(FIXED_BYTES[first]);
-    if (first in BLOB_LENGTH_BYTES) return this.#blob(BLOB_LENGTH_BYTES[first]);
+    if (first in BIN_LENGTH_BYTES) return this.#skip(this.#number(BIN_LENGTH_BYTES[first]));
     if (first >= 0xdc) return this.#longContainer(first);
-    return this.#extension(first);
+    return first === NEVER_USED ? 'byte c1, which is never used' : this.#extension(first);
   }
 
-  #blob(lengthBytes: number): string | null {
-    const length = this.#number(lengthBytes);
-    return length === null ? 'cut short' : this.#skip(length);
+  #text(length: number, isKey: boolean): string | null {
+    const from = this.#at;
+    const fault = this.#skip(length);
+    if (fault !== null) return fault;
+    if (!this.#isUtf8(from, this.#at)) return 'text is not UTF-8';
+    return isKey && this.#isProto(from, length) ? 'map key __proto__' : null;
+  }
+
+  #isUtf8(from: number, to: number): boolean {
+    let at = from;
+    if (to - from <= SHORT_TEXT_BYTES) while (at < to && this.#bytes[at] < 0x80) at++;
+    return at === to || isUtf8(this.#bytes.subarray(from, to));
+  }
+
+  #isProto(from: number, length: number): boolean {
+    return length === PROTO_KEY.length && PROTO_KEY.every((byte, i) => this.#bytes[from + i] === byte);
   }
 
   #longContainer(first: number): string | null {
     const count = this.#number(first % 2 === 0 ? 2 : 4);
-    if (count === null) return 'cut short';
     const isMap = first >= 0xde;
     return this.#container(isMap ? 2 * count : count, isMap);
   }
@@ -89,10 +111,18 @@ class Scan {
   }
 
   #extension(first: number): string | null {
-    const length = first === 0xd6 ? 4 : first === 0xd7 ? 8 : first === 0xc7 ? this.#number(1) : null;
-    if (length === null || this.#bytes[this.#at] !== TIMESTAMP_TYPE) return 'extension type';
-    if (length !== 4 && length !== 8 && length !== 12) return 'extension type';
-    return this.#skip(1 + length);
+    const length = first === 0xd6 ? 4 : first === 0xd7 ? 8 : first === 0xc7 ? this.#number(1) : 0;
+    const at = this.#at + 1;
+    const fault = this.#skip(1 + length);
+    if (fault !== null) return fault;
+    if (this.#bytes[at - 1] !== TIMESTAMP_TYPE || ![4, 8, 12].includes(length)) return 'extension type';
+    return length === 12 ? this.#longTimestamp(at) : null;
+  }
+
+  /** [u32 nanoseconds][i64 seconds]; the shorter forms can't leave the range of a `Date`. */
+  #longTimestamp(at: number): string | null {
+    const seconds = (readUint32BE(this.#bytes, at + 4) | 0) * 2 ** 32 + readUint32BE(this.#bytes, at + 8);
+    return Math.abs(seconds) < MAX_TIMESTAMP_SECONDS ? null : 'timestamp out of range';
   }
 
   #skip(bytes: number): string | null {
@@ -101,8 +131,9 @@ class Scan {
     return null;
   }
 
-  #number(width: number): number | null {
-    if (width > this.#bytes.length - this.#at) return null;
+  /** A length field. More than there can be where the field itself is cut short. */
+  #number(width: number): number {
+    if (width > this.#bytes.length - this.#at) return Number.POSITIVE_INFINITY;
     let value = 0;
     for (let i = 0; i < width; i++) value = value * 256 + this.#bytes[this.#at++];
     return value;

@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeValue, encodeValue } from '../../../src/shared/wire/msgpack.js';
+import { root } from '../../architecture/source-files.js';
 
 function decoded(bytes: Uint8Array): unknown {
   const result = decodeValue(bytes);
@@ -67,6 +69,68 @@ describe('a msgpack value', () => {
     const circle: unknown[] = [];
     circle.push(circle);
     expect(() => encodeValue(circle)).toThrow(TypeError);
+  });
+
+  it.each([
+    ['undefined', undefined],
+    ['undefined in an object', { a: undefined }],
+    ['a hole in an array', new Array(2)],
+    ['a function', [() => 1]],
+    ['a symbol', Symbol('s')],
+    ['a Set', { a: new Set([1]) }],
+    ['a RegExp', /x/],
+    ['an Error', new Error('x')],
+    ['a DataView', new DataView(new ArrayBuffer(2))],
+    ['another typed array', new Float64Array(1)],
+    ['an instance of a class', new URL('http://host/')],
+    ['a boxed number', Object(3)],
+    ['a Map with a number as key', new Map([[1, 1]])],
+    ['a bigint of 65 bits', 2n ** 64n],
+    ['a date that is none', new Date(Number.NaN)],
+    ['a lone surrogate', 'a\ud800'],
+    ['a key that stands for the prototype', JSON.parse('{"__proto__":1}')],
+    ['the same array over and over', Array.from({ length: 30 }).reduce((inner) => [inner, inner], [0])],
+  ])('that holds %s is not sent, since it would arrive as something else', (_, value) => {
+    expect(() => encodeValue(value)).toThrow(TypeError);
+  });
+
+  it('names what it holds that cannot be sent', () => {
+    expect(() => encodeValue({ a: [new Set()] })).toThrow(/Set/);
+    expect(() => encodeValue({ a: undefined })).toThrow(/undefined/);
+  });
+
+  it('reads a 64-bit integer of another encoder as a number where that is exact, else as a bigint', () => {
+    const int64 = (hex: string) => decoded(Buffer.from(hex, 'hex'));
+    expect(int64('cf0000000000000005')).toBe(5);
+    expect(int64('d3ffffffffffffffff')).toBe(-1);
+    expect(int64('cf001fffffffffffff')).toBe(Number.MAX_SAFE_INTEGER);
+    expect(int64('cf0020000000000001')).toBe(2n ** 53n + 1n);
+    expect(int64('d3ffdfffffffffffff')).toBe(-(2n ** 53n) - 1n);
+    expect(decoded(encodeValue(5n))).toBe(5);
+  });
+
+  it('keeps bytes, dates and maps', () => {
+    const value = {
+      bytes: Uint8Array.of(1, 2),
+      date: new Date(1.7e12 + 1),
+      old: new Date(-1),
+      map: new Map([['k', 1]]),
+    };
+    expect(decoded(encodeValue(value))).toEqual({ ...value, map: { k: 1 } });
+  });
+
+  it('is the same without the native part of msgpackr, which needs an install script', () => {
+    const script = `
+      import { isNativeAccelerationEnabled, Packr, Unpackr } from 'msgpackr';
+      if (isNativeAccelerationEnabled) throw new Error('native');
+      const value = { text: 'é'.repeat(50) + 'x'.repeat(300), short: 'abc', list: [1, -1, 2 ** 40, null, true] };
+      const options = { useRecords: false, mapsAsObjects: true, moreTypes: false };
+      const back = new Unpackr(options).unpack(new Uint8Array(new Packr(options).pack(value)));
+      process.stdout.write(JSON.stringify(back) === JSON.stringify(value) ? 'same' : JSON.stringify(back));
+    `;
+    const env = { ...process.env, MSGPACKR_NATIVE_ACCELERATION_DISABLED: 'true' };
+    const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], { env, cwd: root });
+    expect(output.toString()).toBe('same');
   });
 
   it('keeps large whole numbers exact', () => {
