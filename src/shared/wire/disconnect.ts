@@ -3,8 +3,10 @@
  */
 import { MAX_REASON_BYTES } from '../limits.js';
 
-const decoder = new TextDecoder();
+/** Control characters, line separators, and what turns the reading order around. */
+const HARMFUL = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
+/** One byte of code, then the reason, cut on a character boundary after `MAX_REASON_BYTES`. */
 export function encodeDisconnect(code: number, reason: string): Buffer {
   return Buffer.concat([Buffer.of(code), cutText(reason, MAX_REASON_BYTES)]);
 }
@@ -14,9 +16,11 @@ export function decodeDisconnect(payload: Uint8Array): { code: number; reason: s
   return { code: payload.length === 0 ? 0 : payload[0], reason: readReason(payload.subarray(1)) };
 }
 
-/** Text from a peer, fit for logs and history. */
+/** Text from a peer, fit for logs and history: cut on a character boundary, on one line, in reading order. */
 export function readReason(bytes: Uint8Array): string {
-  return decoder.decode(Uint8Array.from(bytes.subarray(0, MAX_REASON_BYTES))).replace(/\p{Cc}/gu, '?');
+  const isCut = bytes.length > MAX_REASON_BYTES;
+  // With `stream` the beginning of a character that the cut went through is left out, not replaced.
+  return new TextDecoder().decode(bytes.subarray(0, MAX_REASON_BYTES), { stream: isCut }).replace(HARMFUL, '?');
 }
 
 /** UTF-8 of a text, cut on a character boundary. */

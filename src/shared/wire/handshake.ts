@@ -28,11 +28,25 @@ export type ResponderCheck = Incomplete | Accepted | ({ readonly kind: 'refuse' 
 /** What an initiator makes of the answer: `refused` by the other side, or `reject`ed by us. */
 export type InitiatorCheck = Incomplete | Accepted | ({ readonly kind: 'refused' | 'reject' } & Fault);
 
-/** @throws ConfigError if an ID is empty or longer than 32 bytes; nothing is ever truncated */
-export function validateId(key: string, id: string): void {
-  const bytes = Buffer.byteLength(id);
-  if (bytes >= 1 && bytes <= ID_BYTES && !id.includes('\0')) return;
-  throw new ConfigError(key, `${key} is '${id}': must be 1 to ${ID_BYTES} bytes`);
+/** Rulings 2: what `--node-id` may be. */
+const OWN_NODE_ID = /^[ -?A-~]*$/;
+
+/**
+ * Checks an ID of our own against its field of the handshake; nothing is ever truncated. A chain ID is any text that
+ * the other side can read back; a node ID (`key` is `nodeId`) is printable ASCII without `@` (rulings 2).
+ * @throws ConfigError that names the key, the value and what is allowed
+ */
+export function validateId(key: 'chainId' | 'nodeId', id: string): void {
+  const bytes = Buffer.from(id);
+  const fits = bytes.length >= 1 && bytes.length <= ID_BYTES;
+  const isNodeId = key === 'nodeId';
+  if (fits && (isNodeId ? OWN_NODE_ID.test(id) : id.isWellFormed() && isValidTypeBytes(bytes, 0, bytes.length))) return;
+  const allowed = isNodeId ? "printable ASCII characters without '@'" : 'bytes of text without control characters';
+  // JSON, so that the message stays on one line whatever the value is.
+  throw new ConfigError(
+    key,
+    `${key} is ${JSON.stringify(id.slice(0, 2 * ID_BYTES))}: must be 1 to ${ID_BYTES} ${allowed}`,
+  );
 }
 
 /** The 65 bytes that we send. @throws ConfigError for IDs that don't fit */
