@@ -7,11 +7,13 @@ import { EventEmitter } from 'node:events';
 import { Unpackr } from 'msgpackr';
 import type { Logger } from 'pino';
 import { systemClock } from '../shared/clock.js';
-import { ErrorCode, errorCodeName, NodeError } from '../shared/errors.js';
+import { ConfigError, ErrorCode, errorCodeName, NodeError } from '../shared/errors.js';
 import { Arena } from '../shared/memory/arena.js';
 import { arenaBytes, type Geometry } from '../shared/memory/arena-layout.js';
 import { MemoryBudget } from '../shared/memory/memory-budget.js';
+import { completePolicy } from '../shared/policy.js';
 import { decodeDisconnect } from '../shared/wire/disconnect.js';
+import { ControlType, encodeType } from '../shared/wire/message-type.js';
 import { AdminServer } from './admin/server.js';
 import type {
   BroadcastResult,
@@ -64,6 +66,7 @@ export interface NodeExtras {
  */
 export async function startNode(settings: Settings, extras: NodeExtras = {}): Promise<Node> {
   const geometry = geometryOf(settings);
+  checkTypes(extras.types ?? {});
   const dataDir = await openDataDir(settings.dataDir);
   try {
     const nodeId = settings.nodeId ?? readOrCreateNodeKey(dataDir.path).nodeId;
@@ -78,6 +81,21 @@ export async function startNode(settings: Settings, extras: NodeExtras = {}): Pr
   } catch (error) {
     dataDir.release();
     throw error;
+  }
+}
+
+/** Types are declared in every worker; what is wrong with one is told here, before anything starts. */
+function checkTypes(types: TypeDeclarations): void {
+  for (const [type, declaration] of Object.entries(types)) {
+    try {
+      encodeType(type);
+      completePolicy(type, declaration, 'inline');
+    } catch (error) {
+      throw new ConfigError('types', `types: ${(error as Error).message}`);
+    }
+    if ((Object.values(ControlType) as string[]).includes(type)) {
+      throw new ConfigError('types', `types: '${type}' belongs to the protocol`);
+    }
   }
 }
 
@@ -164,8 +182,8 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
           this.#pump.recover(worker);
         },
         released: (connection) => this.#connections.released(connection),
-        gaveUp: (worker, error) => {
-          this.#fail(new NodeError('ERR_PAW_WORKER', `worker ${worker} can't be started: ${error.message}`));
+        failing: (worker, error) => {
+          this.#fail(new NodeError('ERR_PAW_WORKER', `worker ${worker} does not come up: ${error.message}`));
         },
       },
     );

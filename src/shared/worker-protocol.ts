@@ -28,6 +28,8 @@ export type WorkerCommand =
 /** Worker to main thread. */
 export type WorkerNotice =
   | { readonly kind: 'ready'; readonly policies: Readonly<Record<string, Policy>> }
+  /** It can't start: a handler module is not what it must be. Its task ends. */
+  | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'aside'; readonly id: number; readonly buffer: SharedArrayBuffer | null }
   | {
       readonly kind: 'log';

@@ -125,7 +125,13 @@ class WorkerThread {
   /** Takes the policy table up, then says that this worker is ready. */
   async load(): Promise<void> {
     this.#registry.declare(this.#init.types);
-    for (const url of this.#init.handlers) await this.#registry.load(url);
+    try {
+      for (const url of this.#init.handlers) await this.#registry.load(url);
+    } catch (error) {
+      // Said by a notice, since an error loses its code on the way to another thread.
+      this.#tell({ kind: 'failed', message: (error as Error).message });
+      throw error;
+    }
     for (const type of this.#init.subscriptions) this.#registry.subscribe(type, true);
     // The listener holds the event loop open: waiting on shared memory does not.
     this.#init.port.on('message', (command: WorkerCommand) => this.#obey(command));

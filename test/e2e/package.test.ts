@@ -19,7 +19,9 @@ beforeAll(async () => {
   installed = join(folder, 'app');
   mkdirSync(installed);
   // The build that the tests run on is the one that is packed.
-  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: root });
+  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
+    cwd: root,
+  });
   const [{ filename }] = JSON.parse(stdout.slice(stdout.indexOf('['))) as [{ filename: string }];
   writeFileSync(join(installed, 'package.json'), '{ "type": "module", "private": true }');
   const flags = ['--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts'];
@@ -81,7 +83,17 @@ describe('the packed tarball, installed without install scripts in an empty fold
       const peers: readonly string[] = node.peers().map((peer) => peer.id);
       node.on('peer:disconnected', (end) => console.log(end.code, handler, peers, PeerError));`;
     writeFileSync(join(installed, 'typed.mts'), code);
-    const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2024', '--skipLibCheck'];
+    const flags = [
+      '--noEmit',
+      '--strict',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2022',
+      '--lib',
+      'es2024',
+      '--skipLibCheck',
+    ];
     const types = ['--typeRoots', join(root, 'node_modules', '@types'), '--types', 'node', '--ignoreConfig'];
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     await run(process.execPath, [tsc, ...flags, ...types, 'typed.mts'], { cwd: installed, timeout: 60_000 });
@@ -91,7 +103,13 @@ describe('the packed tarball, installed without install scripts in an empty fold
     const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root });
     const [{ files }] = JSON.parse(stdout.slice(stdout.indexOf('['))) as [{ files: { path: string }[] }];
     const paths = files.map(({ path }) => path);
-    for (const needed of ['LICENSE', 'README.md', 'dist/main/index.js', 'dist/main/index.d.ts', 'dist/workers/worker.js']) {
+    for (const needed of [
+      'LICENSE',
+      'README.md',
+      'dist/main/index.js',
+      'dist/main/index.d.ts',
+      'dist/workers/worker.js',
+    ]) {
       expect(paths).toContain(needed);
     }
     expect(paths.filter((path) => /^(src|test|bench|node_modules)\//.test(path))).toEqual([]);

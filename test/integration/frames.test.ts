@@ -42,10 +42,15 @@ describe('a frame', () => {
     node.subscribe('tx', ({ payload }) => got.push(payload.toString()));
     const peer = await RawPeer.join(portOf(node));
     const bad = [Buffer.alloc(4), frame('a\nb', Buffer.alloc(9)), frame('', Buffer.alloc(500)), frame('\u0080')];
-    for (const [i, bytes] of bad.entries()) peer.socket.write(Buffer.concat([bytes, frame('tx', Buffer.from(String(i)))]));
+    for (const [i, bytes] of bad.entries())
+      peer.socket.write(Buffer.concat([bytes, frame('tx', Buffer.from(String(i)))]));
     await until(() => got.length === 4, 'the messages in between');
     expect(got).toEqual(['0', '1', '2', '3']);
-    expect(node.stats().messages).toMatchObject({ dropped: 4, droppedByCode: { InvalidMessageFormat: 4 }, received: 4 });
+    expect(node.stats().messages).toMatchObject({
+      dropped: 4,
+      droppedByCode: { InvalidMessageFormat: 4 },
+      received: 4,
+    });
     expect(node.peers()).toHaveLength(1);
   });
 
@@ -112,7 +117,13 @@ describe('a connection that closes', () => {
         payload.writeUInt32BE(i);
         return frame('seq', payload);
       });
-      peer.socket.end(Buffer.concat([handshakeBytes(undefined, `p${round}`), ...frames, frame('seq', Buffer.alloc(99)).subarray(0, 50)]));
+      peer.socket.end(
+        Buffer.concat([
+          handshakeBytes(undefined, `p${round}`),
+          ...frames,
+          frame('seq', Buffer.alloc(99)).subarray(0, 50),
+        ]),
+      );
       await until(() => ended.length === round + 1, 'the end of the connection');
       expect(got).toEqual(Array.from({ length: 2000 }, (_, i) => i));
     }
@@ -144,7 +155,9 @@ describe('a connection that closes', () => {
     const node = await startNode({ maxPeers: 20, maxInbound: 20, maxOutbound: 0, workers: 2 });
     let last = 0;
     for (let round = 0; round < 50; round++) {
-      const peers = await Promise.all(Array.from({ length: 20 }, (_, i) => RawPeer.join(portOf(node), `p${round}-${i}`)));
+      const peers = await Promise.all(
+        Array.from({ length: 20 }, (_, i) => RawPeer.join(portOf(node), `p${round}-${i}`)),
+      );
       for (const peer of peers) peer.socket.resetAndDestroy();
       await until(() => node.peers().length === 0, 'all to be gone');
       last = round;

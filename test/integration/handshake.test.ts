@@ -40,7 +40,12 @@ describe('a handshake', () => {
     node.subscribe('tx', ({ payload }) => got.push(payload.toString()));
     const peer = await RawPeer.dial(portOf(node));
     const last = frame('tx', Buffer.from('three'));
-    const first = [handshakeBytes(), frame('tx', Buffer.from('one')), frame('tx', Buffer.from('two')), last.subarray(0, 7)];
+    const first = [
+      handshakeBytes(),
+      frame('tx', Buffer.from('one')),
+      frame('tx', Buffer.from('two')),
+      last.subarray(0, 7),
+    ];
     peer.socket.write(Buffer.concat(first));
     await until(() => got.length === 2, 'two messages');
     peer.socket.write(last.subarray(7));
@@ -100,7 +105,11 @@ describe('a handshake', () => {
 describe('a dial', () => {
   it('tells the code and reason of a refusal', async () => {
     const [a, b] = [await startNode(), await startNode({ chainId: 'other' })];
-    await expect(a.dial(b.listen)).rejects.toMatchObject({ code: 0x02, codeName: 'ChainIDMismatch', message: /refused: chain/ });
+    await expect(a.dial(b.listen)).rejects.toMatchObject({
+      code: 0x02,
+      codeName: 'ChainIDMismatch',
+      message: /refused: chain/,
+    });
     expect(a.stats().dials.failed).toBe(1);
   });
 

@@ -11,7 +11,11 @@ describe('a ping', () => {
     peer.send('ping', Buffer.alloc(100, 4));
     peer.send('ping');
     await until(() => peer.of('pong').length === 3, 'three pongs');
-    expect(peer.of('pong').map(({ payload }) => payload)).toEqual([Buffer.alloc(8, 3), Buffer.alloc(64, 4), Buffer.alloc(0)]);
+    expect(peer.of('pong').map(({ payload }) => payload)).toEqual([
+      Buffer.alloc(8, 3),
+      Buffer.alloc(64, 4),
+      Buffer.alloc(0),
+    ]);
   });
 
   it('goes to a peer that nothing was sent to for half the interval, and its pong tells the round-trip time', async () => {
@@ -135,7 +139,9 @@ describe('a peer', () => {
     expect(ends[0]).toMatchObject({ id: 'stuck', name: 'WriteTimeout' });
     expect(most).toBeLessThan(6 * 2 ** 20);
     await until(() => good.of('block').length === sent, 'everything to reach the good peer');
-    expect(good.of('block').map(({ payload }) => payload.readUInt32BE(0))).toEqual(Array.from({ length: sent }, (_, i) => i));
+    expect(good.of('block').map(({ payload }) => payload.readUInt32BE(0))).toEqual(
+      Array.from({ length: sent }, (_, i) => i),
+    );
     expect(node.stats().messages.sendsSkipped).toBeGreaterThan(0);
   });
 });
@@ -158,7 +164,9 @@ describe('a send', () => {
     peer.socket.resume();
     await Promise.all(sends);
     await until(() => peer.of('seq').length === 2000, 'all messages');
-    expect(peer.of('seq').map(({ payload }) => payload.readUInt32BE(0))).toEqual(Array.from({ length: 2000 }, (_, i) => i));
+    expect(peer.of('seq').map(({ payload }) => payload.readUInt32BE(0))).toEqual(
+      Array.from({ length: 2000 }, (_, i) => i),
+    );
   });
 
   it('to a peer that goes away meanwhile is refused', async () => {

@@ -39,7 +39,13 @@ describe('limits', () => {
   });
 
   it('that do not fit the memory budget are told before anything starts', async () => {
-    const options = { chainId: 'x', admin: 'off', listen: '127.0.0.1:0', dataDir: '/nonexistent', memoryBudget: '8MiB' };
+    const options = {
+      chainId: 'x',
+      admin: 'off',
+      listen: '127.0.0.1:0',
+      dataDir: '/nonexistent',
+      memoryBudget: '8MiB',
+    };
     await expect(createNode(options)).rejects.toMatchObject({ code: 'ERR_PAW_CONFIG', key: 'memoryBudget' });
   });
 });

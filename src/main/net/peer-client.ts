@@ -88,7 +88,9 @@ export class PeerClient implements AsyncIterable<ReceivedFrame> {
     this.#socket = socket;
     this.#address = address;
     socket.on('data', (data) => this.#read(data));
-    socket.on('error', (error: NodeJS.ErrnoException) => this.#finish(ErrorCode.NetworkError, error.code ?? error.message));
+    socket.on('error', (error: NodeJS.ErrnoException) =>
+      this.#finish(ErrorCode.NetworkError, error.code ?? error.message),
+    );
     socket.on('close', () => this.#finish(ErrorCode.NetworkError, 'closed by peer'));
     if (first.length > 0) this.#read(first);
   }

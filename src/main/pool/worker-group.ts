@@ -16,8 +16,10 @@ import type { Policy, PolicyDeclaration } from '../../shared/policy.js';
 import type { WorkerCommand, WorkerInit, WorkerNotice } from '../../shared/worker-protocol.js';
 import type { Connection } from '../net/connection.js';
 
-/** A worker that fails to start so often in a row is not started again. */
-const MAX_FAILED_STARTS = 5;
+/** A worker that dies so often in a row before it is ready is started again only after a while. */
+const QUICK_STARTS = 5;
+const START_DELAY_MS = 100;
+const MAX_START_DELAY_MS = 5000;
 
 /** What the group needs of the node. */
 export interface WorkerGroupEvents {
@@ -28,8 +30,8 @@ export interface WorkerGroupEvents {
   pinnedTo(worker: number): readonly Connection[];
   /** The worker had let go of the connection before it died. May be told twice. */
   released(connection: Connection): void;
-  /** The worker can't be started again. */
-  gaveUp(worker: number, error: Error): void;
+  /** The worker does not come up; it is tried again, but not at once. */
+  failing(worker: number, error: Error): void;
 }
 
 interface Member {
@@ -43,7 +45,9 @@ interface Member {
   alive: boolean;
   connections: number;
   restarts: number;
+  /** Deaths in a row before it was ready. */
   failedStarts: number;
+  startTimer: NodeJS.Timeout | undefined;
   /** Where the last death found a frame in hand. */
   suspect: { readonly slot: number; readonly generation: number; readonly position: number } | null;
 }
@@ -82,6 +86,7 @@ export class WorkerGroup {
       connections: 0,
       restarts: 0,
       failedStarts: 0,
+      startTimer: undefined,
       suspect: null,
     }));
   }
@@ -142,6 +147,7 @@ export class WorkerGroup {
   /** Lets every worker finish its turn and end; after `timeoutMs` threads are terminated. */
   async stop(timeoutMs: number): Promise<void> {
     this.#stopping = true;
+    for (const member of this.#members) clearTimeout(member.startTimer);
     this.#commandAll({ kind: 'stop' });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
@@ -189,7 +195,8 @@ export class WorkerGroup {
           member.failedStarts = 0;
           this.policies = notice.policies;
           resolve();
-        } else this.#onNotice(worker, notice);
+        } else if (notice.kind === 'failed') reject(new NodeError('ERR_PAW_HANDLER_MODULE', notice.message));
+        else this.#onNotice(worker, notice);
       });
       member.pool ??= newPool();
       member.task = runToEnd(member.pool, init, () => member.alive).then(
@@ -210,7 +217,7 @@ export class WorkerGroup {
     member.pool = null;
   }
 
-  #onNotice(worker: number, notice: Exclude<WorkerNotice, { kind: 'ready' }>): void {
+  #onNotice(worker: number, notice: Exclude<WorkerNotice, { kind: 'ready' | 'failed' }>): void {
     if (notice.kind === 'log') {
       this.#events.log(worker, notice);
       return;
@@ -223,15 +230,20 @@ export class WorkerGroup {
   #replace(worker: number, error: Error): void {
     const member = this.#members[worker];
     member.restarts++;
-    if (++member.failedStarts > MAX_FAILED_STARTS) {
-      this.#events.gaveUp(worker, error);
-      return;
-    }
     this.#takeNotices(worker);
     this.#events.died(worker, error);
     this.#takeOver(worker);
+    const failures = ++member.failedStarts;
+    if (failures === QUICK_STARTS) this.#events.failing(worker, error);
+    const delayMs =
+      failures < QUICK_STARTS ? 0 : Math.min(START_DELAY_MS * 2 ** (failures - QUICK_STARTS), MAX_START_DELAY_MS);
+    if (delayMs === 0) this.#relaunch(worker);
+    else member.startTimer = setTimeout(() => this.#relaunch(worker), delayMs);
+  }
+
+  #relaunch(worker: number): void {
     // A start that fails ends in the task's rejection, which comes back here.
-    this.#launch(worker).catch(() => undefined);
+    if (!this.#stopping) this.#launch(worker).catch(() => undefined);
   }
 
   /** What the dead thread had posted and nobody has heard yet. */
@@ -240,7 +252,7 @@ export class WorkerGroup {
     if (port === null) return;
     for (let got = receiveMessageOnPort(port); got !== undefined; got = receiveMessageOnPort(port)) {
       const notice = got.message as WorkerNotice;
-      if (notice.kind !== 'ready') this.#onNotice(worker, notice);
+      if (notice.kind !== 'ready' && notice.kind !== 'failed') this.#onNotice(worker, notice);
     }
     port.close();
   }
@@ -335,8 +347,5 @@ function runToEnd(pool: Piscina, init: WorkerInit, isReady: () => boolean): Prom
 }
 
 function startError(error: Error): NodeError {
-  if ((error as { code?: unknown }).code === 'ERR_PAW_HANDLER_MODULE') {
-    return new NodeError('ERR_PAW_HANDLER_MODULE', error.message, { cause: error });
-  }
   return new NodeError('ERR_PAW_WORKER', `worker failed: ${error.message}`, { cause: error });
 }

@@ -1,0 +1,1 @@
+export default { tx: { mode: 'sideways', handler: () => undefined } };

@@ -1,0 +1,110 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { handlerModule, portOf, startNode, until } from './support/nodes.js';
+import { frame, RawPeer } from './support/raw-peer.js';
+
+const mortal = { handlers: [handlerModule('mortal.mjs')] };
+
+function numbered(count: number, bytesOf: (i: number) => number): Buffer {
+  return Buffer.concat(
+    Array.from({ length: count }, (_, i) => {
+      const payload = Buffer.alloc(bytesOf(i), i);
+      payload.writeUInt32BE(i);
+      return frame('seq', payload);
+    }),
+  );
+}
+
+function acked(peer: RawPeer): number[] {
+  return peer.of('ack').map(({ payload }) => payload.readUInt32BE(0));
+}
+
+/** What of 0..count-1 is missing, and how many came twice. */
+function reckon(acks: readonly number[], count: number) {
+  const seen = new Set(acks);
+  const lost = Array.from({ length: count }, (_, i) => i).filter((i) => !seen.has(i));
+  const isOrdered = acks.every((ack, i) => i === 0 || ack >= acks[i - 1]);
+  return { lost, doubled: acks.length - seen.size, isOrdered };
+}
+
+describe('a worker that dies while frames flow', () => {
+  it('is replaced where it stood, many times: nothing is lost, sockets stay up', async () => {
+    const node = await startNode({ ...mortal, workers: 2 });
+    const peers = await Promise.all(Array.from({ length: 6 }, (_, i) => RawPeer.join(portOf(node), `p${i}`)));
+    const count = 20_000;
+    const kills = 12;
+    // Frames of every kind: in place, wrapped, and larger than the ring.
+    const bytes = numbered(count, (i) => (i % 1000 === 7 ? 400_000 : 20 + (i % 700)));
+    for (const peer of peers) peer.socket.write(bytes);
+    for (let kill = 0; kill < kills; kill++) {
+      const before = node.stats().workers.reduce((sum, { restarts }) => sum + restarts, 0);
+      await until(() => node.health().ok, 'both workers');
+      void node.workerThreads[kill % 2].terminate();
+      await until(() => node.stats().workers.reduce((sum, { restarts }) => sum + restarts, 0) > before, 'the restart');
+      const doneMs = performance.now() + 40;
+      await until(() => performance.now() > doneMs, 'frames to flow');
+    }
+    for (const peer of peers) {
+      await until(() => acked(peer).at(-1) === count - 1, 'the last answer', 20_000);
+      const { lost, doubled, isOrdered } = reckon(acked(peer), count);
+      expect({ lost, isOrdered }).toEqual({ lost: [], isOrdered: true });
+      expect(doubled).toBeLessThanOrEqual(kills);
+    }
+    expect(node.peers()).toHaveLength(6);
+    expect(node.stats().messages.dropped).toBe(0);
+  });
+
+  it('by an uncaught error is replaced as well', async () => {
+    const node = await startNode({ ...mortal, workers: 1 });
+    const peer = await RawPeer.join(portOf(node));
+    peer.send('throwLater');
+    await until(() => node.stats().workers[0].restarts === 1, 'the restart');
+    peer.socket.write(numbered(10, () => 50));
+    await until(() => acked(peer).length >= 10, 'answers from the replacement');
+    expect(reckon(acked(peer), 10).lost).toEqual([]);
+  });
+
+  it('over one frame twice has that frame skipped and counted; the connection and what follows live on', async () => {
+    const node = await startNode({ ...mortal, workers: 1 });
+    const peer = await RawPeer.join(portOf(node));
+    const other = await RawPeer.join(portOf(node), 'other');
+    peer.socket.write(Buffer.concat([numbered(5, () => 30), frame('exit'), numbered(5, () => 30)]));
+    await until(() => acked(peer).length >= 10, 'the frames around it');
+    other.socket.write(numbered(5, () => 30));
+    await until(() => acked(other).length === 5, 'the other peer');
+    expect(node.stats().messages.droppedByCode.WorkerPoisoned).toBe(1);
+    expect(node.stats().workers[0].restarts).toBe(2);
+    expect(acked(peer)).toEqual([0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
+    expect(node.peers()).toHaveLength(2);
+  });
+
+  it('over one frame once gets it again from its replacement', async () => {
+    const node = await startNode({ ...mortal, workers: 1 });
+    const peer = await RawPeer.join(portOf(node));
+    const folder = mkdtempSync(join(tmpdir(), 'paw-once-'));
+    peer.socket.write(Buffer.concat([frame('exitOnce', Buffer.from(join(folder, 'died'))), numbered(3, () => 30)]));
+    await until(() => acked(peer).length === 3, 'the frames behind it');
+    expect(node.stats().messages.receivedByType.exitOnce).toBe(1);
+    expect(node.stats()).toMatchObject({ workers: [{ restarts: 1 }], messages: { dropped: 0 } });
+    rmSync(folder, { recursive: true });
+  });
+});
+
+describe('a hundred peers at once', () => {
+  it('each get the answers to everything they sent, in order', async () => {
+    const node = await startNode({ ...mortal, preset: 'high-traffic' });
+    const peers = await Promise.all(Array.from({ length: 100 }, (_, i) => RawPeer.join(portOf(node), `p${i}`)));
+    const bytes = numbered(500, (i) => 10 + (i % 2000));
+    for (const peer of peers) peer.socket.write(bytes);
+    const all = Array.from({ length: 500 }, (_, i) => i);
+    for (const peer of peers) {
+      await until(() => peer.of('ack').length === 500, 'all answers', 20_000);
+      expect(acked(peer)).toEqual(all);
+    }
+    expect(node.stats().messages).toMatchObject({ received: 50_000, sent: 50_000, dropped: 0 });
+    const byWorker = node.peers().map(({ worker }) => worker);
+    expect(byWorker.filter((worker) => worker === 0)).toHaveLength(50);
+  });
+});
