@@ -64,7 +64,7 @@ describe('a frame', () => {
 
   it('may have an empty payload and a type of 255 bytes', async () => {
     const node = await startNode();
-    const type = 'ü'.repeat(127) + 'x';
+    const type = `${'ü'.repeat(127)}x`;
     const got: number[] = [];
     node.subscribe(type, ({ payload }) => got.push(payload.length));
     const peer = await RawPeer.join(portOf(node));

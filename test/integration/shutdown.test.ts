@@ -1,0 +1,82 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { root } from '../architecture/source-files.js';
+import { handlerModule, portOf, startNode, until } from './support/nodes.js';
+import { frame, RawPeer } from './support/raw-peer.js';
+
+describe('a node that closes', () => {
+  it('tells its peers, finishes what has arrived with its replies, and is gone within its time', async () => {
+    const node = await startNode({ handlers: [handlerModule('kinds.mjs')], workers: 1 });
+    const peers = await Promise.all(Array.from({ length: 5 }, (_, i) => RawPeer.join(portOf(node), `p${i}`)));
+    for (const peer of peers) {
+      peer.socket.on('end', () => peer.socket.end());
+      peer.socket.write(Buffer.concat(Array.from({ length: 200 }, (_, i) => frame('later', Buffer.of(i)))));
+    }
+    await until(() => node.stats().messages.received >= 1000, 'everything to be queued');
+    const startMs = performance.now();
+    await node.close();
+    expect(performance.now() - startMs).toBeLessThan(5000);
+    for (const peer of peers) {
+      await until(() => peer.ended, 'the end');
+      expect(peer.of('echo').map(({ payload }) => payload[0])).toEqual(Array.from({ length: 200 }, (_, i) => i));
+      expect(peer.of('disconnect').map(({ payload }) => payload[0])).toEqual([0]);
+    }
+  });
+
+  it('under load with 100 peers that keep sending takes less than 5 s', async () => {
+    const node = await startNode({ maxPeers: 200, maxInbound: 200 });
+    const peers = await Promise.all(Array.from({ length: 100 }, (_, i) => RawPeer.join(portOf(node), `p${i}`)));
+    const bytes = Buffer.concat(Array.from({ length: 50 }, () => frame('tx', Buffer.alloc(400))));
+    const timer = setInterval(() => {
+      for (const peer of peers) if (peer.socket.writable) peer.socket.write(bytes);
+    }, 5);
+    await until(() => node.stats().messages.received > 5000, 'the load');
+    const startMs = performance.now();
+    await node.close();
+    clearInterval(timer);
+    expect(performance.now() - startMs).toBeLessThan(5000);
+    await until(() => peers.every((peer) => peer.of('disconnect').length === 1), 'the goodbye at every peer');
+  });
+
+  it('does so in time also with peers that neither read nor close', async () => {
+    const node = await startNode({ shutdownTimeout: '1s' });
+    const peers = await Promise.all(Array.from({ length: 10 }, (_, i) => RawPeer.join(portOf(node), `p${i}`)));
+    for (const peer of peers) peer.socket.pause();
+    for (let i = 0; i < 200; i++) node.broadcast('x', Buffer.alloc(64 * 1024));
+    const startMs = performance.now();
+    await node.close();
+    expect(performance.now() - startMs).toBeLessThan(3000);
+  });
+
+  it('refuses what is asked of it afterwards, and may be closed again', async () => {
+    const node = await startNode();
+    await Promise.all([node.close(), node.close()]);
+    await expect(node.dial('127.0.0.1:1')).rejects.toMatchObject({ code: 'ERR_PAW_CLOSED' });
+    await expect(node.send('x', 'tx', Buffer.of(1))).rejects.toMatchObject({ code: 'ERR_PAW_NOT_CONNECTED' });
+    expect(node.broadcast('tx', Buffer.of(1))).toEqual({ sent: 0, skipped: 0 });
+  });
+
+  it('leaves no handle and no thread: its process ends by itself', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'paw-exit-'));
+    const library = pathToFileURL(join(root, 'dist/main/index.js')).href;
+    const script = `
+      import { createNode } from ${JSON.stringify(library)};
+      const options = { chainId: 'x', listen: '127.0.0.1:0', logLevel: 'silent', workers: 2 };
+      const a = await createNode({ ...options, admin: '127.0.0.1:0', dataDir: 'a', nodeId: 'a' });
+      const b = await createNode({ ...options, admin: 'off', dataDir: 'b', nodeId: 'b' });
+      await fetch('http://' + a.admin + '/status');
+      await b.dial(a.listen);
+      for (let i = 0; i < 1000; i++) await b.send('a', 'tx', Buffer.alloc(1000));
+      await Promise.all([a.close(), b.close()]);
+      console.log('closed');`;
+    writeFileSync(join(folder, 'script.mjs'), script);
+    const { stdout } = await promisify(execFile)(process.execPath, ['script.mjs'], { cwd: folder, timeout: 15_000 });
+    expect(stdout.trim()).toBe('closed');
+    rmSync(folder, { recursive: true });
+  });
+});
