@@ -2,6 +2,8 @@
  * Owns how addresses read and print: `host:port`, `[v6]:port` and `id@host:port`. Pure; main thread.
  */
 import { isIPv6 } from 'node:net';
+import { ID_BYTES } from '../../shared/limits.js';
+import { canonicalIp } from '../../shared/wire/routability.js';
 
 export interface HostPort {
   /** Without brackets. */
@@ -15,6 +17,8 @@ export interface PeerAddress extends HostPort {
 }
 
 const PORT_MAX = 65_535;
+/** What an error shows of a text. */
+const SHOWN_CHARS_MAX = 120;
 const shape = /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:@[\],]{1,253})):(\d{1,5})$/;
 /** Rulings 2: 1 to 32 bytes of printable ASCII without `@`. */
 const idShape = /^[ -?A-~]{1,32}$/;
@@ -51,9 +55,60 @@ export function formatPeerAddress(peer: PeerAddress): string {
   return peer.id === null ? formatHostPort(peer) : `${peer.id}@${formatHostPort(peer)}`;
 }
 
-const mappedIPv4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
+/**
+ * An address to listen on, with an IP in its canonical form.
+ * @throws TypeError that shows the text and says what is wrong with it
+ */
+export function requireHostPort(text: string): HostPort {
+  const address = parseHostPort(text);
+  if (address === null) throw new TypeError(`${shown(text)} is no address: ${hostPortFault(text)}`);
+  return { ...address, host: normalizeHost(address.host) };
+}
 
-/** The address of a socket as people write it: an IPv4 peer of a dual-stack listener is an IPv4 peer. */
+/**
+ * The address of a peer to dial, with an IP in its canonical form.
+ * @throws TypeError that shows the text and says what is wrong with it
+ */
+export function requirePeerAddress(text: string): PeerAddress {
+  const peer = parsePeerAddress(text);
+  if (peer === null) throw new TypeError(`${shown(text)} is no address of a peer: ${peerFault(text)}`);
+  if (peer.port === 0) throw new TypeError(`${shown(text)} is no address of a peer: nobody can be reached at port 0`);
+  return { ...peer, host: normalizeHost(peer.host) };
+}
+
+/**
+ * A host as it is compared and shown: one spelling for each IPv6 address, and an IPv4 peer of a dual-stack listener
+ * (`::ffff:1.2.3.4`) is an IPv4 peer. Names, and addresses with a zone, stay as they are.
+ */
 export function normalizeHost(host: string): string {
-  return mappedIPv4.exec(host)?.[1] ?? host;
+  return canonicalIp(host) ?? host;
+}
+
+/** Why {@link parsePeerAddress} says no. */
+function peerFault(text: string): string {
+  const at = text.indexOf('@');
+  const id = text.slice(0, Math.max(at, 0));
+  if (at === 0) return "nothing stands before the '@'";
+  if (at > 0 && !idShape.test(id)) return `a node ID is 1 to ${ID_BYTES} printable ASCII characters`;
+  return hostPortFault(text.slice(at + 1));
+}
+
+/** Why {@link parseHostPort} says no; what decides is the shape alone. */
+function hostPortFault(text: string): string {
+  if (text === '') return 'it is empty';
+  if (text.includes('@')) return "there is an '@' too many";
+  const isBracketed = text.startsWith('[');
+  if (!isBracketed && text.split(':').length > 2) return 'an IPv6 address goes in brackets, as in [::1]:26656';
+  const hostEnd = isBracketed ? text.indexOf(']') + 1 : text.search(/:|$/);
+  if (isBracketed && !isIPv6(text.slice(1, Math.max(hostEnd - 1, 0)))) return 'no IPv6 address stands in its brackets';
+  if (hostEnd === 0) return 'the host is missing';
+  const port = text.slice(hostEnd + 1);
+  if (text[hostEnd] !== ':' || port === '') return 'the port is missing';
+  if (!/^\d{1,5}$/.test(port) || Number(port) > PORT_MAX) return `a port is a number up to ${PORT_MAX}`;
+  return 'a host is a name or an IP address';
+}
+
+/** A text from outside, on one line of bounded length. */
+function shown(text: string): string {
+  return JSON.stringify(text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}...` : text);
 }
