@@ -8,12 +8,13 @@ const BACKLOG = 1024;
 
 export class Acceptor {
   readonly #server: Server;
+  readonly #onError: (error: Error) => void;
   #address = '';
 
   constructor(onSocket: (socket: Socket) => void, onError: (error: Error) => void) {
     // Paused, so that no byte is read before the socket reads into memory of ours.
     this.#server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, onSocket);
-    this.#server.on('error', onError);
+    this.#onError = onError;
   }
 
   /** `host:port` that is listened on, with the real port. */
@@ -32,6 +33,7 @@ export class Acceptor {
       server.once('error', onError);
       server.listen({ host, port, backlog: BACKLOG }, () => {
         server.off('error', onError);
+        server.on('error', this.#onError);
         resolve();
       });
     });
