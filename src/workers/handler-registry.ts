@@ -3,7 +3,7 @@
  * gets it and how. Worker thread. Loads the application's handler modules.
  */
 import { NodeError } from '../shared/errors.js';
-import type { DeclaredHandler, Handler } from '../shared/handler.js';
+import type { DeclaredHandler, Handler, HandlerModule } from '../shared/handler.js';
 import { completePolicy, type Policy, type PolicyDeclaration } from '../shared/policy.js';
 import { ControlType } from '../shared/wire/message-type.js';
 import type { HandlerQueue } from './handler-queue.js';
@@ -84,11 +84,16 @@ export class HandlerRegistry {
       if (typeof module.default !== 'object' || module.default === null) {
         throw new TypeError('its default export must be an object that maps message types to handlers');
       }
-      for (const [type, handler] of Object.entries(module.default)) this.#add(type, handler);
+      this.adopt(module.default as HandlerModule);
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new NodeError('ERR_PAW_HANDLER_MODULE', `handler module ${url}: ${why}`, { cause });
     }
+  }
+
+  /** Takes handlers up. @throws TypeError that names the type of one that is not right */
+  adopt(module: HandlerModule): void {
+    for (const [type, handler] of Object.entries(module)) this.#add(type, handler);
   }
 
   /** Whether the main thread wants messages of this type. */
