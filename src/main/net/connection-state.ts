@@ -20,12 +20,7 @@ export type ConnectionEvent = { [S in ConnectionState]: EventOf<S> }[ConnectionS
 
 /** The state after `event`. @throws Error if the state has no such event */
 export function nextState<S extends ConnectionState>(state: S, event: EventOf<S> & string): ConnectionState {
-  const next = (transitions[state] as Partial<Record<string, ConnectionState>>)[event];
-  if (next === undefined) throw new Error(`connection state ${state} has no event '${event}'`);
-  return next;
-}
-
-/** Whether a state knows an event. */
-export function canHappen(state: ConnectionState, event: ConnectionEvent): boolean {
-  return event in transitions[state];
+  const known: Partial<Record<string, ConnectionState>> = transitions[state];
+  if (!Object.hasOwn(known, event)) throw new Error(`connection state ${state} has no event '${event}'`);
+  return known[event]!;
 }
