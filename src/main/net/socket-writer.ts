@@ -31,7 +31,7 @@ export class SocketWriter {
   #inFlightBytes = 0;
   #aside: Chunk | null = null;
   #closed = false;
-  #kernelLeft = 0;
+  #kernelLeft = -1;
   #progressMs = 0;
   #waiting: { readonly bytes: number; resolve(): void }[] = [];
 
@@ -160,6 +160,8 @@ export class SocketWriter {
   #onDrained(): void {
     if (this.#closed) return;
     this.#taken();
+    // What comes next may happen to leave as much as this did: it is progress all the same.
+    this.#kernelLeft = -1;
     this.flush();
   }
 }
