@@ -403,6 +403,8 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     for (const peer of this.#persistent.due(nowMs)) {
       const { id } = peer.address;
       if (id !== null && this.#table.byId(id) !== undefined) continue;
+      // Those that find no place stay due: they were not dialled, so nothing failed.
+      if (!this.#dialer.takesPersistent) break;
       peer.phase = 'dialling';
       const reject = () => this.#persistent.ended(peer, this.#clock.nowMs(), 0, 0);
       this.#dialer.dial({ address: peer.address, persistent: peer, resolve: () => undefined, reject });

@@ -1,6 +1,6 @@
 /**
  * Which dials wait and which are under way. Main thread; pure bookkeeping. The queue is bounded, dials under way are
- * bounded, and persistent peers, which may be dead for ever, never hold more than half of the places (rulings 5 and 8).
+ * bounded, and persistent peers, which may be dead for ever, never hold more than half of either (rulings 5 and 8).
  */
 import { DIAL_QUEUE_LENGTH, DIALS_IN_FLIGHT } from '../../shared/limits.js';
 
@@ -16,8 +16,15 @@ export class DialQueue<T extends { readonly persistent: object | null }> {
     return this.#inFlight;
   }
 
-  /** @returns false if the queue is full and the dial was dropped */
+  /** Whether a dial for a persistent peer would be taken. */
+  get takesPersistent(): boolean {
+    if (this.#waiting.length >= DIAL_QUEUE_LENGTH) return false;
+    return countPersistent(this.#waiting) < DIAL_QUEUE_LENGTH / 2;
+  }
+
+  /** @returns false if there is no place and the dial was dropped */
   add(dial: T): boolean {
+    if (dial.persistent !== null && !this.takesPersistent) return false;
     if (this.#waiting.length >= DIAL_QUEUE_LENGTH) return false;
     this.#waiting.push(dial);
     return true;
@@ -26,8 +33,7 @@ export class DialQueue<T extends { readonly persistent: object | null }> {
   /** The next dial that may begin; it counts as under way until `done`. */
   next(): T | undefined {
     if (this.#inFlight.size >= DIALS_IN_FLIGHT) return undefined;
-    let persistent = 0;
-    for (const dial of this.#inFlight) if (dial.persistent !== null) persistent++;
+    const persistent = countPersistent(this.#inFlight);
     const index = this.#waiting.findIndex((dial) => dial.persistent === null || persistent < DIALS_IN_FLIGHT / 2);
     if (index === -1) return undefined;
     const [dial] = this.#waiting.splice(index, 1);
@@ -43,4 +49,10 @@ export class DialQueue<T extends { readonly persistent: object | null }> {
   clear(): T[] {
     return this.#waiting.splice(0);
   }
+}
+
+function countPersistent(dials: Iterable<{ readonly persistent: object | null }>): number {
+  let count = 0;
+  for (const dial of dials) if (dial.persistent !== null) count++;
+  return count;
 }

@@ -41,6 +41,11 @@ export class Dialer {
     return this.#queue.length;
   }
 
+  /** Whether a dial for a persistent peer would be taken now. */
+  get takesPersistent(): boolean {
+    return this.#queue.takesPersistent;
+  }
+
   /** Queues a dial; a full queue drops it (rulings 8). */
   dial(dial: Dial): void {
     if (this.#stopped) {
