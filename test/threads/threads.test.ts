@@ -103,7 +103,8 @@ function numbered(slot: number, n: number): Buffer {
 /** Checks one payload of the producer. @returns the number of the next */
 function checkPayload(view: Buffer, at: number, bytes: number, next: number): number {
   if (view.readUInt32BE(at) !== next) throw new Error(`record ${view.readUInt32BE(at)} where ${next} should be`);
-  if (view[at + 4] !== (next & 0xff) || view[at + bytes - 1] !== (next & 0xff)) throw new Error(`record ${next} is torn`);
+  if (view[at + 4] !== (next & 0xff) || view[at + bytes - 1] !== (next & 0xff))
+    throw new Error(`record ${next} is torn`);
   return next + 1;
 }
 

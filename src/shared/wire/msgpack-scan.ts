@@ -30,6 +30,7 @@ const NEVER_USED = 0xc1;
 const TIMESTAMP_TYPE = 0xff;
 /** What a `Date` can hold (ECMA-262 21.4.1.1): beyond it a decoded timestamp would be an invalid date. */
 const MAX_TIMESTAMP_SECONDS = 8.64e12;
+const MAX_NANOSECONDS = 999_999_999;
 /** Up to here a loop over a text beats a call into the runtime. */
 const SHORT_TEXT_BYTES = 24;
 /** As an object's key it could stand for the prototype, so decoders rename it or worse. */
@@ -121,8 +122,11 @@ class Scan {
 
   /** [u32 nanoseconds][i64 seconds]; the shorter forms can't leave the range of a `Date`. */
   #longTimestamp(at: number): string | null {
+    const nanoseconds = readUint32BE(this.#bytes, at);
     const seconds = (readUint32BE(this.#bytes, at + 4) | 0) * 2 ** 32 + readUint32BE(this.#bytes, at + 8);
-    return Math.abs(seconds) < MAX_TIMESTAMP_SECONDS ? null : 'timestamp out of range';
+    const isAfter = seconds > MAX_TIMESTAMP_SECONDS || (seconds === MAX_TIMESTAMP_SECONDS && nanoseconds > 0);
+    const isInRange = nanoseconds <= MAX_NANOSECONDS && seconds >= -MAX_TIMESTAMP_SECONDS && !isAfter;
+    return isInRange ? null : 'timestamp out of range';
   }
 
   #skip(bytes: number): string | null {

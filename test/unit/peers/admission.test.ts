@@ -150,10 +150,9 @@ describe('admission', () => {
   it('never refuses without a code, and never replaces what is not there', () => {
     const id = fc.constantFrom('a', 'b', 'c');
     const direction = fc.constantFrom('inbound' as const, 'outbound' as const);
-    const rival = fc.option(
-      fc.record({ direction, connected: fc.boolean(), connectedDuringDial: fc.boolean() }),
-      { nil: null },
-    );
+    const rival = fc.option(fc.record({ direction, connected: fc.boolean(), connectedDuringDial: fc.boolean() }), {
+      nil: null,
+    });
     const count = fc.integer({ min: 0, max: 101 });
     const counts = fc.record({ inbound: count, outbound: count });
     const who = fc.record({ peerId: id, direction, exempt: fc.boolean() });

@@ -45,6 +45,7 @@ describe('the scan of msgpack bytes', () => {
         expect(scanMsgpack(bytes.subarray(0, place % bytes.length))).toBe('cut short');
         expect(scanMsgpack(Uint8Array.of(...bytes, 0xc0))).toBe('bytes after the value');
       }),
+      { numRuns: 1000 },
     );
   });
 
@@ -89,6 +90,22 @@ describe('the scan of msgpack bytes', () => {
   ])('has nothing against %s', (_, hex) => {
     expect(scanMsgpack(fromHex(hex))).toBeNull();
     expect(decodeValue(fromHex(hex)).ok).toBe(true);
+  });
+
+  it('lets through a timestamp exactly where a date can hold it', () => {
+    const firstAndLast = ['-271821-04-20T00:00:00.000Z', '-271821-04-20T00:00:00.999Z', '+275760-09-13T00:00:00.000Z'];
+    for (const date of firstAndLast.map((text) => new Date(text))) {
+      expect(decodeValue(Uint8Array.from(packr.pack(date)))).toEqual({ ok: true, value: date });
+    }
+    const tooFar = [
+      ['a nanosecond after the last', '00000001', '000007dba8218000'],
+      ['a second after the last', '00000000', '000007dba8218001'],
+      ['a second before the first', '00000000', 'fffff82457de7fff'],
+      ['a whole second of nanoseconds', '3b9aca00', '0000000000000001'],
+    ];
+    for (const [what, nanoseconds, seconds] of tooFar) {
+      expect([what, scanMsgpack(fromHex(`c70cff${nanoseconds}${seconds}`))]).toEqual([what, 'timestamp out of range']);
+    }
   });
 
   it('draws the line at the greatest depth, in whichever containers', () => {

@@ -38,7 +38,12 @@ class Stage {
   readonly #handlers: Record<string, Handler>;
   readonly #queued: Record<string, Handler>;
 
-  constructor(slots: number, handlers: Record<string, Handler>, queued: Record<string, Handler> = {}, ringBytes = 4096) {
+  constructor(
+    slots: number,
+    handlers: Record<string, Handler>,
+    queued: Record<string, Handler> = {},
+    ringBytes = 4096,
+  ) {
     this.arena = makeArena({ slots, ringBytes, outboundBytes: 2 ** 18 }).arena;
     for (let slot = 0; slot < slots; slot++) this.rings.push(openSlot(this.arena, slot));
     this.reader = new OutboundReader(this.arena, 0);
@@ -58,7 +63,14 @@ class Stage {
       throw new Error('outbound ring full');
     });
     const outbox = new Outbox(arena, 0, ring, 2 ** 24);
-    const sender = new Sender({ worker: 0, log, outbox, types, encodeOpaque: () => new Uint8Array(0), afterSend: () => undefined });
+    const sender = new Sender({
+      worker: 0,
+      log,
+      outbox,
+      types,
+      encodeOpaque: () => new Uint8Array(0),
+      afterSend: () => undefined,
+    });
     const registry = new HandlerRegistry(types, (_, policy) => {
       const parts = { policy, budget, onError: () => undefined, addWaiting: () => undefined };
       return new HandlerQueue({ ...parts, onDone: () => this.pipeline.retryWaiting() });
@@ -80,7 +92,14 @@ class Stage {
       types,
       table,
       decoder: new FrameDecoder(arena, 0, new AsideStore(budget, announce), types),
-      dispatcher: new Dispatcher({ arena, worker: 0, sender, types, pong: types.declare('pong', () => unknownRoute), onError }),
+      dispatcher: new Dispatcher({
+        arena,
+        worker: 0,
+        sender,
+        types,
+        pong: types.declare('pong', () => unknownRoute),
+        onError,
+      }),
       raiseMain: () => undefined,
       asides: this.asides,
     });
@@ -210,7 +229,10 @@ describe('a pipeline', () => {
     stage.pipeline.turn();
     const { frames } = stage.out();
     expect(done).toHaveLength(2);
-    expect(frames.map(([slot, type]) => [slot, type])).toEqual([[1, 'pong'], [0, 'pong']]);
+    expect(frames.map(([slot, type]) => [slot, type])).toEqual([
+      [1, 'pong'],
+      [0, 'pong'],
+    ]);
     stage.turns();
     expect(stage.out().frames).toEqual([]);
     expect(done).toHaveLength(6);
@@ -268,7 +290,8 @@ describe('a pipeline', () => {
             if (!(error instanceof Death)) throw error;
             stage.takeOver();
           }
-          for (const [slot, type, payload] of stage.out().frames) if (type === 'ack') acks[slot].push(payload.readUInt32BE(0));
+          for (const [slot, type, payload] of stage.out().frames)
+            if (type === 'ack') acks[slot].push(payload.readUInt32BE(0));
           if (fed.every((done, slot) => done === streams[slot].length) && !stage.pipeline.hasWork) break;
         }
         const died = [...dieBefore, ...dieAfter].filter((call) => call < calls).length;
