@@ -4,6 +4,7 @@
 import { isIPv6 } from 'node:net';
 import { ID_BYTES } from '../../shared/limits.js';
 import { canonicalIp } from '../../shared/wire/routability.js';
+import { oneLine } from '../config/wrong-value.js';
 
 export interface HostPort {
   /** Without brackets. */
@@ -17,8 +18,6 @@ export interface PeerAddress extends HostPort {
 }
 
 const PORT_MAX = 65_535;
-/** What an error shows of a text. */
-const SHOWN_CHARS_MAX = 120;
 const shape = /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:@[\],]{1,253})):(\d{1,5})$/;
 /** Rulings 2: 1 to 32 bytes of printable ASCII without `@`. */
 const idShape = /^[ -?A-~]{1,32}$/;
@@ -61,7 +60,7 @@ export function formatPeerAddress(peer: PeerAddress): string {
  */
 export function requireHostPort(text: string): HostPort {
   const address = parseHostPort(text);
-  if (address === null) throw new TypeError(`${shown(text)} is no address: ${hostPortFault(text)}`);
+  if (address === null) throw new TypeError(`'${oneLine(text)}' is no address: ${hostPortFault(text)}`);
   return { ...address, host: normalizeHost(address.host) };
 }
 
@@ -71,8 +70,9 @@ export function requireHostPort(text: string): HostPort {
  */
 export function requirePeerAddress(text: string): PeerAddress {
   const peer = parsePeerAddress(text);
-  if (peer === null) throw new TypeError(`${shown(text)} is no address of a peer: ${peerFault(text)}`);
-  if (peer.port === 0) throw new TypeError(`${shown(text)} is no address of a peer: nobody can be reached at port 0`);
+  if (peer === null) throw new TypeError(`'${oneLine(text)}' is no address of a peer: ${peerFault(text)}`);
+  if (peer.port === 0)
+    throw new TypeError(`'${oneLine(text)}' is no address of a peer: nobody can be reached at port 0`);
   return { ...peer, host: normalizeHost(peer.host) };
 }
 
@@ -106,9 +106,4 @@ function hostPortFault(text: string): string {
   if (text[hostEnd] !== ':' || port === '') return 'the port is missing';
   if (!/^\d{1,5}$/.test(port) || Number(port) > PORT_MAX) return `a port is a number up to ${PORT_MAX}`;
   return 'a host is a name or an IP address';
-}
-
-/** A text from outside, on one line of bounded length. */
-function shown(text: string): string {
-  return JSON.stringify(text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}...` : text);
 }

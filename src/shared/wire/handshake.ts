@@ -42,11 +42,7 @@ export function validateId(key: 'chainId' | 'nodeId', id: string): void {
   const isNodeId = key === 'nodeId';
   if (fits && (isNodeId ? OWN_NODE_ID.test(id) : id.isWellFormed() && isValidTypeBytes(bytes, 0, bytes.length))) return;
   const allowed = isNodeId ? "printable ASCII characters without '@'" : 'bytes of text without control characters';
-  // JSON, so that the message stays on one line whatever the value is.
-  throw new ConfigError(
-    key,
-    `${key} is ${JSON.stringify(id.slice(0, 2 * ID_BYTES))}: must be 1 to ${ID_BYTES} ${allowed}`,
-  );
+  throw new ConfigError(key, `${key} is '${readReason(bytes)}': must be 1 to ${ID_BYTES} ${allowed}`);
 }
 
 /** The 65 bytes that we send. @throws ConfigError for IDs that don't fit */

@@ -71,6 +71,13 @@ describe('an address', () => {
     expect(requireHostPort('host:0')).toEqual({ host: 'host', port: 0 });
   });
 
+  it('that is refused spoils no line, however long or odd it is', () => {
+    const odd = `a\n\u0085\u2028${'x'.repeat(9999)}`;
+    const shown = /^'a\\n\\u0085\\u2028x+\.\.\.' is no address: /;
+    expect(() => requireHostPort(odd)).toThrow(shown);
+    expect(() => requireHostPort(odd)).not.toThrow(/.{250}/);
+  });
+
   it('of any text is taken or refused alike by both ways to read it, on one line', () => {
     const near = fc.stringMatching(/^[a\d.:[\]@%\n-]{0,24}$/);
     fc.assert(

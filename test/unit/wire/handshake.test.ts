@@ -133,14 +133,14 @@ describe('an ID of our own', () => {
   it('that is wrong is told on one short line with its key', () => {
     const error = ((): ConfigError | null => {
       try {
-        validateId('nodeId', `a\n${'x'.repeat(9999)}`);
+        validateId('nodeId', `a\n\u0085${'x'.repeat(9999)}`);
       } catch (caught) {
         return caught as ConfigError;
       }
       return null;
     })();
     expect(error?.key).toBe('nodeId');
-    expect(error?.message).toMatch(/^nodeId is "a\\nx+": must be 1 to 32 printable ASCII characters without '@'$/);
+    expect(error?.message).toMatch(/^nodeId is 'a\?\?x+': must be 1 to 32 printable ASCII characters without '@'$/);
     expect(error?.message.length).toBeLessThan(200);
   });
 });
