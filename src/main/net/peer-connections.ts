@@ -434,6 +434,7 @@ export class PeerConnections implements ConnectionEvents {
     statistics.count(isInbound ? 'connectionsInbound' : 'connectionsOutbound');
     if (!isInbound) statistics.count('dialsSucceeded');
     connection.persistent ||= persistent.find(connection.peerId) !== undefined;
+    this.#tellGoneBefore(connection);
     const dial = dialer.done(connection);
     if (dial?.persistent) dial.persistent.phase = 'connected';
     events.connected(connection);
@@ -451,6 +452,11 @@ export class PeerConnections implements ConnectionEvents {
     if (Atomics.load(arena.words, control + Slot.State) !== SlotState.Open) return;
     Atomics.store(arena.words, control + Slot.State, state);
     this.#wakeWorker(connection);
+  }
+
+  /** A peer that comes back while frames of its last connection still wait is told gone first, whatever they say. */
+  #tellGoneBefore({ peerId }: Connection): void {
+    for (const departing of this.#departing) if (departing.peerId === peerId) this.#tellGone(departing);
   }
 
   /** Tells, once, that a connected peer is gone, and why. */
