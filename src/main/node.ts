@@ -52,6 +52,8 @@ const SPARE_SLOTS = 32;
 /** Share of the memory budget that rings may take; the rest is for what moves. */
 const RING_SHARE = 0.8;
 const MIB = 2 ** 20;
+/** How often message flow is logged at debug level. */
+const FLOW_EVERY_MS = 1000;
 
 /** What `startNode` takes beside settings. */
 export interface NodeExtras {
@@ -142,6 +144,8 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   #admin: AdminServer | null = null;
   #sweepTimer: NodeJS.Timeout | null = null;
   #listening = false;
+  /** When message flow was last logged. */
+  #flowMs = 0;
   #closing: Promise<void> | null = null;
 
   /** @internal Use `createNode`. */
@@ -204,7 +208,10 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
         connection.persistentPeer = dial.persistent;
         return connection;
       },
-      attach: (connection, socket) => this.#connections.attach(connection, socket),
+      attach: (connection, socket) => {
+        this.#connections.attach(connection, socket);
+        this.#peerLog.dialling(connection);
+      },
       opened: (connection) => this.#connections.opened(connection),
       dropped: () => this.#statistics.count('dialsDropped'),
     });
@@ -399,6 +406,10 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     const nowMs = this.#clock.nowMs();
     this.#loopWatch.tick(nowMs);
     this.#connections.sweep();
+    if (this.#peerLog.showsFlow && nowMs - this.#flowMs >= FLOW_EVERY_MS) {
+      this.#flowMs = nowMs;
+      this.#peerLog.flow(this.#flows());
+    }
     if (this.#closing !== null) return;
     for (const peer of this.#persistent.due(nowMs)) {
       const { id } = peer.address;
@@ -408,6 +419,13 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       peer.phase = 'dialling';
       const reject = () => this.#persistent.ended(peer, this.#clock.nowMs(), 0, 0);
       this.#dialer.dial({ address: peer.address, persistent: peer, resolve: () => undefined, reject });
+    }
+  }
+
+  *#flows() {
+    for (const connection of this.#table.connected()) {
+      const { messagesReceived, messagesSent } = this.#peerInfo(connection);
+      yield { connection, received: messagesReceived, sent: messagesSent };
     }
   }
 

@@ -13,10 +13,32 @@ export class PeerLog {
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #limiter = new LogLimiter();
+  /** Messages of each connection when they were last told. */
+  readonly #flows = new WeakMap<Connection, { received: number; sent: number }>();
 
   constructor(log: Logger, clock: Clock) {
     this.#log = log;
     this.#clock = clock;
+  }
+
+  /** A dial begins. */
+  dialling(connection: Connection): void {
+    this.#log.debug(context(connection), 'dialling');
+  }
+
+  /** What went over each connection since the last call: message flow, without a line per message. */
+  flow(peers: Iterable<{ connection: Connection; received: number; sent: number }>): void {
+    for (const { connection, received, sent } of peers) {
+      const before = this.#flows.get(connection) ?? { received: 0, sent: 0 };
+      this.#flows.set(connection, { received, sent });
+      const moved = { received: received - before.received, sent: sent - before.sent };
+      if (moved.received + moved.sent > 0) this.#log.debug({ ...context(connection), ...moved }, 'messages');
+    }
+  }
+
+  /** Whether `flow` would write anything. */
+  get showsFlow(): boolean {
+    return this.#log.isLevelEnabled('debug');
   }
 
   connected(connection: Connection): void {
