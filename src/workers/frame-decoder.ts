@@ -40,7 +40,7 @@ export class FrameDecoder<Route> {
   source: Uint8Array<SharedArrayBuffer>;
   payloadOffset = 0;
   payloadBytes = 0;
-  type!: TypeEntry<Route>;
+  type: TypeEntry<Route>;
   /** Bytes of the frame on the wire. */
   wireBytes = 0;
   readonly #arena: Arena;
@@ -54,6 +54,7 @@ export class FrameDecoder<Route> {
     this.#asides = asides;
     this.#types = types;
     this.source = arena.bytes;
+    this.type = types.overflow;
   }
 
   /** Looks for the next frame between `stream.position` and `stream.end`. */

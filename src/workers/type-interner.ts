@@ -24,7 +24,8 @@ export class TypeInterner<Route> {
   readonly #buckets: (TypeEntry<Route> | undefined)[] = new Array(BUCKETS).fill(undefined);
   readonly #number: (name: string) => number;
   readonly #unknown: Route;
-  readonly #overflow: TypeEntry<Route>;
+  /** Shared by types that there is no room to learn. */
+  readonly overflow: TypeEntry<Route>;
   /** Entries with messages not yet counted. */
   readonly touched: TypeEntry<Route>[] = [];
   #learned = 0;
@@ -33,7 +34,7 @@ export class TypeInterner<Route> {
   constructor(number: (name: string) => number, unknown: Route) {
     this.#number = number;
     this.#unknown = unknown;
-    this.#overflow = { name: '', bytes: new Uint8Array(0), number: 0, route: unknown, received: 0 };
+    this.overflow = { name: '', bytes: new Uint8Array(0), number: 0, route: unknown, received: 0 };
   }
 
   /** Declares a type; the same type again gives the same entry. */
@@ -52,7 +53,7 @@ export class TypeInterner<Route> {
     const known = this.#buckets[bucket];
     if (known !== undefined) return known;
     if (!isValidTypeBytes(source, offset, length)) return null;
-    if (this.#learned === MAX_LEARNED) return this.#overflow;
+    if (this.#learned === MAX_LEARNED) return this.overflow;
     this.#learned++;
     const bytes = new Uint8Array(source.subarray(offset, offset + length));
     return this.#put(bucket, Buffer.from(bytes).toString(), bytes, this.#unknown);

@@ -201,6 +201,21 @@ describe('a pipeline', () => {
     expect(commands).toEqual([[RecordKind.Violation, 0, 0x04]]);
   });
 
+  it('takes a thousand malformed frames as the first thing it ever sees', () => {
+    const stage = new Stage(1, { seq: echo });
+    const bad = encodeFrame('bad', Buffer.alloc(0));
+    bad[6] = 0x0a;
+    for (let i = 0; i < 10; i++) {
+      stage.arrive(0, Buffer.concat(Array.from({ length: 100 }, () => bad)));
+      stage.turns();
+    }
+    stage.arrive(0, seq(1));
+    stage.turns();
+    const { frames, commands } = stage.out();
+    expect(commands).toHaveLength(1000);
+    expect(frames).toHaveLength(1);
+  });
+
   it('takes no connection to be more important than another', () => {
     const order: string[] = [];
     const stage = new Stage(2, { seq: (message) => void order.push(message.peerId) }, {}, 2 ** 20);
