@@ -33,7 +33,7 @@ import { EventLoopWatch } from './event-loop-watch.js';
 import { readOrCreateNodeKey } from './identity.js';
 import { createLogger, withContext } from './logger.js';
 import { Acceptor } from './net/acceptor.js';
-import { parsePeerAddress } from './net/address.js';
+import { type PeerAddress, requirePeerAddress } from './net/address.js';
 import type { Connection } from './net/connection.js';
 import { ConnectionTable } from './net/connection-table.js';
 import { Dialer } from './net/dialer.js';
@@ -303,9 +303,11 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
    * @throws PeerError with the code of why it failed, NodeError ERR_PAW_DIAL_QUEUE_FULL
    */
   async dial(address: string): Promise<PeerInfo> {
-    const parsed = parsePeerAddress(address);
-    if (parsed === null || parsed.port === 0) {
-      throw wrongValue('address', address, 'argument', 'HOST:PORT or ID@HOST:PORT with a port from 1 to 65535');
+    let parsed: PeerAddress;
+    try {
+      parsed = requirePeerAddress(address);
+    } catch (error) {
+      throw new ConfigError('address', (error as Error).message);
     }
     return new Promise((resolve, reject) => {
       this.#dialer.dial({ address: parsed, persistent: null, resolve, reject });
