@@ -21,3 +21,25 @@ describe('events', () => {
     expect(node.stats().connections.disconnectsByCode).toEqual({ NetworkError: 1 });
   });
 });
+
+describe('a node that disconnects a peer', () => {
+  it('loses nothing of what it sent before, however slowly the peer reads, and whatever it sends meanwhile', async () => {
+    const slow = await startNode({
+      nodeId: 'slow',
+      workers: 1,
+      ringSize: '4KiB',
+      handlers: [handlerModule('slow.mjs')],
+    });
+    const fast = await startNode({ nodeId: 'fast' });
+    const handled: number[] = [];
+    slow.on('published', (value) => handled.push(value as number));
+    await fast.dial(slow.listen);
+    const count = 500;
+    const padding = Buffer.alloc(1000);
+    for (let i = 0; i < count; i++) await fast.send('slow', 'slow', Buffer.concat([Buffer.of(i & 0xff), padding]));
+    fast.disconnect('slow');
+    const timer = setInterval(() => slow.broadcast('news', padding), 20);
+    await until(() => handled.length === count, 'all messages', 15_000).finally(() => clearInterval(timer));
+    expect(handled).toEqual(Array.from({ length: count }, (_, i) => i & 0xff));
+  });
+});

@@ -47,10 +47,12 @@ export type Due =
 
 const nothing: Due = { kind: 'nothing' };
 
-/** How long a peer may take to close its side after we have closed ours. */
+/** How long a peer may be silent after we have closed our side, before it has closed its own. */
 export const LINGER_MS = 1000;
+/** And how long it may take in all, while it still sends. */
+export const MAX_LINGER_MS = 5000;
 
-/** How long a peer that announced `disconnect` may keep the connection, to send what it still has to say. */
+/** How long a peer that announced `disconnect` may keep the connection without sending. */
 const GOODBYE_MS = 5000;
 
 export function due(ages: Ages, timeouts: Timeouts): Due {
@@ -64,17 +66,26 @@ export function due(ages: Ages, timeouts: Timeouts): Due {
     case 'Connected':
       return dueWhileConnected(ages, timeouts);
     case 'Disconnecting':
-      return ages.leavingMs < LINGER_MS ? nothing : { kind: 'destroy' };
+      return isLingering(ages) ? nothing : { kind: 'destroy' };
     case 'Disconnected':
       return nothing;
   }
+}
+
+/**
+ * A peer that still sends has not read up to our end yet. A socket destroyed now would answer with a reset, on which
+ * the peer loses what it has not read.
+ */
+function isLingering({ leavingMs, lastReadMs }: Ages): boolean {
+  return leavingMs < LINGER_MS || (lastReadMs < LINGER_MS && leavingMs < MAX_LINGER_MS);
 }
 
 function dueWhileConnected(ages: Ages, timeouts: Timeouts): Due {
   if (ages.writeStalledMs >= timeouts.writeTimeoutMs) {
     return { kind: 'close', code: ErrorCode.WriteTimeout, reason: 'the peer does not read what we send' };
   }
-  if (ages.goodbyeMs !== null && ages.goodbyeMs >= GOODBYE_MS) {
+  // What it sent before may still stand in the kernel, because we are slow: only then silence is its own.
+  if (!ages.paused && Math.min(ages.goodbyeMs ?? 0, ages.lastReadMs) >= GOODBYE_MS) {
     return { kind: 'close', code: ErrorCode.NetworkError, reason: 'said goodbye and stayed' };
   }
   if (!ages.paused && ages.lastReadMs >= timeouts.readTimeoutMs) {

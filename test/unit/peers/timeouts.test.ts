@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Ages, due, LINGER_MS, sweepIntervalMs, type Timeouts } from '../../../src/main/peers/timeouts.js';
+import {
+  type Ages,
+  due,
+  LINGER_MS,
+  MAX_LINGER_MS,
+  sweepIntervalMs,
+  type Timeouts,
+} from '../../../src/main/peers/timeouts.js';
 import { ErrorCode } from '../../../src/shared/errors.js';
 
 /** The defaults of specification 10.1 and rulings 4. */
@@ -49,15 +56,30 @@ describe('what is due', () => {
     ['a frame', { partialMs: 59_999 }, { partialMs: 60_000 }, ErrorCode.ReadTimeout],
     ['activity', { lastMessageMs: 299_999 }, { lastMessageMs: 300_000 }, ErrorCode.IdlePeer],
     ['a ping, after half the interval', { lastSentMs: 14_999 }, { lastSentMs: 15_000 }, 'ping'],
-    ['a goodbye', { goodbyeMs: 4999 }, { goodbyeMs: 5000 }, ErrorCode.NetworkError],
-    ['lingering', { state: 'Disconnecting', leavingMs: LINGER_MS - 1 }, { leavingMs: LINGER_MS }, 'destroy'],
+    ['a goodbye', { goodbyeMs: 4999, lastReadMs: 5000 }, { goodbyeMs: 5000 }, ErrorCode.NetworkError],
+    [
+      'lingering in silence',
+      { state: 'Disconnecting', lastReadMs: LINGER_MS, leavingMs: LINGER_MS - 1 },
+      { leavingMs: LINGER_MS },
+      'destroy',
+    ],
+    [
+      'lingering while bytes still come',
+      { state: 'Disconnecting', lastReadMs: LINGER_MS - 1, leavingMs: MAX_LINGER_MS - 1 },
+      { leavingMs: MAX_LINGER_MS },
+      'destroy',
+    ],
   ])('for %s comes on the millisecond', (_, before, after, expected) => {
     expect(dueFor(before)).toBe('nothing');
     expect(dueFor({ ...before, ...after })).toBe(expected);
   });
 
   it('spares a peer that we don’t read ourselves: its silence is ours', () => {
-    expect(dueFor({ paused: true, lastReadMs: 1e6, partialMs: 1e6 })).toBe('nothing');
+    expect(dueFor({ paused: true, lastReadMs: 1e6, partialMs: 1e6, goodbyeMs: 1e6 })).toBe('nothing');
+  });
+
+  it('lets a peer that has said goodbye go on while what it sent before still comes', () => {
+    expect(dueFor({ goodbyeMs: 1e6, lastReadMs: 4999 })).toBe('nothing');
   });
 
   it('lets persistent and unconditional peers idle, but not be silent', () => {
