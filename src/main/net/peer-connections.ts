@@ -72,6 +72,7 @@ export class PeerConnections implements ConnectionEvents {
   readonly #departing = new Set<Connection>();
   /** While the node drains, no connection closes before all queued handlers are through: they may still reply. */
   #holding = false;
+  #stopping = false;
 
   constructor(parts: PeerConnectionsParts) {
     this.#parts = parts;
@@ -181,6 +182,7 @@ export class PeerConnections implements ConnectionEvents {
   /** The node stops: everybody is told, handshakes are refused, dials are given up. */
   leaveAll(cause: Cause): void {
     this.#holding = true;
+    this.#stopping = true;
     for (const connection of [...this.#parts.table.all]) {
       if (connection.state === 'Connected') this.leave(connection, cause, { announce: true });
       else if (connection.state === 'Handshaking' && connection.direction === 'inbound')
@@ -276,6 +278,7 @@ export class PeerConnections implements ConnectionEvents {
       mayIdle: connection.persistent || this.#isUnconditional(connection.peerId),
       goodbyeMs: connection.goodbyeMs === 0 ? null : nowMs - connection.goodbyeMs,
       leavingMs: finSentMs > 0 ? nowMs - finSentMs : nowMs - connection.leavingMs - DRAIN_MS,
+      hurried: this.#stopping,
     };
   }
 

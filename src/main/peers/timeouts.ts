@@ -36,6 +36,8 @@ export interface Ages {
   readonly goodbyeMs: number | null;
   /** Since our side of the connection closed. */
   readonly leavingMs: number;
+  /** The node stops, and has no time for slow peers. */
+  readonly hurried: boolean;
 }
 
 export type Due =
@@ -76,8 +78,8 @@ export function due(ages: Ages, timeouts: Timeouts): Due {
  * A peer that still sends has not read up to our end yet. A socket destroyed now would answer with a reset, on which
  * the peer loses what it has not read.
  */
-function isLingering({ leavingMs, lastReadMs }: Ages): boolean {
-  return leavingMs < LINGER_MS || (lastReadMs < LINGER_MS && leavingMs < MAX_LINGER_MS);
+function isLingering({ leavingMs, lastReadMs, hurried }: Ages): boolean {
+  return leavingMs < LINGER_MS || (!hurried && lastReadMs < LINGER_MS && leavingMs < MAX_LINGER_MS);
 }
 
 function dueWhileConnected(ages: Ages, timeouts: Timeouts): Due {

@@ -34,6 +34,7 @@ const fresh: Ages = {
   mayIdle: false,
   goodbyeMs: null,
   leavingMs: 0,
+  hurried: false,
 };
 
 /** What is due, in a word or a code. */
@@ -80,6 +81,11 @@ describe('what is due', () => {
 
   it('lets a peer that has said goodbye go on while what it sent before still comes', () => {
     expect(dueFor({ goodbyeMs: 1e6, lastReadMs: 4999 })).toBe('nothing');
+  });
+
+  it('hurries peers that still send when the node stops', () => {
+    expect(dueFor({ state: 'Disconnecting', leavingMs: LINGER_MS - 1, hurried: true })).toBe('nothing');
+    expect(dueFor({ state: 'Disconnecting', leavingMs: LINGER_MS, hurried: true })).toBe('destroy');
   });
 
   it('lets persistent and unconditional peers idle, but not be silent', () => {
