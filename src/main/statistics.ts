@@ -57,8 +57,8 @@ export class Statistics {
 
   /** Frames of a type of table `table` were queued for a peer. @returns whether they were ping or pong */
   countSent(connection: Connection, table: number, type: number, frames: number): boolean {
-    this.count('messagesSent', frames);
     this.#tables[table].addSent(type, frames);
+    this.count('messagesSent', frames);
     const { seat } = connection;
     if (seat !== null) {
       addCounter(this.#arena.words, this.#arena.layout.slot(seat.slot) + Slot.MessagesSent, frames);

@@ -294,9 +294,10 @@ export class Pipeline {
     if (gotMessages) {
       const messages = stream.messages;
       stream.messages = 0;
+      // The sum comes last: who sees it finds the messages under their types and peers, too.
+      this.#publishTypes(stream);
       addCounter(words, control + Slot.MessagesReceived, messages);
       addCounter(words, this.#counter('messagesReceived'), messages);
-      this.#publishTypes(stream);
     }
     if (stream.dropped > 0) {
       addCounter(words, control + Slot.FramesDropped, stream.dropped);

@@ -1,46 +1,152 @@
-import { connect, createServer, type Socket } from 'node:net';
-import { describe, expect, it } from 'vitest';
-import { adoptSocket, readByCopy } from '../../../src/main/net/adopt-socket.js';
+import { createServer, connect as dial, type Server, Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { adoptSocket, type ReadSink, readByCopy } from '../../../src/main/net/adopt-socket.js';
 
-describe('an accepted socket', () => {
-  /** Sends bytes through a real connection into small buffers. @returns what arrived */
-  async function through(adopt: typeof adoptSocket, bytes: Buffer): Promise<Buffer> {
-    const got: Buffer[] = [];
-    let buffer = Buffer.alloc(0);
-    let calls = 0;
-    let adopted: Socket;
-    const server = createServer({ pauseOnConnect: true }, (socket) => {
-      adopted = adopt(socket, {
-        buffer: () => {
-          buffer = Buffer.alloc(1 + (calls % 7));
-          return buffer;
-        },
-        received: (count) => {
-          got.push(Buffer.from(buffer.subarray(0, count)));
-          if (++calls % 5 !== 0) return true;
-          setImmediate(() => adopted.resume());
-          return false;
-        },
-      });
-      adopted.on('end', () => adopted.end());
-      adopted.resume();
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const client = connect((server.address() as { port: number }).port, '127.0.0.1');
-    client.end(bytes);
-    client.resume();
-    await new Promise((resolve) => client.once('close', resolve));
-    server.close();
-    return Buffer.concat(got);
+const open: (Socket | Server)[] = [];
+afterEach(() => {
+  for (const one of open.splice(0)) {
+    if (one instanceof Socket) one.destroy();
+    else one.close();
+  }
+});
+
+/** Both ends of a connection; the accepted one has not been read. */
+async function pair(): Promise<{ far: Socket; accepted: Socket }> {
+  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true });
+  open.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const got = new Promise<Socket>((resolve) => server.once('connection', resolve));
+  const far = dial({ host: '127.0.0.1', port: (server.address() as { port: number }).port, allowHalfOpen: true });
+  open.push(far);
+  const accepted = await got;
+  open.push(accepted);
+  return { far, accepted };
+}
+
+/** Takes bytes into shared memory, at most `step` at a time, and says stop once it has `limit`. */
+class Sink implements ReadSink {
+  readonly memory = new Uint8Array(new SharedArrayBuffer(4096));
+  readonly got: number[] = [];
+  limit = Number.POSITIVE_INFINITY;
+  afterStop = 0;
+  #last!: Uint8Array;
+  readonly #step: number;
+
+  constructor(step: number) {
+    this.#step = step;
   }
 
-  const bytes = Buffer.from(Array.from({ length: 1000 }, (_, i) => i));
+  buffer(): Uint8Array {
+    const offset = this.got.length % (this.memory.length - this.#step);
+    this.#last = this.memory.subarray(offset, offset + this.#step);
+    return this.#last;
+  }
 
-  it('is read straight into memory of ours, with pauses', async () => {
-    expect(await through(adoptSocket, bytes)).toEqual(bytes);
+  received(bytes: number): boolean {
+    if (this.got.length >= this.limit) this.afterStop += bytes;
+    for (const byte of this.#last.subarray(0, bytes)) this.got.push(byte);
+    return this.got.length < this.limit;
+  }
+}
+
+async function ended(socket: Socket): Promise<void> {
+  await new Promise((resolve) => socket.once('end', resolve));
+}
+
+const pattern = Buffer.from(Uint8Array.from({ length: 50_000 }, (_, i) => (i * 17 + (i >> 8)) & 0xff));
+
+const ways = [
+  ['straight into memory of ours', adoptSocket],
+  ['by copies, where Node hides its handle', readByCopy],
+] as const;
+
+describe.each(ways)('an accepted socket read %s', (_, adopt) => {
+  it('gives every byte to the sink, however small its buffers', async () => {
+    for (const step of [1, 7, 1000]) {
+      const { far, accepted } = await pair();
+      const bytes = pattern.subarray(0, 500 * step);
+      far.end(bytes);
+      const sink = new Sink(step);
+      const socket = adopt(accepted, sink);
+      open.push(socket);
+      const end = ended(socket);
+      socket.resume();
+      await end;
+      expect(Buffer.from(sink.got).equals(bytes)).toBe(true);
+    }
   });
 
-  it('is read the same way by copies where Node hides its handle', async () => {
-    expect(await through(readByCopy, bytes)).toEqual(bytes);
+  it('reads nothing until it is resumed', async () => {
+    const { far, accepted } = await pair();
+    const sink = new Sink(1000);
+    const socket = adopt(accepted, sink);
+    open.push(socket);
+    // The other end has got rid of its bytes: they are here.
+    await new Promise((resolve) => far.write(pattern, resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(sink.got).toEqual([]);
+  });
+
+  it('stops when the sink says so, and loses nothing', async () => {
+    const { far, accepted } = await pair();
+    const sink = new Sink(700);
+    const socket = adopt(accepted, sink);
+    open.push(socket);
+    const end = ended(socket);
+    far.end(pattern);
+    let stops = 0;
+    sink.limit = 5000;
+    socket.resume();
+    const timer = setInterval(() => {
+      if (sink.got.length < sink.limit) return;
+      stops++;
+      sink.limit = sink.got.length + 5000;
+      socket.resume();
+    }, 1);
+    await end;
+    clearInterval(timer);
+    expect(Buffer.from(sink.got).equals(pattern)).toBe(true);
+    expect(stops).toBeGreaterThan(5);
+    expect(sink.afterStop).toBe(0);
+  });
+
+  it('stays half open, can be written, and knows who is at the other end', async () => {
+    const { far, accepted } = await pair();
+    const sink = new Sink(100);
+    const socket = adopt(accepted, sink);
+    open.push(socket);
+    expect(socket.remotePort).toBe(far.localPort);
+    const end = ended(socket);
+    const answer: Buffer[] = [];
+    far.on('data', (data) => answer.push(data));
+    const farEnd = ended(far);
+    socket.resume();
+    far.end('question');
+    await end;
+    socket.end('answer');
+    await farEnd;
+    expect(Buffer.concat(answer).toString()).toBe('answer');
+    expect(Buffer.from(sink.got).toString()).toBe('question');
+  });
+
+  it('closes when it is destroyed, and the other end notices', async () => {
+    const { far, accepted } = await pair();
+    const socket = adopt(accepted, new Sink(100));
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    const farEnd = ended(far);
+    far.resume();
+    socket.resume();
+    socket.destroy();
+    await closed;
+    await farEnd;
+  });
+});
+
+describe('a socket whose handle is gone already', () => {
+  it('is kept as it is: there is nothing to read', async () => {
+    const { accepted } = await pair();
+    accepted.destroy();
+    await new Promise((resolve) => accepted.once('close', resolve));
+    expect(adoptSocket(accepted, new Sink(10))).toBe(accepted);
   });
 });
