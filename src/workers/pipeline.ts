@@ -186,10 +186,9 @@ export class Pipeline {
       return 'idle';
     }
     words[this.#block + Worker.InHand] = stream.slot + 1;
-    const before = stream.messages;
     const visit = this.#frames(stream);
     words[this.#block + Worker.InHand] = 0;
-    this.#publish(stream, visit, stream.messages !== before);
+    this.#publish(stream, visit);
     return visit === 'idle' && state === SlotState.Closing ? this.#release(stream) : visit;
   }
 
@@ -286,9 +285,11 @@ export class Pipeline {
   }
 
   /** Publishes a connection's cursor and counters after a visit. */
-  #publish(stream: PeerStream, visit: Visit, gotMessages: boolean): void {
+  #publish(stream: PeerStream, visit: Visit): void {
     const { words } = this.#arena;
     const control = stream.control;
+    // Control messages that were answered ahead count as well.
+    const gotMessages = stream.messages > 0;
     this.#publishCursor(stream);
     if (((words[control + Slot.Scanned] - stream.position) | 0) < 0) words[control + Slot.Scanned] = stream.position;
     if (gotMessages) {

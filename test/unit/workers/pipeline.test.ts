@@ -1,167 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Handler } from '../../../src/shared/handler.js';
-import type { Arena } from '../../../src/shared/memory/arena.js';
-import { Slot, SlotState, Worker } from '../../../src/shared/memory/arena-layout.js';
-import type { ByteRing } from '../../../src/shared/memory/byte-ring.js';
-import { MemoryBudget } from '../../../src/shared/memory/memory-budget.js';
-import { OutboundReader, OutboundWriter, RecordKind } from '../../../src/shared/memory/outbound-ring.js';
-import { ReadyQueue } from '../../../src/shared/memory/ready-queue.js';
+import { Slot, SlotState } from '../../../src/shared/memory/arena-layout.js';
+import { RecordKind } from '../../../src/shared/memory/outbound-ring.js';
 import { TypeTable } from '../../../src/shared/memory/type-table.js';
 import { encodeFrame } from '../../../src/shared/wire/frame.js';
-import { AsideStore } from '../../../src/workers/aside-store.js';
-import { Sender } from '../../../src/workers/context.js';
-import { Dispatcher } from '../../../src/workers/dispatcher.js';
-import { FrameDecoder } from '../../../src/workers/frame-decoder.js';
-import { HandlerQueue } from '../../../src/workers/handler-queue.js';
-import { HandlerRegistry, type Route, unknownRoute } from '../../../src/workers/handler-registry.js';
-import { Outbox } from '../../../src/workers/outbox.js';
-import { Pipeline } from '../../../src/workers/pipeline.js';
-import { TypeInterner } from '../../../src/workers/type-interner.js';
-import { FakeClock, fill, makeArena, openSlot } from './stage.js';
-
-/** A death of the worker, thrown out of a handler and through everything. */
-class Death extends Error {}
-
-const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-
-/** The parts of one worker around a pipeline, on an arena that outlives it. */
-class Stage {
-  readonly arena: Arena;
-  readonly clock = new FakeClock();
-  readonly rings: ByteRing[] = [];
-  readonly reader: OutboundReader;
-  readonly queue: ReadyQueue;
-  readonly asides = new Map<number, SharedArrayBuffer>();
-  readonly onDone: (() => void)[] = [];
-  pipeline!: Pipeline;
-  readonly #handlers: Record<string, Handler>;
-  readonly #queued: Record<string, Handler>;
-
-  constructor(
-    slots: number,
-    handlers: Record<string, Handler>,
-    queued: Record<string, Handler> = {},
-    ringBytes = 4096,
-  ) {
-    this.arena = makeArena({ slots, ringBytes, outboundBytes: 2 ** 18 }).arena;
-    for (let slot = 0; slot < slots; slot++) this.rings.push(openSlot(this.arena, slot));
-    this.reader = new OutboundReader(this.arena, 0);
-    this.queue = new ReadyQueue(this.arena, 0);
-    this.#handlers = handlers;
-    this.#queued = queued;
-    this.build();
-  }
-
-  /** A worker, or its replacement. */
-  build(): void {
-    const { arena } = this;
-    const budget = new MemoryBudget(arena);
-    const table = new TypeTable(arena, 0);
-    const types = new TypeInterner<Route>((name) => table.intern(name), unknownRoute);
-    const ring = new OutboundWriter(arena, 0, () => {
-      throw new Error('outbound ring full');
-    });
-    const outbox = new Outbox(arena, 0, ring, 2 ** 24);
-    const sender = new Sender({
-      worker: 0,
-      log,
-      outbox,
-      types,
-      encodeOpaque: () => new Uint8Array(0),
-      afterSend: () => undefined,
-    });
-    const registry = new HandlerRegistry(types, (_, policy) => {
-      const parts = { policy, budget, onError: () => undefined, addWaiting: () => undefined };
-      return new HandlerQueue({ ...parts, onDone: () => this.pipeline.retryWaiting() });
-    });
-    registry.adopt({ ...this.#handlers, ...this.#queued });
-    const announce = (id: number, buffer: SharedArrayBuffer | null) => {
-      if (buffer === null) this.asides.delete(id);
-      else this.asides.set(id, buffer);
-    };
-    const onError = (_: string, error: unknown) => {
-      if (error instanceof Death) throw error;
-    };
-    this.pipeline = new Pipeline({
-      arena,
-      worker: 0,
-      clock: this.clock,
-      ring,
-      outbox,
-      types,
-      table,
-      decoder: new FrameDecoder(arena, 0, new AsideStore(budget, announce), types),
-      dispatcher: new Dispatcher({
-        arena,
-        worker: 0,
-        sender,
-        types,
-        pong: types.declare('pong', () => unknownRoute),
-        onError,
-      }),
-      raiseMain: () => undefined,
-      asides: this.asides,
-    });
-  }
-
-  /** As WorkerGroup does when a worker died. */
-  takeOver(): void {
-    const { words, layout } = this.arena;
-    this.reader.recover();
-    words[layout.worker(0) + Worker.InHand] = 0;
-    this.queue.reset();
-    for (const slot of this.rings.keys()) {
-      const control = layout.slot(slot);
-      words[control + Slot.ReadCursor] = words[control + Slot.Progress];
-      words[control + Slot.Queued] = 0;
-      this.queue.push(slot, 0);
-    }
-    this.build();
-  }
-
-  /** Lets bytes arrive. @returns how many there was room for */
-  arrive(slot: number, bytes: Uint8Array): number {
-    const took = fill(this.rings[slot], bytes);
-    this.queue.push(slot, 0);
-    return took;
-  }
-
-  turns(): void {
-    for (let i = 0; this.pipeline.hasWork; i++) {
-      if (i > 10_000) throw new Error('the pipeline never rests');
-      this.pipeline.turn();
-    }
-    this.pipeline.flush();
-  }
-
-  setState(slot: number, state: number): void {
-    this.arena.words[this.arena.layout.slot(slot) + Slot.State] = state;
-    this.queue.push(slot, 0);
-  }
-
-  /** What came out: frames as [slot, type, payload], commands by kind. */
-  out(): { frames: [number, string, Buffer][]; commands: [number, number, number][] } {
-    const frames: [number, string, Buffer][] = [];
-    const commands: [number, number, number][] = [];
-    const view = Buffer.from(this.arena.buffer);
-    while (this.reader.next()) {
-      const { kind, a, type, dataOffset, dataBytes } = this.reader;
-      if (kind !== RecordKind.Send) {
-        commands.push([kind, a, type]);
-        continue;
-      }
-      for (let at = dataOffset; at < dataOffset + dataBytes; ) {
-        const end = at + 4 + view.readUInt32BE(at);
-        const typeEnd = at + 6 + view.readUInt16BE(at + 4);
-        frames.push([a, view.toString('utf8', at + 6, typeEnd), Buffer.from(view.subarray(typeEnd, end))]);
-        at = end;
-      }
-    }
-    this.reader.release();
-    return { frames, commands };
-  }
-}
+import { Death, Stage } from './pipeline-stage.js';
 
 const number = (n: number, bytes = 4) => {
   const payload = Buffer.alloc(Math.max(4, bytes));
@@ -173,7 +17,7 @@ const echo: Handler = (message, context) => void context.reply('ack', message.pa
 
 describe('a pipeline', () => {
   it('lets a closing connection have its last frames, then lets go of it', () => {
-    const stage = new Stage(1, { seq: echo });
+    const stage = new Stage({ seq: echo });
     stage.arrive(0, Buffer.concat([seq(1), seq(2), seq(3).subarray(0, 5)]));
     stage.setState(0, SlotState.Closing);
     stage.turns();
@@ -183,15 +27,15 @@ describe('a pipeline', () => {
   });
 
   it('dispatches nothing more of an aborted one', () => {
-    const stage = new Stage(1, { seq: echo });
+    const stage = new Stage({ seq: echo });
     stage.arrive(0, seq(1));
     stage.setState(0, SlotState.Aborted);
     stage.turns();
-    expect(stage.out()).toEqual({ frames: [], commands: [[RecordKind.Released, 0, 0]] });
+    expect(stage.out()).toMatchObject({ frames: [], commands: [[RecordKind.Released, 0, 0]] });
   });
 
   it('reads nothing behind a frame that is too large', () => {
-    const stage = new Stage(1, { seq: echo });
+    const stage = new Stage({ seq: echo });
     stage.arrive(0, Buffer.concat([seq(1), Buffer.from('00a00001', 'hex'), seq(2)]));
     stage.turns();
     stage.arrive(0, seq(3));
@@ -202,7 +46,7 @@ describe('a pipeline', () => {
   });
 
   it('takes a thousand malformed frames as the first thing it ever sees', () => {
-    const stage = new Stage(1, { seq: echo });
+    const stage = new Stage({ seq: echo });
     const bad = encodeFrame('bad', Buffer.alloc(0));
     bad[6] = 0x0a;
     for (let i = 0; i < 10; i++) {
@@ -218,7 +62,7 @@ describe('a pipeline', () => {
 
   it('takes no connection to be more important than another', () => {
     const order: string[] = [];
-    const stage = new Stage(2, { seq: (message) => void order.push(message.peerId) }, {}, 2 ** 20);
+    const stage = new Stage({ seq: (message) => void order.push(message.peerId) }, { slots: 2, ringBytes: 2 ** 20 });
     const flood = Buffer.concat(Array.from({ length: 2 ** 15 }, (_, i) => seq(i)));
     stage.arrive(0, flood);
     stage.arrive(1, seq(1));
@@ -232,12 +76,15 @@ describe('a pipeline', () => {
 
   it('answers pings of everybody before the next slow handler, each once', () => {
     const done: string[] = [];
-    const stage = new Stage(2, {
-      seq: (message) => {
-        stage.clock.ms += 50;
-        done.push(`${message.peerId} ${message.payload.readUInt32BE(0)}`);
+    const stage = new Stage(
+      {
+        seq: (message) => {
+          stage.clock.ms += 50;
+          done.push(`${message.peerId} ${message.payload.readUInt32BE(0)}`);
+        },
       },
-    });
+      { slots: 2 },
+    );
     const ping = encodeFrame('ping', number(77, 8));
     stage.arrive(0, Buffer.concat([seq(0), seq(1), seq(2), ping, seq(3)]));
     stage.arrive(1, Buffer.concat([seq(0), seq(1), ping]));
@@ -256,7 +103,7 @@ describe('a pipeline', () => {
   });
 
   it('asks to read on when half of a ring is free again', () => {
-    const stage = new Stage(1, { seq: echo });
+    const stage = new Stage({ seq: echo });
     const block = Buffer.concat(Array.from({ length: 400 }, (_, i) => seq(i)));
     stage.arrive(0, block.subarray(0, 3500));
     expect(stage.rings[0].pause()).toBe(true);
@@ -277,14 +124,17 @@ describe('a pipeline', () => {
         let calls = 0;
         const dieBefore = new Set(deaths.filter(([, after]) => !after).map(([call]) => call));
         const dieAfter = new Set(deaths.filter(([, after]) => after).map(([call]) => call));
-        const stage = new Stage(3, {
-          seq: (message, context) => {
-            const call = calls++;
-            if (dieBefore.has(call)) throw new Death();
-            context.reply('ack', message.payload.subarray(0, 4));
-            if (dieAfter.has(call)) throw new Death();
+        const stage = new Stage(
+          {
+            seq: (message, context) => {
+              const call = calls++;
+              if (dieBefore.has(call)) throw new Death();
+              context.reply('ack', message.payload.subarray(0, 4));
+              if (dieAfter.has(call)) throw new Death();
+            },
           },
-        });
+          { slots: 3 },
+        );
         const sent: number[][] = [[], [], []];
         const bytes: Buffer[][] = [[], [], []];
         for (const [slot, size] of frames) {
