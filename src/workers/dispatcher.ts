@@ -69,7 +69,10 @@ export class Dispatcher {
     let value: unknown;
     if (route.policy?.codec === 'msgpack') {
       value = this.#decode(frame);
-      if (value === payloadInvalid) return Dispatched.Invalid;
+      if (value === payloadInvalid) {
+        queue?.forgo();
+        return Dispatched.Invalid;
+      }
     }
     this.#types.count(type);
     stream.messages++;

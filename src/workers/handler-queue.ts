@@ -22,6 +22,8 @@ export class HandlerQueue {
   #head = 0;
   #length = 0;
   #running = 0;
+  /** Bytes that `isFull` set aside for the message that it found room for, -1 for none. */
+  #promised = -1;
 
   constructor(parts: {
     policy: Policy;
@@ -44,17 +46,35 @@ export class HandlerQueue {
 
   /**
    * Whether the next message must wait in its connection's ring. The caller asks before it copies the payload; with a
-   * dropping overflow the answer is always no.
+   * dropping overflow the answer is always no. Under back-pressure a no sets the memory aside, since another thread may
+   * take what is left of the budget before `offer`: the caller then offers the message, or says `forgo`.
    */
   isFull(payloadBytes: number): boolean {
-    return this.#policy.overflow === 'back-pressure' && !this.#hasRoom(payloadBytes);
+    if (this.#policy.overflow !== 'back-pressure') return false;
+    this.forgo();
+    if (this.#length === this.#waiting.length || !this.#budget.reserve(payloadBytes)) return true;
+    this.#promised = payloadBytes;
+    return false;
+  }
+
+  /** The message that `isFull` found room for does not come. */
+  forgo(): void {
+    if (this.#promised === -1) return;
+    this.#budget.release(this.#promised);
+    this.#promised = -1;
   }
 
   /**
    * Takes a message. Under `drop-new` a full queue drops it, under `drop-old` the oldest one waiting.
-   * @returns messages dropped: 0 or 1
+   * @returns messages dropped: 0 or 1, or 2 if the one given up did not free memory enough
    */
   offer(payloadBytes: number, message: () => QueuedMessage): number {
+    if (this.#promised === payloadBytes) {
+      this.#promised = -1;
+      this.#take(message());
+      return 0;
+    }
+    this.forgo();
     let dropped = 0;
     if (!this.#hasRoom(payloadBytes)) {
       if (this.#policy.overflow !== 'drop-old' || this.#length === 0) return 1;
@@ -62,11 +82,15 @@ export class HandlerQueue {
       dropped = 1;
     }
     if (!this.#budget.reserve(payloadBytes)) return dropped + 1;
-    this.#waiting[(this.#head + this.#length) % this.#waiting.length] = message();
+    this.#take(message());
+    return dropped;
+  }
+
+  #take(message: QueuedMessage): void {
+    this.#waiting[(this.#head + this.#length) % this.#waiting.length] = message;
     this.#length++;
     this.#addWaiting(1);
     this.#start();
-    return dropped;
   }
 
   #hasRoom(payloadBytes: number): boolean {

@@ -268,6 +268,8 @@ export class Pipeline {
       if (done === Dispatched.Full) return done;
       if (done === Dispatched.Invalid) this.#drop(stream, ErrorCode.InvalidMessageFormat);
     }
+    // A frame that was assembled aside is done for good once its buffer goes back: what it caused must be kept by then.
+    if (stream.aside !== null) this.#ring.markProgress();
     decoder.commit(stream);
     return Dispatched.Done;
   }

@@ -11,7 +11,8 @@ export interface TypeEntry<Route> {
   readonly bytes: Uint8Array;
   /** Number in the worker's type table; 0 counts as `other`. */
   readonly number: number;
-  readonly route: Route;
+  /** Changes once if somebody here declares a type that peers sent before. */
+  route: Route;
   /** Messages since the counters were last published. */
   received: number;
 }
@@ -42,7 +43,11 @@ export class TypeInterner<Route> {
     const bytes = new Uint8Array(Buffer.from(name));
     const bucket = this.#find(bytes, 0, bytes.length);
     const known = this.#buckets[bucket];
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      // Learned from a peer: what is changed in its route from now on must not change that of all unknown types.
+      if (known.route === this.#unknown) known.route = route();
+      return known;
+    }
     if (!isValidTypeBytes(bytes, 0, bytes.length)) throw new TypeError(`invalid message type ${JSON.stringify(name)}`);
     return this.#put(bucket, name, bytes, route());
   }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Handler } from '../../../src/shared/handler.js';
-import { Slot, SlotState } from '../../../src/shared/memory/arena-layout.js';
+import { SlotState } from '../../../src/shared/memory/arena-layout.js';
 import { RecordKind } from '../../../src/shared/memory/outbound-ring.js';
 import { TypeTable } from '../../../src/shared/memory/type-table.js';
 import { encodeFrame } from '../../../src/shared/wire/frame.js';

@@ -1,0 +1,182 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Allowance } from '../../../src/shared/memory/memory-budget.js';
+import { completePolicy, type Overflow } from '../../../src/shared/policy.js';
+import { HandlerQueue } from '../../../src/workers/handler-queue.js';
+
+class Purse implements Allowance {
+  used = 0;
+  limit = 1000;
+  reserve(bytes: number): boolean {
+    if (this.used + bytes > this.limit) return false;
+    this.used += bytes;
+    return true;
+  }
+  release(bytes: number): void {
+    this.used -= bytes;
+  }
+}
+
+function rig(overflow: Overflow, concurrency: number, queueLength: number) {
+  const purse = new Purse();
+  const running = new Map<number, (error?: Error) => void>();
+  const started: number[] = [];
+  const errors: unknown[] = [];
+  const counts = { waiting: 0, done: 0, mostRunning: 0 };
+  const queue = new HandlerQueue({
+    policy: completePolicy('t', { mode: 'queued', concurrency, queueLength, overflow }, 'queued'),
+    budget: purse,
+    onError: (error) => void errors.push(error),
+    onDone: () => void counts.done++,
+    addWaiting: (messages) => {
+      counts.waiting += messages;
+    },
+  });
+  const offer = (n: number, bytes = 10) =>
+    queue.offer(bytes, () => ({
+      payload: Buffer.alloc(bytes),
+      run: () => {
+        started.push(n);
+        return new Promise<void>((resolve, reject) => {
+          running.set(n, (error) => {
+            running.delete(n);
+            if (error === undefined) resolve();
+            else reject(error);
+          });
+          counts.mostRunning = Math.max(counts.mostRunning, running.size);
+        });
+      },
+    }));
+  return { queue, purse, running, started, errors, counts, offer };
+}
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('a handler queue', () => {
+  it('runs as many at once as its policy says, the rest in order', async () => {
+    const r = rig('back-pressure', 2, 10);
+    for (let n = 0; n < 5; n++) expect(r.offer(n)).toBe(0);
+    expect([r.started, r.counts.waiting, r.purse.used]).toEqual([[0, 1], 5, 50]);
+    for (let n = 0; n < 5; n++) {
+      r.running.get(n)!();
+      await settle();
+    }
+    expect([r.started, r.counts, r.purse.used]).toEqual([[0, 1, 2, 3, 4], { waiting: 0, done: 5, mostRunning: 2 }, 0]);
+  });
+
+  it('under back-pressure says that it is full, and takes the next when one is through', async () => {
+    const r = rig('back-pressure', 1, 2);
+    for (let n = 0; n < 3; n++) {
+      expect(r.queue.isFull(10)).toBe(false);
+      expect(r.offer(n)).toBe(0);
+    }
+    expect(r.queue.isFull(10)).toBe(true);
+    r.running.get(0)!();
+    await settle();
+    expect(r.queue.isFull(10)).toBe(false);
+  });
+
+  it('under back-pressure keeps what it said there is room for, whoever else takes memory meanwhile', () => {
+    const r = rig('back-pressure', 1, 2);
+    expect(r.queue.isFull(10)).toBe(false);
+    r.purse.limit = r.purse.used;
+    expect(r.offer(0)).toBe(0);
+    expect(r.started).toEqual([0]);
+  });
+
+  it('under back-pressure holds no memory for a message that it was asked about and did not get', () => {
+    const r = rig('back-pressure', 1, 2);
+    expect(r.queue.isFull(500)).toBe(false);
+    r.queue.forgo();
+    expect(r.purse.used).toBe(0);
+    expect(r.queue.isFull(500)).toBe(false);
+    expect(r.queue.isFull(20)).toBe(false);
+    expect(r.offer(0, 20)).toBe(0);
+    expect(r.purse.used).toBe(20);
+  });
+
+  it('under drop-new drops what comes while it is full', () => {
+    const r = rig('drop-new', 1, 2);
+    expect([0, 1, 2, 3, 4].map((n) => r.offer(n))).toEqual([0, 0, 0, 1, 1]);
+    expect(r.queue.isFull(10)).toBe(false);
+    expect([r.counts.waiting, r.purse.used]).toEqual([3, 30]);
+  });
+
+  it('under drop-old drops the oldest that waits, never one that runs', async () => {
+    const r = rig('drop-old', 1, 2);
+    expect([0, 1, 2, 3, 4].map((n) => r.offer(n))).toEqual([0, 0, 0, 1, 1]);
+    expect([r.counts.waiting, r.purse.used]).toEqual([3, 30]);
+    for (const n of [0, 3, 4]) {
+      r.running.get(n)!();
+      await settle();
+    }
+    expect([r.started, r.counts.waiting, r.purse.used]).toEqual([[0, 3, 4], 0, 0]);
+  });
+
+  it('goes on after a handler that throws or rejects', async () => {
+    const r = rig('back-pressure', 1, 4);
+    const bad = new Error('sync');
+    const thrown = {
+      payload: Buffer.alloc(1),
+      run: () => {
+        throw bad;
+      },
+    };
+    r.queue.offer(1, () => thrown);
+    r.offer(1);
+    await settle();
+    r.running.get(1)!(new Error('late'));
+    await settle();
+    r.offer(2);
+    expect(r.started).toEqual([1, 2]);
+    expect(r.errors.map((error) => (error as Error).message)).toEqual(['sync', 'late']);
+    expect(r.purse.used).toBe(10);
+  });
+
+  it.each(['back-pressure', 'drop-new', 'drop-old'] as const)(
+    'under %s never passes its bounds nor the budget, and accounts for every message',
+    async (overflow) => {
+      const step = fc.oneof(
+        {
+          weight: 3,
+          arbitrary: fc.record({ do: fc.constant('offer' as const), bytes: fc.integer({ min: 1, max: 300 }) }),
+        },
+        { weight: 2, arbitrary: fc.record({ do: fc.constant('finish' as const), which: fc.nat() }) },
+      );
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(step, { maxLength: 60 }),
+          fc.integer({ min: 1, max: 3 }),
+          fc.integer({ min: 1, max: 4 }),
+          async (steps, concurrency, queueLength) => {
+            const r = rig(overflow, concurrency, queueLength);
+            let taken = 0;
+            let dropped = 0;
+            let offered = 0;
+            for (const s of steps) {
+              if (s.do === 'finish') {
+                const all = [...r.running.values()];
+                all[s.which % all.length]?.();
+                await settle();
+              } else if (!r.queue.isFull(s.bytes)) {
+                dropped += r.offer(offered++, s.bytes);
+                taken++;
+              }
+              expect(r.running.size).toBeLessThanOrEqual(concurrency);
+              expect(r.counts.waiting).toBeLessThanOrEqual(concurrency + queueLength);
+              expect(r.purse.used).toBeLessThanOrEqual(r.purse.limit);
+            }
+            if (overflow === 'back-pressure') expect(dropped).toBe(0);
+            for (let i = 0; r.running.size > 0 && i < 100; i++) {
+              for (const finish of [...r.running.values()]) finish();
+              await settle();
+            }
+            expect([r.started.length, r.counts.waiting, r.purse.used]).toEqual([taken - dropped, 0, 0]);
+            expect(r.started).toEqual([...r.started].sort((a, b) => a - b));
+          },
+        ),
+        { numRuns: 100 },
+      );
+    },
+  );
+});
