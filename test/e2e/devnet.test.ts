@@ -76,6 +76,20 @@ describe('paw-p2p devnet', () => {
     expect(children.filter(isAlive)).toEqual([]);
   });
 
+  it('leaves no directory behind when it is killed while its nodes have something to report', async () => {
+    const before = leftovers();
+    const devnet = new Program(['devnet', '--nodes', '2', '--rate', '100', '--duration', '30']);
+    await devnet.line('running');
+    const children = childrenOf(devnet.child.pid as number);
+    for (const pid of children) process.kill(pid, 'SIGSTOP');
+    devnet.child.kill('SIGKILL');
+    await devnet.exit;
+    // Longer than the time between two reports, so that each node writes into the broken channel before it reads.
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    for (const pid of children) process.kill(pid, 'SIGCONT');
+    await expect.poll(leftovers, { timeout: 10_000 }).toEqual(before);
+  });
+
   it.each([
     [['--nodes', '1'], /nodes is '1' \(--nodes\): must be a whole number from 2 to 32/],
     [['--rate', 'fast'], /rate is 'fast'/],

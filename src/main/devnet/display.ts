@@ -30,34 +30,54 @@ function latencyOf(report: NodeReport | null): LatencyHistogram {
   return latency;
 }
 
-/** Lines of the live table, none wider than `columns`. */
-export function liveLines(frame: Frame, columns: number): string[] {
-  const head = ['node', 'preset', 'peers', 'sent/s', 'got/s', 'sent', 'got', 'p50 ms', 'p99 ms', 'in', 'out'];
-  const rows = frame.nodes.map(({ name, preset, report, sentPerSecond, receivedPerSecond }) => {
-    const latency = latencyOf(report);
-    return [
-      name,
-      preset,
-      ...[
-        report?.peers ?? 0,
-        rate(sentPerSecond),
-        rate(receivedPerSecond),
-        report?.sent ?? 0,
-        report?.received ?? 0,
-      ].map(String),
-      milliseconds(latency.percentileMs(0.5)),
-      milliseconds(latency.percentileMs(0.99)),
-      humanBytes(report?.bytesIn ?? 0),
-      humanBytes(report?.bytesOut ?? 0),
-    ];
-  });
-  const title = `paw-p2p devnet  ${frame.phase}  ${frame.seconds.toFixed(0)} s`;
-  return [
-    title,
-    ...tableText([head, ...rows])
+/** Columns that go first, whole, where the terminal is narrow. */
+const dispensable = ['out', 'in', 'p50 ms', 'preset', 'sent/s', 'p99 ms', 'got/s', 'peers', 'sent'];
+/** Lines of a frame beside the nodes: title, head, how many more there are, and the cursor's own. */
+const LINES_BESIDE_NODES = 4;
+
+/** Messages that later ones of the same origin have overtaken. */
+function lostSoFar(report: NodeReport | null): number {
+  return report?.origins.reduce((sum, { end, unique }) => sum + end - unique, 0) ?? 0;
+}
+
+function liveCells({ name, preset, report, sentPerSecond, receivedPerSecond }: NodeFrame): Record<string, string> {
+  const latency = latencyOf(report);
+  return {
+    node: name,
+    preset,
+    peers: String(report?.peers ?? 0),
+    'sent/s': rate(sentPerSecond),
+    'got/s': rate(receivedPerSecond),
+    sent: String(report?.sent ?? 0),
+    got: String(report?.received ?? 0),
+    lost: String(lostSoFar(report)),
+    'p50 ms': milliseconds(latency.percentileMs(0.5)),
+    'p99 ms': milliseconds(latency.percentileMs(0.99)),
+    in: humanBytes(report?.bytesIn ?? 0),
+    out: humanBytes(report?.bytesOut ?? 0),
+  };
+}
+
+/**
+ * Lines of the live table, none wider than `columns`, and few enough that redrawing them scrolls nothing. A narrow
+ * terminal loses columns, never a part of a figure.
+ */
+export function liveLines(frame: Frame, columns: number, rows = Number.POSITIVE_INFINITY): string[] {
+  const shown = frame.nodes.slice(0, Math.max(1, rows - LINES_BESIDE_NODES));
+  const cells = shown.map(liveCells);
+  const table = (heads: readonly string[]) =>
+    tableText([heads, ...cells.map((row) => heads.map((head) => row[head]!))])
       .trimEnd()
-      .split('\n'),
-  ].map((line) => line.slice(0, Math.max(1, columns)));
+      .split('\n');
+  let heads = Object.keys(cells[0] ?? { node: '' });
+  for (const head of dispensable) {
+    if (table(heads).every((line) => line.length <= columns)) break;
+    heads = heads.filter((kept) => kept !== head);
+  }
+  const title = `paw-p2p devnet  ${frame.phase}  ${frame.seconds.toFixed(0)} s`;
+  const hidden = frame.nodes.length - shown.length;
+  const rest = hidden > 0 ? [`and ${hidden} more`] : [];
+  return [title, ...table(heads), ...rest].map((line) => line.slice(0, Math.max(1, columns)));
 }
 
 /** One line for logs and pipes. */
@@ -83,6 +103,7 @@ const CLEAR_BELOW = '\x1b[0J';
 export interface Terminal {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
   write(text: string): unknown;
 }
 
@@ -96,12 +117,15 @@ export class LiveDisplay {
   constructor(out: Terminal) {
     this.#out = out;
     this.#isLive = out.isTTY === true && process.env.TERM !== 'dumb';
-    if (this.#isLive) out.write(HIDE_CURSOR);
+    if (!this.#isLive) return;
+    out.write(HIDE_CURSOR);
+    // A second Ctrl-C ends the process at once, past `close`.
+    process.once('exit', this.#showCursor);
   }
 
   show(frame: Frame): void {
     if (this.#isLive) {
-      const lines = liveLines(frame, this.#out.columns || 80);
+      const lines = liveLines(frame, this.#out.columns || 80, this.#out.rows || 24);
       const up = this.#linesUp === 0 ? '' : `\x1b[${this.#linesUp}A`;
       this.#out.write(`${up}\r${CLEAR_BELOW}${lines.join('\n')}\n`);
       this.#linesUp = lines.length;
@@ -115,6 +139,12 @@ export class LiveDisplay {
 
   /** Leaves the terminal as it was found, the last table standing. */
   close(): void {
-    if (this.#isLive) this.#out.write(SHOW_CURSOR);
+    if (!this.#isLive) return;
+    process.off('exit', this.#showCursor);
+    this.#showCursor();
   }
+
+  readonly #showCursor = (): void => {
+    this.#out.write(SHOW_CURSOR);
+  };
 }

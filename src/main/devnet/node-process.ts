@@ -21,7 +21,8 @@ type PawNode = Awaited<ReturnType<typeof createNode>>;
 
 /** Sends to the parent; a parent that is gone is told nothing, `disconnect` ends this process. */
 function tell(answer: Answer): void {
-  if (process.connected) process.send!(answer);
+  // With a callback a broken channel is no 'error' of the process, which would end it before it has cleaned up.
+  if (process.connected) process.send!(answer, () => undefined);
 }
 
 class DevnetNode {
