@@ -23,8 +23,69 @@ export interface PeerInfo {
   readonly bytesReceived: number;
   readonly messagesSent: number;
   readonly messagesReceived: number;
+  /** 0 to 100; below 20 it would be refused. */
+  readonly reputation: number;
   /** Index of the worker that the connection is pinned to. */
   readonly worker: number;
+}
+
+/** A ban in force. `target` is an IP address, a CIDR range or `id:NODEID`. */
+export interface BanInfo {
+  readonly target: string;
+  readonly reason: string;
+  /** Why, as an error code and its name. */
+  readonly code: number;
+  readonly name: string;
+  /** ISO 8601. */
+  readonly since: string;
+  /** ISO 8601, or null: until somebody lifts it. */
+  readonly until: string | null;
+}
+
+/** Who is banned, for how long and why. */
+export interface BanOptions {
+  /** A text such as `24h`, milliseconds, or `forever`. Default: 24 h, 7 d or 30 d, by how often it was banned before. */
+  readonly for?: string | number | undefined;
+  readonly reason?: string | undefined;
+}
+
+/** An address that the node knows. Times are ISO 8601. */
+export interface AddressInfo {
+  readonly id: string;
+  /** IP address without port. */
+  readonly address: string;
+  readonly port: number;
+  /** Who told of it: `seed`, `pex`, `manual`, … */
+  readonly source: string;
+  /** `tried`: we have reached it ourselves. */
+  readonly bucket: 'new' | 'tried';
+  readonly firstSeen: string;
+  readonly lastSeen: string;
+  /** Failed dials in a row. */
+  readonly attempts: number;
+}
+
+/** What history keeps. */
+export type HistoryKind =
+  | 'rejected'
+  | 'disconnected'
+  | 'dial-failed'
+  | 'banned'
+  | 'unbanned'
+  | 'dropped'
+  | 'crawl-failed'
+  | 'penalised';
+
+/** Something that was refused, dropped, banned or failed, and why. */
+export interface HistoryEntry {
+  /** ISO 8601. */
+  readonly time: string;
+  readonly kind: HistoryKind;
+  readonly code: number;
+  readonly name: string;
+  readonly peerId: string | null;
+  readonly address: string | null;
+  readonly detail: string;
 }
 
 /** What a worker shows of itself. */
@@ -33,6 +94,39 @@ export interface WorkerStatus {
   /** How long the oldest unread byte of the last turn had waited, in milliseconds. */
   readonly lagMs: number;
   readonly restarts: number;
+}
+
+/** What the node knows of the network and does to know more. Counters count since start. */
+export interface DiscoveryStatus {
+  /** Addresses in the book. */
+  readonly known: number;
+  /** Those that we have reached ourselves. */
+  readonly tried: number;
+  readonly pexReceived: number;
+  readonly pexSent: number;
+  /** Addresses that peers and seeds told us and that were new. */
+  readonly addressesLearned: number;
+  /** Seeds that we crawled. */
+  readonly crawls: number;
+  readonly crawlsFailed: number;
+  /** Crawls that we answered, and refused. */
+  readonly crawlsServed: number;
+  readonly crawlsRefused: number;
+  /** Dials that only looked whether an address is alive. */
+  readonly feelers: number;
+  /** Inbound peers that gave way to newcomers. */
+  readonly evictions: number;
+  readonly bans: number;
+}
+
+/** Sums over all runs of a data directory. */
+export interface LifetimeStatus {
+  /** ISO 8601. */
+  readonly firstStarted: string;
+  readonly starts: number;
+  readonly uptimeSeconds: number;
+  readonly messages: { readonly received: number; readonly sent: number };
+  readonly bytes: { readonly received: number; readonly sent: number };
 }
 
 /** The answer of `GET /status` and of `node.stats()`. Counters count since start. */
@@ -79,6 +173,16 @@ export interface NodeStatus {
     readonly queued: number;
     readonly dropped: number;
   };
+  readonly discovery: DiscoveryStatus;
+  readonly gossip: {
+    /** Messages passed on to other peers, once each however many got it. */
+    readonly relayed: number;
+    /** Messages that had been seen within 5 minutes and were dropped. */
+    readonly duplicates: number;
+    /** Hashes that had to be forgotten before their time, because the cache was full. */
+    readonly forgotten: number;
+  };
+  readonly lifetime: LifetimeStatus;
   readonly workers: readonly WorkerStatus[];
   readonly memory: { readonly rss: number; readonly budget: number; readonly used: number };
   readonly eventLoopLagMs: number;
@@ -137,4 +241,27 @@ export type TypeDeclarations = Readonly<Record<string, PolicyDeclaration>>;
 export interface NodeView {
   status(): NodeStatus;
   health(): NodeHealth;
+  peers(): PeerInfo[];
+  addresses(): AddressInfo[];
+  bans(): BanInfo[];
+  /** The newest entries first; at most `limit`, of one code if given. */
+  history(query: HistoryQuery): HistoryEntry[];
+  /** @throws ConfigError `address`; PeerError, NodeError when it fails */
+  dial(address: string): Promise<PeerInfo>;
+  /** @returns whether there was such a peer */
+  disconnect(peerId: string, code?: number): boolean;
+  /** @throws ConfigError `target` or `for` */
+  ban(target: string, options?: BanOptions): BanInfo;
+  /** @returns whether there was such a ban. @throws ConfigError `target` */
+  unban(target: string): boolean;
+  /** @throws NodeError ERR_PAW_MESSAGE */
+  broadcast(type: string, payload: Uint8Array): BroadcastResult;
+}
+
+/** Which entries of history are wanted. */
+export interface HistoryQuery {
+  /** Default 100, at most 10,000. */
+  readonly limit?: number | undefined;
+  /** A code's number, or all. */
+  readonly code?: number | undefined;
 }

@@ -3,20 +3,28 @@
  * of this side that constructs things.
  */
 import { randomBytes } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
 import { EventEmitter } from 'node:events';
 import { Unpackr } from 'msgpackr';
 import type { Logger } from 'pino';
-import { systemClock } from '../shared/clock.js';
+import { type Clock, systemClock } from '../shared/clock.js';
 import { ConfigError, ErrorCode, errorCodeName, NodeError } from '../shared/errors.js';
 import { Arena } from '../shared/memory/arena.js';
-import { arenaBytes, type Geometry } from '../shared/memory/arena-layout.js';
 import { MemoryBudget } from '../shared/memory/memory-budget.js';
+import { SeenTable } from '../shared/memory/seen-table.js';
 import { completePolicy } from '../shared/policy.js';
 import { decodeDisconnect } from '../shared/wire/disconnect.js';
+import { HASH_KEY_BYTES, MessageHash } from '../shared/wire/message-hash.js';
 import { ControlType, encodeType } from '../shared/wire/message-type.js';
+import { canonicalIp, isRoutable } from '../shared/wire/routability.js';
 import { AdminServer } from './admin/server.js';
 import type {
+  AddressInfo,
+  BanInfo,
+  BanOptions,
   BroadcastResult,
+  HistoryEntry,
+  HistoryQuery,
   NodeEvents,
   NodeHealth,
   NodeStatus,
@@ -25,35 +33,45 @@ import type {
   SubscribedMessage,
   TypeDeclarations,
 } from './api.js';
+import { parseDuration } from './config/duration.js';
 import type { Settings } from './config/settings.js';
-import { formatSize } from './config/size.js';
-import { wrongValue } from './config/wrong-value.js';
+import { oneLine } from './config/wrong-value.js';
 import { type DataDir, openDataDir } from './data-dir.js';
+import type { AddressRecord } from './discovery/address-book.js';
+import { CrawlResponder } from './discovery/crawl-responder.js';
+import { Discovery } from './discovery/discovery.js';
+import { PeerExchange } from './discovery/peer-exchange.js';
 import { EventLoopWatch } from './event-loop-watch.js';
+import { geometryOf } from './geometry.js';
 import { readOrCreateNodeKey } from './identity.js';
 import { createLogger, withContext } from './logger.js';
 import { Acceptor } from './net/acceptor.js';
-import { type PeerAddress, requirePeerAddress } from './net/address.js';
-import type { Connection } from './net/connection.js';
+import { formatHostPort, type HostPort, type PeerAddress, parseHostPort, requirePeerAddress } from './net/address.js';
+import type { Cause, Connection } from './net/connection.js';
 import { ConnectionTable } from './net/connection-table.js';
 import { Dialer } from './net/dialer.js';
 import { OutboundPump, type RecordSink } from './net/outbound-pump.js';
 import { PeerConnections } from './net/peer-connections.js';
 import { PeerLog } from './peer-log.js';
+import { PeerMemory, type RunCounters } from './peer-memory.js';
+import { PeerRecord } from './peer-record.js';
+
+import { requireBanTarget } from './peers/ban-target.js';
+import type { BanRecord } from './peers/bans.js';
+import { chooseEviction } from './peers/eviction.js';
+import { FanOut } from './peers/fan-out.js';
+import { History } from './peers/history.js';
+import { netGroupOf } from './peers/net-group.js';
 import { PersistentPeers } from './peers/persistent-peers.js';
 import { sweepIntervalMs } from './peers/timeouts.js';
 import { WorkerGroup } from './pool/worker-group.js';
 import { Postman } from './postman.js';
 import { Statistics } from './statistics.js';
-import { version } from './version.js';
+import { nodeStatus } from './status.js';
 
-/** Slots beyond the limits: for connections that are closing while their last frames are dispatched. */
-const SPARE_SLOTS = 32;
-/** Share of the memory budget that rings may take; the rest is for what moves. */
-const RING_SHARE = 0.8;
-const MIB = 2 ** 20;
-/** How often message flow is logged at debug level. */
-const FLOW_EVERY_MS = 1000;
+/** How often what needs no hurry is done: message flow in the log, credit for service, lifetime counters. */
+const LEISURE_EVERY_MS = 1000;
+const MAX_BAN_MS = 100 * 365 * 86_400_000;
 
 /** What `startNode` takes beside settings. */
 export interface NodeExtras {
@@ -67,12 +85,16 @@ export interface NodeExtras {
  * @throws NodeError ERR_PAW_DATA_DIR, ERR_PAW_LISTEN, ERR_PAW_HANDLER_MODULE, ERR_PAW_WORKER
  */
 export async function startNode(settings: Settings, extras: NodeExtras = {}): Promise<Node> {
-  const geometry = geometryOf(settings);
+  geometryOf(settings);
   checkTypes(extras.types ?? {});
+  const clock = systemClock();
   const dataDir = await openDataDir(settings.dataDir);
   try {
     const nodeId = settings.nodeId ?? readOrCreateNodeKey(dataDir.path).nodeId;
-    const node = new Node(settings, extras, nodeId, dataDir, geometry);
+    const base = extras.logger ?? createLogger({ level: settings.logLevel, format: settings.logFormat });
+    const log = withContext(base, { nodeId, chainId: settings.chainId });
+    const memory = await PeerMemory.open(settings, nodeId, log, clock);
+    const node = new Node({ settings, types: extras.types ?? {}, nodeId, dataDir, memory, clock, log });
     try {
       await node.start();
       return node;
@@ -84,6 +106,17 @@ export async function startNode(settings: Settings, extras: NodeExtras = {}): Pr
     dataDir.release();
     throw error;
   }
+}
+
+/** What a node is made of. */
+interface NodeParts {
+  readonly settings: Settings;
+  readonly types: TypeDeclarations;
+  readonly nodeId: string;
+  readonly dataDir: DataDir;
+  readonly memory: PeerMemory;
+  readonly clock: Clock;
+  readonly log: Logger;
 }
 
 /** Types are declared in every worker; what is wrong with one is told here, before anything starts. */
@@ -101,34 +134,18 @@ function checkTypes(types: TypeDeclarations): void {
   }
 }
 
-/** Slots and rings for these settings. @throws ConfigError if they don't fit the memory budget */
-function geometryOf(settings: Settings): Geometry {
-  const beyondLimits = settings.persistentPeers.length + settings.unconditionalPeerIds.length;
-  const geometry = {
-    slots: settings.maxPeers + beyondLimits + SPARE_SLOTS,
-    ringBytes: settings.ringBytes,
-    workers: settings.workers,
-    outboundBytes: settings.outboundRingBytes,
-  };
-  const bytes = arenaBytes(geometry);
-  if (bytes > settings.memoryBudgetBytes * RING_SHARE) {
-    const needed = `at least ${Math.ceil(bytes / RING_SHARE / MIB)}MiB`;
-    const why = `${geometry.slots} rings of ${formatSize(settings.ringBytes)} (or ringSize or maxPeers smaller)`;
-    throw wrongValue('memoryBudget', formatSize(settings.memoryBudgetBytes), 'settings', `${needed} for ${why}`);
-  }
-  return geometry;
-}
-
 /** A running node. Made by `createNode`. */
 export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDisposable {
   readonly nodeId: string;
   readonly chainId: string;
   readonly #settings: Settings;
-  readonly #clock = systemClock();
-  readonly #startedMs = this.#clock.nowMs();
+  readonly #clock: Clock;
+  readonly #startedMs: number;
   readonly #log: Logger;
   readonly #peerLog: PeerLog;
   readonly #dataDir: DataDir;
+  readonly #memory: PeerMemory;
+  readonly #record: PeerRecord;
   readonly #budget: MemoryBudget;
   readonly #statistics: Statistics;
   readonly #table: ConnectionTable;
@@ -136,33 +153,60 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   readonly #workers: WorkerGroup;
   readonly #postman: Postman;
   readonly #dialer: Dialer;
+  readonly #crawls: CrawlResponder;
+  readonly #exchange: PeerExchange | null;
+  readonly #discovery: Discovery;
   readonly #connections: PeerConnections;
   readonly #persistent: PersistentPeers;
   readonly #acceptor: Acceptor;
   readonly #loopWatch: EventLoopWatch;
   readonly #unpackr = new Unpackr({ useRecords: false });
+  #external: HostPort | null = null;
   #admin: AdminServer | null = null;
   #sweepTimer: NodeJS.Timeout | null = null;
   #listening = false;
-  /** When message flow was last logged. */
-  #flowMs = 0;
+  #leisureMs = 0;
+  /** So that nobody can compute which netgroups eviction protects. */
+  readonly #evictionKey = randomBytes(16);
   #closing: Promise<void> | null = null;
 
   /** @internal Use `createNode`. */
-  constructor(settings: Settings, extras: NodeExtras, nodeId: string, dataDir: DataDir, geometry: Geometry) {
+  constructor({ settings, types, nodeId, dataDir, memory, clock, log }: NodeParts) {
     super();
     this.nodeId = nodeId;
     this.chainId = settings.chainId;
     this.#settings = settings;
+    this.#clock = clock;
+    this.#startedMs = clock.nowMs();
     this.#dataDir = dataDir;
-    const base = extras.logger ?? createLogger({ level: settings.logLevel, format: settings.logFormat });
-    this.#log = withContext(base, { nodeId, chainId: settings.chainId });
-    this.#peerLog = new PeerLog(this.#log, this.#clock);
-    const arena = Arena.create(geometry);
+    this.#memory = memory;
+    this.#log = log;
+    this.#peerLog = new PeerLog(log, clock);
+    this.#record = new PeerRecord({
+      log: this.#peerLog,
+      history: new History(),
+      bans: memory.bans,
+      reputation: memory.reputation,
+      clock,
+      cutOff: (ban) => this.#cutOff(ban),
+    });
+    const arena = Arena.create(geometryOf(settings));
     this.#budget = new MemoryBudget(arena);
     this.#budget.open(settings.memoryBudgetBytes, arena);
-    this.#statistics = new Statistics(arena);
+    this.#statistics = new Statistics(arena, (connection) => this.#record.score(connection));
     this.#table = new ConnectionTable(arena);
+    const fanOut = new FanOut<Connection>({
+      describe: (connection) => ({
+        id: connection.peerId!,
+        reputation: this.#record.score(connection),
+        netGroup: netGroupOf(connection.ip, connection.port),
+      }),
+      random: Math.random,
+      nowMs: () => clock.nowMs(),
+    });
+    const gossipKey = randomBytes(HASH_KEY_BYTES);
+    const ownGossip = new MessageHash(gossipKey);
+    const seen = new SeenTable(arena, settings.workers);
     this.#pump = new OutboundPump({
       arena,
       budget: this.#budget,
@@ -171,13 +215,15 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       counts: {
         sent: (connection, worker, type, frames) => this.#onSent(connection, worker, type, frames),
         skipped: (frames) => this.#statistics.count('sendsSkipped', frames),
+        relayed: (frames) => this.#statistics.count('gossipRelayed', frames),
       },
+      relayTargets: (connections, fanout) => fanOut.choose(connections, fanout),
       sendQueueBytes: settings.sendQueueBytes,
     });
     this.#workers = new WorkerGroup(
       arena,
       this.#budget,
-      { handlers: settings.handlers, types: extras.types ?? {}, sendQueueBytes: settings.sendQueueBytes },
+      { handlers: settings.handlers, types, sendQueueBytes: settings.sendQueueBytes, relay: settings.relay, gossipKey },
       {
         log: (worker, notice) => this.#peerLog.fromWorker(worker, notice),
         pinnedTo: (worker) => this.#table.pinnedTo(worker),
@@ -198,6 +244,10 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       sendQueueBytes: settings.sendQueueBytes,
       policies: () => this.#workers.policies,
       want: (type, wanted) => this.#workers.subscribe(type, wanted),
+      remember: (type, payload) => {
+        ownGossip.take(type, payload);
+        seen.remember(ownGossip.high, ownGossip.low, clock.nowMs());
+      },
       onError: (error) => this.#fail(error),
       onSent: (connection, table, type, frames) => this.#onSent(connection, table, type, frames),
     });
@@ -206,6 +256,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
         const connection = this.#connections.create('outbound');
         connection.persistent = dial.persistent !== null;
         connection.persistentPeer = dial.persistent;
+        connection.feeler = dial.feeler;
         return connection;
       },
       attach: (connection, socket) => {
@@ -216,10 +267,31 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       dropped: () => this.#statistics.count('dialsDropped'),
     });
     this.#persistent = new PersistentPeers(settings.persistentPeers, settings.backoffJitter, Math.random);
+    this.#crawls = new CrawlResponder((max) => memory.book.reached(max, clock.wallMs()));
+    this.#exchange = settings.pex ? this.#peerExchange() : null;
+    this.#discovery = new Discovery({
+      settings,
+      nodeId,
+      clock,
+      random: Math.random,
+      log,
+      book: memory.book,
+      exchange: this.#exchange,
+      anchors: memory.anchors,
+      connected: () => this.#table.connected(),
+      dial: (address, { feeler }) => this.#dial(address, feeler),
+      leave: (peerId, cause) => {
+        const connection = this.#table.byId(peerId);
+        if (connection !== undefined) this.#connections.leave(connection, cause, { announce: true });
+      },
+      isWanted: (who) => this.#record.conduct.judge(who) === null,
+      keepAnchors: (anchors) => memory.keepAnchors(anchors),
+      crawlFailed: (seed, cause) => this.#record.crawlFailed(seed, cause),
+    });
     this.#connections = new PeerConnections({
       settings,
       nodeId,
-      clock: this.#clock,
+      clock,
       randomBytes,
       arena,
       table: this.#table,
@@ -228,19 +300,25 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       dialer: this.#dialer,
       persistent: this.#persistent,
       statistics: this.#statistics,
+      crawls: this.#crawls,
+      judge: (ip, id) => this.#record.conduct.judge({ ip, id }),
+      chooseEviction: () => this.#chooseEviction(),
+      sendControl: (connection, type, payload) => this.#postman.control(connection, type, payload),
       events: {
+        reached: (connection) => this.#discovery.reached(connection),
         connected: (connection) => this.#onConnected(connection),
         disconnected: (connection, cause) => this.#onDisconnected(connection, cause),
         rejected: (connection, cause) => this.#onRejected(connection, cause),
-        dialFailed: (connection, cause) => this.#peerLog.dialFailed(connection, cause),
-        sendControl: (connection, type, payload) => this.#postman.control(connection, type, payload),
+        dialFailed: (connection, cause) => this.#record.dialFailed(connection, cause),
+        timedOut: (connection, cause) => this.#record.timedOut(connection, cause),
+        grossExcess: (connection) => this.#record.grossExcess(connection),
       },
     });
     this.#acceptor = new Acceptor(
       (socket) => this.#connections.accept(socket),
       (error) => this.#fail(error),
     );
-    this.#loopWatch = new EventLoopWatch(sweepIntervalMs(settings), this.#clock.nowMs());
+    this.#loopWatch = new EventLoopWatch(sweepIntervalMs(settings), clock.nowMs());
   }
 
   /** @internal Starts workers, then listens: a connection finds everything ready. */
@@ -249,6 +327,8 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     await this.#workers.start();
     await this.#acceptor.listen(settings.listen.host, settings.listen.port);
     this.#listening = true;
+    await this.#learnOwnAddress();
+    if (this.#exchange !== null) this.#workers.subscribe(ControlType.pexPeers, true);
     if (settings.admin !== null) {
       this.#admin = await AdminServer.start({
         node: this,
@@ -309,9 +389,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     } catch (error) {
       throw new ConfigError('address', (error as Error).message);
     }
-    return new Promise((resolve, reject) => {
-      this.#dialer.dial({ address: parsed, persistent: null, resolve, reject });
-    });
+    return this.#dial(parsed, false);
   }
 
   /** Closes the connection to a peer, telling it why. @returns whether there was one */
@@ -322,35 +400,69 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     return true;
   }
 
+  /**
+   * Bans an IP address, a CIDR range or `id:NODEID`, and cuts off whoever that is. Without `for` it lasts 24 h, then 7 d,
+   * then 30 d, by how often the target was banned before. An ID is not proven: a ban by ID also hits whoever borrows it.
+   * @throws ConfigError `target` or `for`
+   */
+  ban(target: string, options: BanOptions = {}): BanInfo {
+    const reason = options.reason ?? '';
+    return this.#record.ban(banTarget(target), banTimeMs(options.for), reason);
+  }
+
+  /** Lifts a ban. @returns whether there was one. @throws ConfigError `target` */
+  unban(target: string): boolean {
+    return this.#record.unban(banTarget(target));
+  }
+
+  /** Bans in force. */
+  bans(): BanInfo[] {
+    return this.#record.bans();
+  }
+
+  /** What was refused, dropped, banned or failed, the newest first; the last 10,000 are kept. */
+  history(query: HistoryQuery = {}): HistoryEntry[] {
+    return this.#record.history(query);
+  }
+
+  /** The address book. */
+  addresses(): AddressInfo[] {
+    return this.#memory.book.list().map(addressInfo);
+  }
+
   /** Everything that the node counts. */
   stats(): NodeStatus {
-    const { inbound, outbound } = this.#directions();
-    const total = (name: Parameters<Statistics['total']>[0]) => this.#statistics.total(name);
-    return {
+    const pex = this.#exchange?.counts ?? { received: 0, sent: 0, learned: 0 };
+    const { learned, crawls, crawlsFailed } = this.#discovery.counts;
+    const { known, tried } = this.#memory.book.counts();
+    return nodeStatus({
       nodeId: this.nodeId,
       chainId: this.chainId,
-      version,
-      uptimeSeconds: (this.#clock.nowMs() - this.#startedMs) / 1000,
+      uptimeSeconds: this.#uptimeSeconds,
       listen: this.listen,
       admin: this.admin,
-      peers: { total: inbound + outbound, inbound, outbound },
-      messages: this.#statistics.messages(),
-      bytes: { received: total('bytesReceived'), sent: total('bytesSent') },
-      connections: this.#statistics.connections(this.#table.handshaking()),
-      dials: {
-        succeeded: total('dialsSucceeded'),
-        failed: total('dialsFailed'),
-        queued: this.#dialer.queued,
-        dropped: total('dialsDropped'),
+      statistics: this.#statistics,
+      table: this.#table,
+      workers: this.#workers,
+      budget: this.#budget,
+      dialsQueued: this.#dialer.queued,
+      discovery: {
+        known,
+        tried,
+        pexReceived: pex.received,
+        pexSent: pex.sent,
+        addressesLearned: pex.learned + learned,
+        crawls,
+        crawlsFailed,
+        crawlsServed: this.#crawls.served,
+        crawlsRefused: this.#crawls.refused,
+        feelers: this.#statistics.total('feelers'),
+        evictions: this.#statistics.total('evictions'),
+        bans: this.#memory.bans.list(this.#clock.wallMs()).length,
       },
-      workers: Array.from({ length: this.#workers.size }, (_, worker) => ({
-        messages: this.#statistics.worker(worker, 'messagesReceived'),
-        lagMs: this.#statistics.lagMs(worker),
-        restarts: this.#workers.restarts(worker),
-      })),
-      memory: { rss: process.memoryUsage.rss(), budget: this.#budget.budgetBytes, used: this.#budget.usedBytes },
+      lifetime: this.#memory.lifetime(this.#runCounters()),
       eventLoopLagMs: this.#loopWatch.lagMs,
-    };
+    });
   }
 
   /** @internal For the admin HTTP. */
@@ -363,7 +475,10 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     const reasons: string[] = [];
     if (!this.#listening) reasons.push('not listening');
     if (this.#workers.liveCount < this.#workers.size) reasons.push('a worker is down');
-    const degraded = this.#table.connectedCount === 0 ? ['no peers'] : [];
+    const degraded: string[] = [];
+    if (this.#table.connectedCount === 0) degraded.push('no peers');
+    if (this.#discovery.seedsFail) degraded.push('seeds unreachable or without peers');
+    if (this.#memory.fault !== null) degraded.push(`store can't be written: ${this.#memory.fault.message}`);
     return { ok: reasons.length === 0, reasons, degraded };
   }
 
@@ -392,6 +507,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     this.#listening = false;
     this.#acceptor.close();
     this.#dialer.stop();
+    const discoveryStopped = this.#discovery.stop();
     const cause = { code: ErrorCode.ShuttingDown, reason: 'shutting down' };
     this.#connections.leaveAll(cause);
     await this.#connections.drained(deadlineMs);
@@ -400,6 +516,8 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     await this.#workers.stop(Math.max(0, deadlineMs - this.#clock.nowMs()));
     this.#pump.stop();
     await this.#admin?.close();
+    await discoveryStopped;
+    await this.#memory.close(this.#runCounters());
     this.#dataDir.release();
     if (wasReady) this.#log.info('node closed');
   }
@@ -408,11 +526,14 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     const nowMs = this.#clock.nowMs();
     this.#loopWatch.tick(nowMs);
     this.#connections.sweep();
-    if (this.#peerLog.showsFlow && nowMs - this.#flowMs >= FLOW_EVERY_MS) {
-      this.#flowMs = nowMs;
-      this.#peerLog.flow(this.#flows());
+    if (nowMs - this.#leisureMs >= LEISURE_EVERY_MS) {
+      this.#leisureMs = nowMs;
+      if (this.#peerLog.showsFlow) this.#peerLog.flow(this.#flows());
+      this.#record.creditService(this.#table.connected());
+      this.#memory.sweep(this.#runCounters());
     }
     if (this.#closing !== null) return;
+    this.#discovery.tick();
     for (const peer of this.#persistent.due(nowMs)) {
       const { id } = peer.address;
       if (id !== null && this.#table.byId(id) !== undefined) continue;
@@ -420,7 +541,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       if (!this.#dialer.takesPersistent) break;
       peer.phase = 'dialling';
       const reject = () => this.#persistent.ended(peer, this.#clock.nowMs(), 0, 0);
-      this.#dialer.dial({ address: peer.address, persistent: peer, resolve: () => undefined, reject });
+      this.#dialer.dial({ address: peer.address, persistent: peer, feeler: false, resolve: () => undefined, reject });
     }
   }
 
@@ -431,19 +552,98 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     }
   }
 
+  /** Settles when the handshake is through. Rejects with PeerError or NodeError. */
+  #dial(address: PeerAddress, feeler: boolean): Promise<PeerInfo> {
+    return new Promise((resolve, reject) => {
+      this.#dialer.dial({ address, persistent: null, feeler, resolve, reject });
+    });
+  }
+
+  /** Where others reach us, as far as we know: that never goes into the book. */
+  async #learnOwnAddress(): Promise<void> {
+    const { externalAddress, strictAddresses } = this.#settings;
+    const bound = this.#bound();
+    this.#discovery.own(bound);
+    if (externalAddress === null) return;
+    const ip = await firstAddressOf(externalAddress.host);
+    if (ip === null || (strictAddresses && !isRoutable(ip))) {
+      const why = ip === null ? 'its name is not known' : `${ip} is not an address that the internet routes`;
+      this.#log.warn({ externalAddress: formatHostPort(externalAddress) }, `not told to peers: ${why}`);
+      return;
+    }
+    this.#external = { host: ip, port: externalAddress.port };
+    this.#discovery.own(this.#external);
+  }
+
+  #bound(): HostPort {
+    return parseHostPort(this.#acceptor.address)!;
+  }
+
+  #peerExchange(): PeerExchange {
+    const { strictAddresses: strict, pexIntervalMs: intervalMs, seedMode } = this.#settings;
+    return new PeerExchange({
+      nodeId: this.nodeId,
+      strict,
+      intervalMs,
+      seedMode,
+      book: this.#memory.book,
+      clock: this.#clock,
+      listen: () => this.#bound(),
+      external: () => this.#external,
+      isWanted: (who) => this.#record.conduct.judge(who) === null,
+      fault: (event, connection) => this.#record.pexFault(event, connection),
+      send: (connection, payload) => this.#postman.control(connection, ControlType.pexPeers, payload),
+      served: (connection) => {
+        const cause = { code: ErrorCode.GoingAway, reason: 'a seed: you have been told peers' };
+        this.#connections.leave(connection, cause, { announce: true });
+      },
+    });
+  }
+
+  /** The inbound peer that gives way to a newcomer. */
+  #chooseEviction(): Connection | null {
+    const candidates = [...this.#table.connected()].filter(
+      ({ direction, exempt, persistent }) => direction === 'inbound' && !exempt && !persistent,
+    );
+    const chosen = chooseEviction(
+      candidates.map((connection) => ({
+        connection,
+        netGroup: netGroupOf(connection.ip, connection.port),
+        connectedMs: connection.connectedMs,
+        rttMs: connection.rttMs,
+        lastMessageMs: this.#connections.lastMessageMs(connection),
+        reputation: this.#record.score(connection),
+      })),
+      this.#evictionKey,
+    );
+    return chosen?.connection ?? null;
+  }
+
+  /** Cuts off everybody that a new ban is for. */
+  #cutOff(ban: BanRecord): void {
+    const nowMs = this.#clock.wallMs();
+    const cause = { code: ErrorCode.Banned, reason: ban.reason === '' ? 'banned' : `banned: ${ban.reason}` };
+    for (const connection of [...this.#table.all]) {
+      if (this.#memory.bans.check({ ip: connection.ip, id: connection.peerId }, nowMs) === null) continue;
+      this.#connections.cutOff(connection, cause);
+    }
+  }
+
   #onConnected(connection: Connection): void {
     const peer = this.#peerInfo(connection);
-    this.#peerLog.connected(connection);
+    this.#record.connected(connection);
+    this.#discovery.connected(connection);
     this.emit('peer:connected', peer);
   }
 
-  #onDisconnected(connection: Connection, cause: { code: number; reason: string }): void {
-    this.#peerLog.disconnected(connection, cause);
+  #onDisconnected(connection: Connection, cause: Cause): void {
+    this.#record.disconnected(connection, cause);
+    this.#discovery.disconnected(connection);
     this.emit('peer:disconnected', peerEnd(connection, cause));
   }
 
-  #onRejected(connection: Connection, cause: { code: number; reason: string }): void {
-    this.#peerLog.rejected(connection, cause);
+  #onRejected(connection: Connection, cause: Cause): void {
+    this.#record.rejected(connection, cause);
     this.emit('peer:rejected', peerEnd(connection, cause));
   }
 
@@ -456,25 +656,35 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   #recordSink(): RecordSink {
     return {
       deliver: (connection, data) => this.#postman.deliver(connection, data),
+      pex: (connection, payload) => this.#exchange?.receive(connection, payload),
+      penalised: (connection, reason) => this.#record.penalised(connection, reason),
       published: (worker, data) => this.emit('published', this.#unpackr.unpack(data), worker),
       pong: (connection, payload) => this.#connections.pong(connection, payload),
       disconnect: (connection, payload) => this.#connections.goodbye(connection, decodeDisconnect(payload)),
       violation: (connection, code) => {
-        this.#peerLog.violation(connection, code);
+        this.#record.violation(connection, code);
         this.#connections.violation(connection, code);
       },
       released: (connection) => this.#connections.released(connection),
     };
   }
 
-  #peerInfo(connection: Connection): PeerInfo {
-    return this.#statistics.peer(connection, this.#clock.nowMs(), this.#clock.wallMs());
+  get #uptimeSeconds(): number {
+    return (this.#clock.nowMs() - this.#startedMs) / 1000;
   }
 
-  #directions(): { inbound: number; outbound: number } {
-    let inbound = 0;
-    for (const connection of this.#table.connected()) if (connection.direction === 'inbound') inbound++;
-    return { inbound, outbound: this.#table.connectedCount - inbound };
+  #runCounters(): RunCounters {
+    return {
+      uptimeSeconds: this.#uptimeSeconds,
+      messagesReceived: this.#statistics.sum('messagesReceived'),
+      messagesSent: this.#statistics.total('messagesSent'),
+      bytesReceived: this.#statistics.total('bytesReceived'),
+      bytesSent: this.#statistics.total('bytesSent'),
+    };
+  }
+
+  #peerInfo(connection: Connection): PeerInfo {
+    return this.#statistics.peer(connection, this.#clock.nowMs(), this.#clock.wallMs());
   }
 
   /** A fault that no peer caused: to the log, and to whoever listens. */
@@ -484,7 +694,39 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   }
 }
 
-function peerEnd(connection: Connection, cause: { code: number; reason: string }) {
+function banTarget(text: string): string {
+  try {
+    return requireBanTarget(text);
+  } catch (error) {
+    throw new ConfigError('target', (error as Error).message);
+  }
+}
+
+/** How long a ban lasts: milliseconds, null for good. */
+function banTimeMs(time: BanOptions['for']): number | null | 'escalate' {
+  if (time === undefined) return 'escalate';
+  if (time === 'forever') return null;
+  const ms = typeof time === 'number' ? time : parseDuration(time);
+  if (ms !== null && Number.isSafeInteger(ms) && ms > 0 && ms <= MAX_BAN_MS) return ms;
+  throw new ConfigError('for', `for is '${oneLine(String(time))}': must be a duration such as 24h or 30d, or forever`);
+}
+
+function addressInfo(record: AddressRecord): AddressInfo {
+  const { id, ip, port, source, bucket, firstSeenMs, lastSeenMs, attempts } = record;
+  const iso = (ms: number) => new Date(ms).toISOString();
+  return { id, address: ip, port, source, bucket, firstSeen: iso(firstSeenMs), lastSeen: iso(lastSeenMs), attempts };
+}
+
+/** The first IP address of a host; null if its name is not known. */
+async function firstAddressOf(host: string): Promise<string | null> {
+  try {
+    return canonicalIp((await lookup(host)).address);
+  } catch {
+    return null;
+  }
+}
+
+function peerEnd(connection: Connection, cause: Cause) {
   const { peerId, address, direction } = connection;
   return { id: peerId, address, direction, code: cause.code, name: errorCodeName(cause.code), reason: cause.reason };
 }

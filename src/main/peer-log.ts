@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../shared/clock.js';
 import { errorCodeName } from '../shared/errors.js';
 import type { WorkerNotice } from '../shared/worker-protocol.js';
+import type { BanInfo } from './api.js';
 import { LogLimiter } from './log-limiter.js';
 import type { Cause, Connection } from './net/connection.js';
 
@@ -68,6 +69,18 @@ export class PeerLog {
       { ...context(connection), code, name: errorCodeName(code) },
       'frame dropped',
     );
+  }
+
+  banned({ target, until, reason, code, name }: BanInfo): void {
+    this.#log.warn({ target, until, code, name, reason }, 'banned');
+  }
+
+  unbanned(target: string): void {
+    this.#log.info({ target }, 'ban lifted');
+  }
+
+  crawlFailed(seed: string, cause: Cause): void {
+    this.#limited(`crawl ${seed}`, { seed, ...explained(cause) }, 'seed not reached');
   }
 
   /** A line that a worker or a handler in it wrote. */

@@ -29,6 +29,8 @@ export interface PostmanParts {
   readonly sendQueueBytes: number;
   /** The policy table, for codecs. */
   policies(): Readonly<Record<string, Policy>>;
+  /** Remembers a message of a gossip type as seen: what comes back of it is a duplicate. */
+  remember(type: Uint8Array, payload: Uint8Array): void;
   /** Tells the workers whether messages of a type are wanted here. */
   want(type: string, wanted: boolean): void;
   /** Gets what a subscriber throws. */
@@ -76,11 +78,16 @@ export class Postman {
     return sent;
   }
 
-  /** Sends to all connected peers but the excluded; one whose send queue is full is passed over and counted. */
+  /**
+   * Sends to all connected peers but the excluded; one whose send queue is full is passed over and counted. A message of
+   * a gossip type goes to all as well, whatever its fanout, since nobody else has it yet; and it goes again if it is
+   * broadcast again.
+   */
   broadcast(type: string, payload: unknown, exclude: readonly string[]): BroadcastResult {
     const { table, pump, statistics, sendQueueBytes } = this.#parts;
     const known = this.#type(type);
     const bytes = this.#encode(type, payload);
+    if (this.#parts.policies()[type]?.gossip) this.#parts.remember(known.bytes, bytes);
     const targets = [...table.connected()].filter((connection) => !exclude.includes(connection.peerId!));
     const open = targets.filter(
       (connection) => connection.writer.queuedBytes < sendQueueBytes && !this.#waiting.has(connection),

@@ -20,6 +20,7 @@ function add(tally: Tally, name: string, amount: number): void {
 
 export class Statistics {
   readonly #arena: Arena;
+  readonly #score: (connection: Connection) => number;
   /** Type tables of the workers, and last that of the main thread. */
   readonly #tables: TypeTable[];
   /** For each table, whether a number is that of ping or pong; undefined until asked. */
@@ -27,9 +28,11 @@ export class Statistics {
   readonly #handshakesFailed: Tally = new Map();
   readonly #disconnects: Tally = new Map();
 
-  constructor(arena: Arena) {
+  /** @param score a peer's reputation */
+  constructor(arena: Arena, score: (connection: Connection) => number) {
     const { workers } = arena.layout.geometry;
     this.#arena = arena;
+    this.#score = score;
     this.#tables = Array.from({ length: workers + 1 }, (_, index) => new TypeTable(arena, index));
     this.#keepAlive = this.#tables.map(() => []);
   }
@@ -121,6 +124,14 @@ export class Statistics {
     };
   }
 
+  gossip(): NodeStatus['gossip'] {
+    return {
+      relayed: this.total('gossipRelayed'),
+      duplicates: this.sum('gossipDuplicates'),
+      forgotten: this.sum('gossipForgotten') + this.total('gossipForgotten'),
+    };
+  }
+
   connections(handshaking: number): NodeStatus['connections'] {
     const inbound = this.total('connectionsInbound');
     const outbound = this.total('connectionsOutbound');
@@ -153,6 +164,7 @@ export class Statistics {
       bytesReceived: read(Slot.BytesReceived),
       messagesSent: read(Slot.MessagesSent),
       messagesReceived: read(Slot.MessagesReceived),
+      reputation: Math.round(this.#score(connection)),
       worker: seat?.worker ?? -1,
     };
   }

@@ -7,7 +7,10 @@ import type { PolicyDeclaration } from './policy.js';
 /** A message as a handler gets it. Inline handlers get one object that is reused: read it before returning. */
 export interface Message {
   readonly type: string;
-  /** Bytes of the payload. A view that is valid only until the handler returns or its promise settles. */
+  /**
+   * Bytes of the payload. A view that is valid only until the handler returns or its promise settles. Don't write into
+   * it: a message is passed on as it stands here.
+   */
   readonly payload: Buffer;
   /** Length of the payload in bytes, without making a view of it. */
   readonly payloadBytes: number;
@@ -43,6 +46,17 @@ export interface HandlerContext {
   send(peerId: string, type: string, payload: unknown): boolean;
   /** Sends to all connected peers. A peer whose send queue is full is passed over and counted. */
   broadcast(type: string, payload: unknown, options?: BroadcastOptions): void;
+  /**
+   * Passes the message in hand on to other peers now, as many as its type's `fanout` says, never back to its sender.
+   * For any type, at most once for a message within 5 minutes: false if it was passed on before, or was penalised. A
+   * type declared with `gossip` needs no call. An inline handler calls it before it returns; later it throws.
+   */
+  relay(): boolean;
+  /**
+   * Holds the message against its sender: it costs reputation, `reason` goes to history, and the message is not passed
+   * on. An inline handler calls it before it returns; later it throws.
+   */
+  penalize(reason: string): void;
   /** Hands a value (anything msgpack can hold) to the main thread, where the node emits `published`. */
   publish(value: unknown): void;
   readonly log: HandlerLog;

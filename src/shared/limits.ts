@@ -27,6 +27,10 @@ export const HANDSHAKE_BYTES = 1 + ID_BYTES + ID_BYTES;
 export const PING_NONCE_BYTES = 8;
 export const MAX_PONG_BYTES = 64;
 
+/** All that a crawler sends (specification 2.1). It is also how a handshake begins (rulings 3). */
+export const CRAWL_REQUEST = 0x01;
+/** One address may crawl us once in this time (rulings 3). */
+export const CRAWL_EVERY_MS = 10_000;
 /** Entries in one answer to a crawl, and the widths in an entry (specification 2.1). */
 export const MAX_PEER_LIST_ENTRIES = 1000;
 export const MAX_PEER_LIST_ID_BYTES = 128;
@@ -40,6 +44,11 @@ export const PROVEN_CONNECTION_MS = 60_000;
 /** Dials that may wait (specification 6.2), and that may be under way at once. */
 export const DIAL_QUEUE_LENGTH = 100;
 export const DIALS_IN_FLIGHT = 16;
+
+/** Peers in one PEX message at most, peers that we send in one, and how often a peer may send it (rulings 7). */
+export const MAX_PEX_PEERS = 200;
+export const PEX_SENT_PEERS = 25;
+export const MIN_PEX_INTERVAL_MS = 5000;
 
 /** Different `type` labels in metrics; the rest count as `other` (rulings 9). */
 export const MAX_TYPE_LABELS = 64;

@@ -1,11 +1,13 @@
 /**
- * Owns the policy table's vocabulary: how messages of one type are encoded and handed to their handler. One table,
- * built by the handler registry, holds a policy per message type.
+ * Owns the policy table's vocabulary: how messages of one type are encoded, handed to their handler and passed on. One
+ * table, built by the handler registry, holds a policy per message type.
  */
 
 /** What happens when a queued type's queue is full. */
 export type Overflow = 'back-pressure' | 'drop-new' | 'drop-old';
 export type Codec = 'raw' | 'msgpack';
+/** To how many peers a message is passed on. */
+export type Fanout = number | 'all';
 
 /** The part of a policy that an application may state beside its handler; what it leaves out has the default. */
 export interface PolicyDeclaration {
@@ -19,9 +21,24 @@ export interface PolicyDeclaration {
   readonly overflow?: Overflow;
   /** Default `raw`: payload bytes untouched. `msgpack`: handlers get `message.value`, senders pass a value. */
   readonly codec?: Codec;
+  /**
+   * Default false. True: a message that was seen within 5 minutes is dropped before its handler, and a new one is passed
+   * on to other peers, once, as soon as its handler is through without an error and without `context.penalize`.
+   */
+  readonly gossip?: boolean;
+  /** Peers that a message of this type is passed on to, 1 to 10000 or `all`, which is the default. */
+  readonly fanout?: Fanout;
 }
 
 export type Policy = Required<PolicyDeclaration>;
+
+/** A message type that the operator wants passed on, whatever its handler's module says. */
+export interface RelayedType {
+  readonly type: string;
+  readonly fanout: Fanout;
+}
+
+export const MAX_FANOUT = 10_000;
 
 const modes = ['inline', 'queued'] as const;
 const overflows = ['back-pressure', 'drop-new', 'drop-old'] as const;
@@ -43,6 +60,21 @@ function positive(type: string, field: string, value: unknown, fallback: number)
   return value;
 }
 
+function truth(type: string, field: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'boolean')
+    throw new TypeError(`policy of '${type}': ${field} is ${String(value)}, must be true or false`);
+  return value;
+}
+
+function fanoutOf(type: string, value: unknown): Fanout {
+  if (value === undefined || value === 'all') return 'all';
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_FANOUT) return value;
+  throw new TypeError(
+    `policy of '${type}': fanout is ${String(value)}, must be 'all' or a whole number from 1 to ${MAX_FANOUT}`,
+  );
+}
+
 /**
  * Fills a declaration up with defaults. `fallbackMode` is `queued` for async handlers, which could not keep a view.
  * @throws TypeError that names the type and field of a wrong value
@@ -54,5 +86,7 @@ export function completePolicy(type: string, declared: PolicyDeclaration, fallba
     queueLength: positive(type, 'queueLength', declared.queueLength, 1024),
     overflow: oneOf(type, 'overflow', declared.overflow, overflows, 'back-pressure'),
     codec: oneOf(type, 'codec', declared.codec, codecs, 'raw'),
+    gossip: truth(type, 'gossip', declared.gossip, false),
+    fanout: fanoutOf(type, declared.fanout),
   };
 }

@@ -3,7 +3,7 @@
  * notices over its port. Everything here can be cloned.
  */
 import type { MessagePort } from 'node:worker_threads';
-import type { Policy, PolicyDeclaration } from './policy.js';
+import type { Policy, PolicyDeclaration, RelayedType } from './policy.js';
 
 /** Argument of a worker's endless task. */
 export interface WorkerInit {
@@ -13,6 +13,10 @@ export interface WorkerInit {
   /** URLs of handler modules. */
   readonly handlers: readonly string[];
   readonly types: Readonly<Record<string, PolicyDeclaration>>;
+  /** Types that are passed on, whatever their declarations say. */
+  readonly relay: readonly RelayedType[];
+  /** Secret of this node, for the hashes of messages that it has seen. */
+  readonly gossipKey: Uint8Array;
   /** Message types that the main thread subscribed to. */
   readonly subscriptions: readonly string[];
   readonly sendQueueBytes: number;

@@ -4,12 +4,16 @@
  * handlers get their own.
  */
 import type { BroadcastOptions, HandlerContext, HandlerLog, Message } from '../shared/handler.js';
-import { ID_BYTES } from '../shared/limits.js';
+import { ID_BYTES, MAX_REASON_BYTES } from '../shared/limits.js';
 import { RecordKind } from '../shared/memory/outbound-ring.js';
+import type { SeenHold } from '../shared/memory/seen-table.js';
+import { cutText } from '../shared/wire/disconnect.js';
 import { encodeType } from '../shared/wire/message-type.js';
 import { encodeValue } from '../shared/wire/msgpack.js';
+import type { Gossip } from './gossip.js';
 import { newRoute, type Route } from './handler-registry.js';
 import type { Outbox } from './outbox.js';
+import type { PeerStream } from './peer-stream.js';
 import type { TypeEntry, TypeInterner } from './type-interner.js';
 
 /** The message of inline handlers. Its payload is a view that is made when somebody asks for it. */
@@ -40,6 +44,7 @@ export class Sender {
   readonly worker: number;
   readonly log: HandlerLog;
   readonly outbox: Outbox;
+  readonly gossip: Gossip;
   readonly #types: TypeInterner<Route>;
   readonly #encodeOpaque: (value: unknown) => Uint8Array;
   readonly #afterSend: () => void;
@@ -50,6 +55,7 @@ export class Sender {
     worker: number;
     log: HandlerLog;
     outbox: Outbox;
+    gossip: Gossip;
     types: TypeInterner<Route>;
     encodeOpaque: (value: unknown) => Uint8Array;
     /** Called after each send, so that what is sent outside a turn gets published. */
@@ -58,6 +64,7 @@ export class Sender {
     this.worker = parts.worker;
     this.log = parts.log;
     this.outbox = parts.outbox;
+    this.gossip = parts.gossip;
     this.#types = parts.types;
     this.#encodeOpaque = parts.encodeOpaque;
     this.#afterSend = parts.afterSend;
@@ -79,7 +86,32 @@ export class Sender {
   broadcast(type: string, payload: unknown, exclude: string | readonly string[] | undefined): void {
     const entry = this.#entry(type);
     const ids = exclude === undefined || exclude.length === 0 ? null : this.#ids([exclude].flat());
-    this.outbox.broadcast(ids, entry, this.#encode(entry, payload));
+    const bytes = this.#encode(entry, payload);
+    // Remembered first: its echo is a duplicate.
+    if (entry.route.gossip) this.gossip.remember(entry.bytes, bytes);
+    this.outbox.broadcast(ids, entry, bytes);
+    this.#afterSend();
+  }
+
+  /** Passes a stream's message on. @returns false if it was before, which for gossip types the caller knows */
+  relay(stream: PeerStream, entry: TypeEntry<Route>, payload: Uint8Array): boolean {
+    const { route } = entry;
+    const hold = route.gossip ? null : this.gossip.claim(entry.bytes, payload);
+    if (!route.gossip && hold === null) return false;
+    this.outbox.relay(stream.peerIdBytes, route.fanout, entry, payload);
+    this.#afterSend();
+    if (hold !== null) this.letGoSoon(hold);
+    return true;
+  }
+
+  /** Lets go of a message once what has been sent for it is published, be that in this turn or behind it. */
+  letGoSoon(hold: SeenHold): void {
+    queueMicrotask(() => this.gossip.seen.letGo(hold));
+  }
+
+  penalize(stream: PeerStream, reason: string): void {
+    const text = cutText(reason, MAX_REASON_BYTES);
+    this.outbox.tell(RecordKind.Penalize, stream.slot, stream.generation, [text]);
     this.#afterSend();
   }
 
@@ -119,21 +151,39 @@ export class Sender {
   }
 }
 
-/** A handler's context, pointed at the connection that its message came from. */
+/**
+ * A handler's context, pointed at the message in its hands and the connection that it came from. What it may do with
+ * that message ends with the handler (`close`); all else it may do later, too.
+ */
 export class Context implements HandlerContext {
   readonly #sender: Sender;
-  #slot: number;
-  #generation: number;
+  readonly #message: Message;
+  #stream!: PeerStream;
+  #type!: TypeEntry<Route>;
+  #hasMessage = false;
+  /** Not passed on yet, and not held against its sender. */
+  #mayRelay = false;
 
-  constructor(sender: Sender, slot = -1, generation = -1) {
+  constructor(sender: Sender, message: Message) {
     this.#sender = sender;
-    this.#slot = slot;
-    this.#generation = generation;
+    this.#message = message;
   }
 
-  point(slot: number, generation: number): void {
-    this.#slot = slot;
-    this.#generation = generation;
+  point(stream: PeerStream, type: TypeEntry<Route>): void {
+    this.#stream = stream;
+    this.#type = type;
+    this.#hasMessage = true;
+    this.#mayRelay = true;
+  }
+
+  /** The handler took the message well: one of a gossip type is passed on, if the handler has not said otherwise. */
+  settle(): void {
+    if (this.#mayRelay) this.#relay();
+  }
+
+  /** The handler is through. */
+  close(): void {
+    this.#hasMessage = false;
   }
 
   get worker(): number {
@@ -145,7 +195,7 @@ export class Context implements HandlerContext {
   }
 
   reply(type: string, payload: unknown): boolean {
-    return this.#sender.reply(this.#slot, this.#generation, type, payload);
+    return this.#sender.reply(this.#stream.slot, this.#stream.generation, type, payload);
   }
 
   send(peerId: string, type: string, payload: unknown): boolean {
@@ -157,7 +207,28 @@ export class Context implements HandlerContext {
     this.#sender.broadcast(type, payload, options?.exclude);
   }
 
+  relay(): boolean {
+    this.#requireMessage();
+    return this.#mayRelay && this.#relay();
+  }
+
+  penalize(reason: string): void {
+    this.#requireMessage();
+    this.#mayRelay = false;
+    this.#sender.penalize(this.#stream, reason);
+  }
+
   publish(value: unknown): void {
     this.#sender.publish(value);
+  }
+
+  #relay(): boolean {
+    this.#mayRelay = false;
+    return this.#sender.relay(this.#stream, this.#type, this.#message.payload);
+  }
+
+  /** The context of inline handlers has another message by now, or none: that must not suffer. */
+  #requireMessage(): void {
+    if (!this.#hasMessage) throw new Error('the message is no longer in hand: its handler has returned');
   }
 }

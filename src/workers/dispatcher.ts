@@ -3,17 +3,20 @@
  * thread. A handler is a trust boundary: what it throws is counted and logged, and the next frame goes on.
  */
 import type { ErrorCode } from '../shared/errors.js';
+import type { Handler, Message } from '../shared/handler.js';
 import { MAX_PONG_BYTES } from '../shared/limits.js';
 import type { Arena } from '../shared/memory/arena.js';
 import { addCounter } from '../shared/memory/counters.js';
 import { RecordKind } from '../shared/memory/outbound-ring.js';
+import type { SeenHold } from '../shared/memory/seen-table.js';
 import { decodeValue } from '../shared/wire/msgpack.js';
 import { Context, InlineMessage, type Sender } from './context.js';
 import type { FrameDecoder } from './frame-decoder.js';
+import type { Gossip } from './gossip.js';
 import { Control, type Route } from './handler-registry.js';
 import type { SendType } from './outbox.js';
 import type { PeerStream } from './peer-stream.js';
-import type { TypeInterner } from './type-interner.js';
+import type { TypeEntry, TypeInterner } from './type-interner.js';
 
 /** What became of a frame. */
 export const Dispatched = {
@@ -22,6 +25,8 @@ export const Dispatched = {
   Full: 1,
   /** Its payload does not decode as its type's codec says. */
   Invalid: 2,
+  /** Done, and its hash is held until its connection's Progress has moved past it. */
+  Held: 3,
 } as const;
 export type Dispatched = (typeof Dispatched)[keyof typeof Dispatched];
 
@@ -30,6 +35,7 @@ const payloadInvalid = Symbol('payload that does not decode');
 export class Dispatcher {
   readonly #arena: Arena;
   readonly #sender: Sender;
+  readonly #gossip: Gossip;
   readonly #types: TypeInterner<Route>;
   readonly #pong: SendType;
   readonly #message = new InlineMessage();
@@ -48,9 +54,10 @@ export class Dispatcher {
   }) {
     this.#arena = parts.arena;
     this.#sender = parts.sender;
+    this.#gossip = parts.sender.gossip;
     this.#types = parts.types;
     this.#pong = parts.pong;
-    this.#context = new Context(parts.sender);
+    this.#context = new Context(parts.sender, this.#message);
     this.#onError = parts.onError;
     this.#unhandled = parts.arena.layout.workerCounter(parts.worker, 'unhandled');
     this.#queueDropped = parts.arena.layout.workerCounter(parts.worker, 'queueDropped');
@@ -64,6 +71,7 @@ export class Dispatcher {
       this.control(stream, frame);
       return Dispatched.Done;
     }
+    if (route.gossip) return this.#dispatchGossip(stream, frame);
     const { handler, queue } = route;
     if (queue?.isFull(frame.payloadBytes)) return Dispatched.Full;
     let value: unknown;
@@ -81,8 +89,61 @@ export class Dispatcher {
       return Dispatched.Done;
     }
     if (route.subscribed) this.#deliver(stream, frame);
-    if (queue !== null) this.#enqueue(stream, frame, value);
+    if (queue !== null) this.#enqueue(stream, frame, value, null);
     else if (handler !== null) this.#inline(stream, frame, value);
+    return Dispatched.Done;
+  }
+
+  /** A frame is given up unseen: if it is gossip, copies of it are no better. */
+  skip(frame: FrameDecoder<Route>): void {
+    if (frame.type.route.gossip) this.#gossip.remember(frame.type.bytes, payloadOf(frame));
+  }
+
+  /**
+   * A message of a gossip type: on to its handler if it is new, and then to other peers. Its hash is held until the
+   * frame is done, or until its queued handler is.
+   */
+  #dispatchGossip(stream: PeerStream, frame: FrameDecoder<Route>): Dispatched {
+    const { type } = frame;
+    const { handler, queue, policy, subscribed } = type.route;
+    const gossip = this.#gossip;
+    const payload = payloadOf(frame);
+    gossip.take(stream, type.bytes, payload);
+    if (queue?.isFull(frame.payloadBytes)) {
+      if (gossip.isSeen()) return this.#duplicate(stream, type);
+      gossip.wait(stream);
+      return Dispatched.Full;
+    }
+    if (!gossip.admit()) {
+      queue?.forgo();
+      return this.#duplicate(stream, type);
+    }
+    let value: unknown;
+    if (policy!.codec === 'msgpack') {
+      value = this.#decode(frame);
+      if (value === payloadInvalid) {
+        queue?.forgo();
+        // Whoever sends it again is at fault again.
+        gossip.seen.forget(gossip.handOver());
+        return Dispatched.Invalid;
+      }
+    }
+    this.#types.count(type);
+    stream.messages++;
+    if (subscribed) this.#deliver(stream, frame);
+    if (queue !== null) {
+      this.#enqueue(stream, frame, value, gossip.handOver());
+      return Dispatched.Done;
+    }
+    if (handler === null) this.#sender.relay(stream, type, payload);
+    else if (this.#inline(stream, frame, value)) this.#context.settle();
+    return Dispatched.Held;
+  }
+
+  #duplicate(stream: PeerStream, type: TypeEntry<Route>): Dispatched {
+    this.#types.count(type);
+    stream.messages++;
+    this.#gossip.countDuplicate();
     return Dispatched.Done;
   }
 
@@ -90,7 +151,7 @@ export class Dispatcher {
   control(stream: PeerStream, frame: FrameDecoder<Route>): void {
     this.#types.count(frame.type);
     stream.messages++;
-    const payload = frame.source.subarray(frame.payloadOffset, frame.payloadOffset + frame.payloadBytes);
+    const payload = payloadOf(frame);
     switch (frame.type.route.control) {
       case Control.Ping:
         this.#sender.outbox.reply(stream.slot, stream.generation, this.#pong, payload.subarray(0, MAX_PONG_BYTES));
@@ -111,19 +172,25 @@ export class Dispatcher {
     this.#sender.outbox.tell(RecordKind.Violation, stream.slot, stream.generation, [], code);
   }
 
-  #inline(stream: PeerStream, frame: FrameDecoder<Route>, value: unknown): void {
+  /** @returns whether the handler returned without an error */
+  #inline(stream: PeerStream, frame: FrameDecoder<Route>, value: unknown): boolean {
     const message = this.#message;
     message.type = frame.type.name;
     message.peerId = stream.peerId;
     message.value = value;
     message.point(frame.source, frame.payloadOffset, frame.payloadBytes);
-    this.#context.point(stream.slot, stream.generation);
+    const context = this.#context;
+    context.point(stream, frame.type);
+    let isWell = false;
     try {
-      const result: unknown = frame.type.route.handler!(message, this.#context);
+      const result: unknown = frame.type.route.handler!(message, context);
+      isWell = true;
       if (result instanceof Promise) this.#lateInline(frame.type.name, result);
     } catch (error) {
       this.#onError(frame.type.name, error);
     }
+    context.close();
+    return isWell;
   }
 
   /** An inline handler returned a promise: its payload is gone already, so all we can do is not to lose its error. */
@@ -131,33 +198,58 @@ export class Dispatcher {
     result.catch((error: unknown) => this.#onError(type, error));
   }
 
-  #enqueue(stream: PeerStream, frame: FrameDecoder<Route>, value: unknown): void {
-    const { handler, queue } = frame.type.route;
-    const { slot, generation, peerId } = stream;
-    const type = frame.type.name;
-    const dropped = queue!.offer(frame.payloadBytes, () => {
+  /** Copies a message into its type's queue. `hold` is that of a gossip type; it ends with the handler. */
+  #enqueue(stream: PeerStream, frame: FrameDecoder<Route>, value: unknown, hold: SeenHold | null): void {
+    const { type } = frame;
+    const handler = type.route.handler!;
+    const { seen } = this.#gossip;
+    let isTaken = false;
+    const dropped = type.route.queue!.offer(frame.payloadBytes, () => {
+      isTaken = true;
       const payload = this.#copy(frame);
-      const message = { type, payload, payloadBytes: payload.length, value, peerId };
-      return { payload, run: () => handler!(message, new Context(this.#sender, slot, generation)) };
+      const message = { type: type.name, payload, payloadBytes: payload.length, value, peerId: stream.peerId };
+      const context = new Context(this.#sender, message);
+      context.point(stream, type);
+      if (hold === null) return { payload, run: () => handler(message, context) };
+      return {
+        payload,
+        run: () => this.#runGossip(handler, message, context, hold),
+        dropped: () => seen.forget(hold),
+      };
     });
+    if (!isTaken && hold !== null) seen.forget(hold);
     if (dropped > 0) addCounter(this.#arena.words, this.#queueDropped, dropped);
   }
 
+  async #runGossip(handler: Handler, message: Message, context: Context, hold: SeenHold): Promise<void> {
+    try {
+      await handler(message, context);
+      context.settle();
+    } finally {
+      this.#sender.letGoSoon(hold);
+    }
+  }
+
   #deliver(stream: PeerStream, frame: FrameDecoder<Route>): void {
-    const { bytes } = frame.type;
-    const payload = frame.source.subarray(frame.payloadOffset, frame.payloadOffset + frame.payloadBytes);
-    const head = Uint8Array.of(bytes.length);
-    this.#sender.outbox.tell(RecordKind.Deliver, stream.slot, stream.generation, [head, bytes, payload]);
+    const { bytes, route } = frame.type;
+    const payload = payloadOf(frame);
+    const pieces = route.deliveredAs === RecordKind.Pex ? [payload] : [Uint8Array.of(bytes.length), bytes, payload];
+    this.#sender.outbox.tell(route.deliveredAs, stream.slot, stream.generation, pieces);
   }
 
   #decode(frame: FrameDecoder<Route>): unknown {
-    const decoded = decodeValue(frame.source.subarray(frame.payloadOffset, frame.payloadOffset + frame.payloadBytes));
+    const decoded = decodeValue(payloadOf(frame));
     return decoded.ok ? decoded.value : payloadInvalid;
   }
 
   #copy(frame: FrameDecoder<Route>): Buffer {
     const copy = Buffer.allocUnsafeSlow(frame.payloadBytes);
-    copy.set(frame.source.subarray(frame.payloadOffset, frame.payloadOffset + frame.payloadBytes));
+    copy.set(payloadOf(frame));
     return copy;
   }
+}
+
+/** Where a frame's payload lies. */
+function payloadOf(frame: FrameDecoder<Route>): Uint8Array<SharedArrayBuffer> {
+  return frame.source.subarray(frame.payloadOffset, frame.payloadOffset + frame.payloadBytes);
 }

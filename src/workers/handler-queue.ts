@@ -9,6 +9,8 @@ import type { Policy } from '../shared/policy.js';
 export interface QueuedMessage {
   readonly payload: Buffer;
   run(): unknown;
+  /** It gave way to a newer one and will not run. */
+  dropped?(): void;
 }
 
 export class HandlerQueue {
@@ -78,7 +80,9 @@ export class HandlerQueue {
     let dropped = 0;
     if (!this.#hasRoom(payloadBytes)) {
       if (this.#policy.overflow !== 'drop-old' || this.#length === 0) return 1;
-      this.#release(this.#shift());
+      const oldest = this.#shift();
+      oldest.dropped?.();
+      this.#release(oldest);
       dropped = 1;
     }
     if (!this.#budget.reserve(payloadBytes)) return dropped + 1;

@@ -4,7 +4,8 @@
  */
 import { NodeError } from '../shared/errors.js';
 import type { DeclaredHandler, Handler, HandlerModule } from '../shared/handler.js';
-import { completePolicy, type Policy, type PolicyDeclaration } from '../shared/policy.js';
+import { RecordKind } from '../shared/memory/outbound-ring.js';
+import { completePolicy, type Policy, type PolicyDeclaration, type RelayedType } from '../shared/policy.js';
 import { ControlType } from '../shared/wire/message-type.js';
 import type { HandlerQueue } from './handler-queue.js';
 import type { TypeInterner } from './type-interner.js';
@@ -22,6 +23,12 @@ export interface Route {
   queue: HandlerQueue | null;
   /** The main thread subscribed to the type. */
   subscribed: boolean;
+  /** How it gets them. */
+  readonly deliveredAs: typeof RecordKind.Deliver | typeof RecordKind.Pex;
+  /** Duplicates are dropped, and new messages passed on. */
+  gossip: boolean;
+  /** Peers that a message is passed on to, 0 for all. */
+  fanout: number;
   /** Frames in a row that were handled quickly, up to TRUSTED: until then each is timed. */
   trust: number;
 }
@@ -35,6 +42,8 @@ const controls: readonly (readonly [string, Control])[] = [
   [ControlType.disconnect, Control.Disconnect],
 ];
 
+const reserved: readonly string[] = Object.values(ControlType);
+
 /** The route of types that nobody declared. */
 export const unknownRoute: Route = {
   control: Control.None,
@@ -42,6 +51,9 @@ export const unknownRoute: Route = {
   handler: null,
   queue: null,
   subscribed: false,
+  deliveredAs: RecordKind.Deliver,
+  gossip: false,
+  fanout: 0,
   trust: TRUSTED,
 };
 
@@ -59,6 +71,8 @@ export class HandlerRegistry {
   readonly #makeQueue: (type: string, policy: Policy) => HandlerQueue;
   /** Policies declared by the node's options; a handler's own declaration goes before them. */
   readonly #declared = new Map<string, PolicyDeclaration>();
+  /** What the operator wants passed on goes before both. */
+  readonly #relayed = new Map<string, PolicyDeclaration>();
   readonly #policies = new Map<string, Policy>();
 
   constructor(types: TypeInterner<Route>, makeQueue: (type: string, policy: Policy) => HandlerQueue) {
@@ -67,13 +81,22 @@ export class HandlerRegistry {
     for (const [name, control] of controls) {
       types.declare(name, () => ({ ...unknownRoute, control }));
     }
+    types.declare(ControlType.pexPeers, () => ({ ...newRoute(), deliveredAs: RecordKind.Pex }));
+  }
+
+  /** Types that are passed on whatever their declarations say. Call before `declare` and `load`. */
+  relay(types: readonly RelayedType[]): void {
+    for (const { type, fanout } of types) {
+      this.#relayed.set(type, { gossip: true, fanout });
+      this.#setPolicy(type, this.#complete(type, {}, 'inline'));
+    }
   }
 
   /** Declares types by policy alone, without a handler in the workers. */
   declare(declarations: Readonly<Record<string, PolicyDeclaration>>): void {
     for (const [type, declaration] of Object.entries(declarations)) {
       this.#declared.set(type, declaration);
-      this.#setPolicy(type, completePolicy(type, declaration, 'inline'));
+      this.#setPolicy(type, this.#complete(type, {}, 'inline'));
     }
   }
 
@@ -98,7 +121,9 @@ export class HandlerRegistry {
 
   /** Whether the main thread wants messages of this type. */
   subscribe(type: string, wanted: boolean): void {
-    this.#route(type).subscribed = wanted;
+    const isPex = type === ControlType.pexPeers;
+    const route = isPex ? this.#types.declare(type, newRoute).route : this.#route(type);
+    route.subscribed = wanted;
   }
 
   /** The policy table: every declared type with its policy. */
@@ -112,23 +137,26 @@ export class HandlerRegistry {
     if (typeof handler !== 'function') throw new TypeError(`'${type}' has no handler function`);
     const route = this.#route(type);
     if (route.handler !== null) throw new TypeError(`'${type}' has a handler already`);
-    const policy = completePolicy(
-      type,
-      { ...this.#declared.get(type), ...declaration },
-      isAsync(handler) ? 'queued' : 'inline',
-    );
+    const policy = this.#complete(type, declaration, isAsync(handler) ? 'queued' : 'inline');
     route.handler = handler;
     this.#setPolicy(type, policy);
     if (policy.mode === 'queued') route.queue = this.#makeQueue(type, policy);
   }
 
+  #complete(type: string, own: PolicyDeclaration, fallbackMode: Policy['mode']): Policy {
+    return completePolicy(type, { ...this.#declared.get(type), ...own, ...this.#relayed.get(type) }, fallbackMode);
+  }
+
   #setPolicy(type: string, policy: Policy): void {
-    this.#route(type).policy = policy;
+    const route = this.#route(type);
+    route.policy = policy;
+    route.gossip = policy.gossip;
+    route.fanout = policy.fanout === 'all' ? 0 : policy.fanout;
     this.#policies.set(type, policy);
   }
 
   #route(type: string): Route {
-    if (controls.some(([name]) => name === type)) throw new TypeError(`'${type}' belongs to the protocol`);
+    if (reserved.includes(type)) throw new TypeError(`'${type}' belongs to the protocol`);
     return this.#types.declare(type, newRoute).route;
   }
 }

@@ -60,6 +60,11 @@ export class Outbox {
     this.#frame(RecordKind.Broadcast, (excluded?.length ?? 0) / RECORD_ID_BYTES, 0, excluded, type, payload);
   }
 
+  /** Passes a message on to `fanout` peers, 0 for all, but not to where it came from, a zero-padded node ID. */
+  relay(origin: Uint8Array, fanout: number, type: SendType, payload: Uint8Array): void {
+    this.#frame(RecordKind.Relay, 1, fanout, origin, type, payload);
+  }
+
   /** Hands the main thread a record that carries no frames: `pieces` one after the other, and a code. */
   tell(kind: RecordKind, slot: number, generation: number, pieces: readonly Uint8Array[] = [], code = 0): void {
     let length = 0;

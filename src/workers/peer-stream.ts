@@ -2,9 +2,11 @@
  * One connection as its worker sees it: where it reads, and what of a frame it holds. Worker thread. Everything that a
  * replacement worker needs stands in the slot's control block; this object is built from there.
  */
+import { ID_BYTES } from '../shared/limits.js';
 import type { Arena } from '../shared/memory/arena.js';
 import { Slot } from '../shared/memory/arena-layout.js';
 import type { Aside } from './aside-store.js';
+import type { TakenHash } from './gossip.js';
 
 export class PeerStream {
   readonly slot: number;
@@ -15,6 +17,8 @@ export class PeerStream {
   readonly ring: number;
   readonly capacity: number;
   readonly peerId: string;
+  /** The same, zero-padded. */
+  readonly peerIdBytes: Uint8Array;
   /** Cursor of the next byte to look at. */
   position: number;
   /** Read cursor as last published. */
@@ -35,6 +39,8 @@ export class PeerStream {
   scheduled = false;
   /** Waits for room in a handler queue. */
   waiting = false;
+  /** Hash of the message that waits for that, so that it is not taken at each try. */
+  waitingHash: TakenHash | null = null;
   /** Messages since counters were last published. */
   messages = 0;
   dropped = 0;
@@ -48,7 +54,10 @@ export class PeerStream {
     this.ring = layout.ring(slot);
     this.capacity = layout.geometry.ringBytes;
     const idAt = (control + Slot.PeerId) * 4;
-    this.peerId = Buffer.from(arena.bytes.subarray(idAt, idAt + words[control + Slot.PeerIdLength])).toString();
+    const id = arena.bytes.subarray(idAt, idAt + words[control + Slot.PeerIdLength]);
+    this.peerId = Buffer.from(id).toString();
+    this.peerIdBytes = new Uint8Array(ID_BYTES);
+    this.peerIdBytes.set(id);
     this.position = words[control + Slot.Progress];
     this.published = words[control + Slot.ReadCursor];
     this.end = this.position;

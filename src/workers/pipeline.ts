@@ -8,7 +8,8 @@
  *
  * Order of publication (architecture, "what may never happen" 4): a frame's effects are in the outbound ring before its
  * connection's Progress moves past it. Both are plain stores with no safepoint in between, so a thread that dies leaves
- * them agreeing: at most the one frame in hand is dispatched again.
+ * them agreeing: at most the one frame in hand is dispatched again. The hash of a gossip message in hand is let go of
+ * between the two (`#letGo`), so that the message counts as new exactly as long as it may be dispatched again.
  */
 import type { Clock } from '../shared/clock.js';
 import { toSharedMs } from '../shared/clock.js';
@@ -21,6 +22,7 @@ import { ReadyQueue } from '../shared/memory/ready-queue.js';
 import type { TypeTable } from '../shared/memory/type-table.js';
 import { Dispatched, type Dispatcher } from './dispatcher.js';
 import { type FrameDecoder, Step } from './frame-decoder.js';
+import type { Gossip } from './gossip.js';
 import { Control, type Route, TRUSTED, unknownRoute } from './handler-registry.js';
 import { LagWindow } from './lag-window.js';
 import type { Outbox } from './outbox.js';
@@ -42,6 +44,7 @@ export class Pipeline {
   readonly #ready: ReadyQueue;
   readonly #ring: OutboundWriter;
   readonly #outbox: Outbox;
+  readonly #gossip: Gossip;
   readonly #types: TypeInterner<Route>;
   readonly #table: TypeTable;
   readonly #decoder: FrameDecoder<Route>;
@@ -63,6 +66,7 @@ export class Pipeline {
     clock: Clock;
     ring: OutboundWriter;
     outbox: Outbox;
+    gossip: Gossip;
     types: TypeInterner<Route>;
     table: TypeTable;
     decoder: FrameDecoder<Route>;
@@ -78,6 +82,7 @@ export class Pipeline {
     this.#ready = new ReadyQueue(arena, worker);
     this.#ring = parts.ring;
     this.#outbox = parts.outbox;
+    this.#gossip = parts.gossip;
     this.#types = parts.types;
     this.#table = parts.table;
     this.#decoder = parts.decoder;
@@ -220,10 +225,12 @@ export class Pipeline {
           break;
         case Step.Frame: {
           const done = this.#frame(stream);
+          if (done === Dispatched.Done) break;
           if (done === Dispatched.Full) {
             this.#scanControls(stream);
             return 'waiting';
           }
+          this.#letGo(stream);
           break;
         }
       }
@@ -236,6 +243,25 @@ export class Pipeline {
       if (nowMs - startMs > VISIT_MS || ((stream.position - shareEnd) | 0) >= 0) return 'more';
       strideStartMs = nowMs;
       left = STRIDE;
+    }
+  }
+
+  /**
+   * Keeps what the gossip message in hand has caused, and lets go of its hash. Written out, because every call would be
+   * a safepoint between stores that must agree.
+   */
+  #letGo(stream: PeerStream): void {
+    const { words } = this.#arena;
+    const progress = stream.control + Slot.Progress;
+    const held = this.#block + Worker.SeenHeld;
+    const { position } = stream;
+    const hold = this.#gossip.inHand;
+    this.#gossip.inHand = null;
+    this.#ring.markProgress();
+    if (hold !== null && hold.at !== 0) {
+      Atomics.compareExchange(words, hold.at, hold.mark, 0);
+      words[progress] = position;
+      words[held]--;
     }
   }
 
@@ -257,21 +283,25 @@ export class Pipeline {
     const control = stream.control;
     if (words[control + Slot.SkipArmed] === 1 && words[control + Slot.SkipAt] === stream.position) {
       this.#drop(stream, ErrorCode.WorkerPoisoned);
+      this.#dispatcher.skip(decoder);
       words[control + Slot.SkipArmed] = 0;
       decoder.commit(stream);
       return Dispatched.Done;
     }
     const isControl = decoder.type.route.control !== Control.None;
     const scannedAlready = isControl && ((words[control + Slot.Scanned] - stream.position) | 0) > 0;
-    if (!scannedAlready) {
-      const done = this.#dispatcher.dispatch(stream, decoder);
-      if (done === Dispatched.Full) return done;
-      if (done === Dispatched.Invalid) this.#drop(stream, ErrorCode.InvalidMessageFormat);
-    }
-    // A frame that was assembled aside is done for good once its buffer goes back: what it caused must be kept by then.
-    if (stream.aside !== null) this.#ring.markProgress();
+    const done = scannedAlready ? Dispatched.Done : this.#dispatcher.dispatch(stream, decoder);
+    if (done === Dispatched.Full) return done;
+    if (done === Dispatched.Invalid) this.#drop(stream, ErrorCode.InvalidMessageFormat);
+    if (stream.aside !== null) this.#keepAside(stream);
     decoder.commit(stream);
-    return Dispatched.Done;
+    return done === Dispatched.Held ? done : Dispatched.Done;
+  }
+
+  /** A frame that was assembled aside is done for good once its buffer goes back: what it caused must be kept by then. */
+  #keepAside(stream: PeerStream): void {
+    if (this.#gossip.inHand === null) this.#ring.markProgress();
+    else this.#letGo(stream);
   }
 
   #drop(stream: PeerStream, code: ErrorCode): void {

@@ -21,6 +21,7 @@ import { AsideStore } from './aside-store.js';
 import { Sender } from './context.js';
 import { Dispatcher } from './dispatcher.js';
 import { FrameDecoder } from './frame-decoder.js';
+import { Gossip } from './gossip.js';
 import { HandlerQueue } from './handler-queue.js';
 import { HandlerRegistry, type Route, unknownRoute } from './handler-registry.js';
 import { Outbox } from './outbox.js';
@@ -96,11 +97,14 @@ class WorkerThread {
     );
     const ring = new OutboundWriter(arena, worker, raiseMain);
     const outbox = new Outbox(arena, worker, ring, init.sendQueueBytes);
+    const gossip = new Gossip({ arena, worker, clock: this.#clock, key: init.gossipKey });
+    gossip.seen.forgetHeld();
     const packr = new Packr({ useRecords: false });
     const sender = new Sender({
       worker,
       log,
       outbox,
+      gossip,
       types,
       encodeOpaque: (value) => packr.pack(value),
       afterSend: () => this.#flushSoon(),
@@ -113,6 +117,7 @@ class WorkerThread {
       clock: this.#clock,
       ring,
       outbox,
+      gossip,
       types,
       table,
       decoder: new FrameDecoder(arena, worker, asides, types),
@@ -124,6 +129,7 @@ class WorkerThread {
 
   /** Takes the policy table up, then says that this worker is ready. */
   async load(): Promise<void> {
+    this.#registry.relay(this.#init.relay);
     this.#registry.declare(this.#init.types);
     try {
       for (const url of this.#init.handlers) await this.#registry.load(url);

@@ -114,6 +114,73 @@ const connections: Record<string, MetricSpec> = {
   dials_queued: { kind: 'gauge', help: 'Dials that wait', read: (status) => status.dials.queued },
 };
 
+const discovery: Record<string, MetricSpec> = {
+  addresses_known: { kind: 'gauge', help: 'Addresses in the book', read: (status) => status.discovery.known },
+  addresses_tried: {
+    kind: 'gauge',
+    help: 'Addresses in the book that we have reached ourselves',
+    read: (status) => status.discovery.tried,
+  },
+  addresses_learned_total: {
+    kind: 'counter',
+    help: 'Addresses that peers and seeds told us and that were new',
+    read: (status) => status.discovery.addressesLearned,
+  },
+  pex_received_total: {
+    kind: 'counter',
+    help: 'Messages of peer exchange received',
+    read: (status) => status.discovery.pexReceived,
+  },
+  pex_sent_total: {
+    kind: 'counter',
+    help: 'Messages of peer exchange sent',
+    read: (status) => status.discovery.pexSent,
+  },
+  crawls_total: {
+    kind: 'counter',
+    help: 'Seeds that were asked for peers, by result',
+    labels: ['result'],
+    read: ({ discovery: { crawls, crawlsFailed } }) =>
+      byLabel('result', { succeeded: crawls - crawlsFailed, failed: crawlsFailed }),
+  },
+  crawls_answered_total: {
+    kind: 'counter',
+    help: 'Crawls of us, by result; refused are those that came too often',
+    labels: ['result'],
+    read: ({ discovery: { crawlsServed, crawlsRefused } }) =>
+      byLabel('result', { served: crawlsServed, refused: crawlsRefused }),
+  },
+  feelers_total: {
+    kind: 'counter',
+    help: 'Dials that only looked whether an address is alive',
+    read: (status) => status.discovery.feelers,
+  },
+  evictions_total: {
+    kind: 'counter',
+    help: 'Inbound peers that gave way to newcomers',
+    read: (status) => status.discovery.evictions,
+  },
+  bans: { kind: 'gauge', help: 'Bans in force', read: (status) => status.discovery.bans },
+};
+
+const gossip: Record<string, MetricSpec> = {
+  gossip_relayed_total: {
+    kind: 'counter',
+    help: 'Messages passed on to other peers, once each however many got it',
+    read: (status) => status.gossip.relayed,
+  },
+  gossip_duplicates_total: {
+    kind: 'counter',
+    help: 'Messages to pass on that had been seen before and were dropped',
+    read: (status) => status.gossip.duplicates,
+  },
+  gossip_forgotten_total: {
+    kind: 'counter',
+    help: 'Messages seen that had to be forgotten before their time, because the cache was full',
+    read: (status) => status.gossip.forgotten,
+  },
+};
+
 const machine: Record<string, MetricSpec> = {
   info: {
     kind: 'gauge',
@@ -191,7 +258,7 @@ export interface Metrics {
 /** Metrics of one node, in a registry of their own: a process may have several nodes. */
 export function createMetrics(view: NodeView): Metrics {
   const registry = new Registry();
-  const specs = Object.entries({ ...connections, ...traffic, ...machine });
+  const specs = Object.entries({ ...connections, ...traffic, ...discovery, ...gossip, ...machine });
   const updates = specs.map(([name, spec]) => createMetric(registry, name, spec));
   return {
     contentType: registry.contentType,

@@ -3,18 +3,26 @@
  * files beside it.
  */
 import type { AddressInfo } from 'node:net';
-import { type FastifyError, type FastifyInstance, fastify } from 'fastify';
+import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Logger } from 'pino';
 import { NodeError } from '../../shared/errors.js';
 import type { NodeView } from '../api.js';
 import { formatAddress } from '../net/address.js';
-import { checkAccess } from './access.js';
+import { checkAccess, isSimplePost } from './access.js';
+import { registerBanRoutes } from './ban-routes.js';
+import { registerBroadcastRoutes } from './broadcast-routes.js';
+import { errorAnswer, notFound, sendError, wrongContentType } from './error-answer.js';
+import { registerHistoryRoutes } from './history-routes.js';
+import { acceptJsonOnly } from './json-body.js';
+import { registerPeerRoutes } from './peer-routes.js';
 import { registerStatusRoutes } from './status-routes.js';
 
 /** Bounds on what callers can hold; an admin address has few. */
 const BODY_BYTES_MAX = 64 * 1024;
 const REQUEST_TIMEOUT_MS = 10_000;
 const CONNECTIONS_MAX = 64;
+/** An ID of 32 bytes, each of which may be escaped, behind `id:`, and room to say that longer ones are wrong. */
+const PARAM_CHARS_MAX = 400;
 
 export interface AdminOptions {
   readonly node: NodeView;
@@ -54,7 +62,7 @@ export class AdminServer {
     return new AdminServer(app, formatAddress(host, bound.port));
   }
 
-  /** Stops at once: open connections are cut, since no answer takes long. */
+  /** Stops at once: open connections are cut. No answer takes long but that of a dial, which is over then. */
   close(): Promise<void> {
     return this.#app.close();
   }
@@ -72,23 +80,45 @@ function buildApp({ node, token, logger }: AdminOptions): FastifyInstance {
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: true,
+    routerOptions: { maxParamLength: PARAM_CHARS_MAX },
+    // Errors of the router pass by the hooks, so access is checked here as well.
+    frameworkErrors: (error, request, reply) => {
+      if (!refuse(request, reply)) answerError(error, request, reply);
+    },
   });
-  app.server.maxConnections = CONNECTIONS_MAX;
-  app.addHook('onRequest', async (request, reply) => {
-    const refusal = checkAccess(token, request.headers);
-    if (refusal === null) return;
+  const refuse = (request: FastifyRequest, reply: FastifyReply): boolean => {
+    const refusal = checkAccess(token, request.method, request.headers);
+    if (refusal === null) return false;
     if (refusal.status === 401) reply.header('www-authenticate', 'Bearer');
-    await reply.code(refusal.status).send({ error: refusal.error, message: refusal.message });
+    reply.code(refusal.status).send({ error: refusal.error, message: refusal.message });
+    return true;
+  };
+  const answerError = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const answer = errorAnswer(error);
+    if (answer !== null) return sendError(reply, answer);
+    logger.error({ err: error, method: request.method, url: request.url }, 'admin request failed');
+    return reply.code(500).send({ error: 'internal', message: 'the node failed to answer; its log says why' });
+  };
+  app.server.maxConnections = CONNECTIONS_MAX;
+  app.addHook('onRequest', (request, reply, done) => {
+    if (refuse(request, reply)) return;
+    const { method, headers, is404 } = request;
+    if (token === null && !is404 && isSimplePost(method, headers['content-type'])) sendError(reply, wrongContentType);
+    else done();
   });
   app.setNotFoundHandler((request, reply) =>
-    reply.code(404).send({ error: 'not_found', message: `there is no ${request.method} ${request.url}` }),
+    sendError(reply, notFound(`there is no ${request.method} ${request.url}`)),
   );
-  app.setErrorHandler((error: FastifyError, request, reply) => {
-    const status = error.statusCode ?? 500;
-    if (status < 500) return reply.code(status).send({ error: 'bad_request', message: error.message });
-    logger.error({ err: error, method: request.method, url: request.url }, 'admin request failed');
-    return reply.code(status).send({ error: 'internal', message: 'the node failed to answer; its log says why' });
-  });
-  registerStatusRoutes(app, node);
+  app.setErrorHandler(answerError);
+  acceptJsonOnly(app);
+  for (const register of [
+    registerStatusRoutes,
+    registerPeerRoutes,
+    registerBanRoutes,
+    registerHistoryRoutes,
+    registerBroadcastRoutes,
+  ]) {
+    register(app, node);
+  }
   return app;
 }

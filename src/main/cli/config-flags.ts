@@ -18,9 +18,11 @@ import { wrongSecret, wrongValue } from '../config/wrong-value.js';
 
 /** A flag for one option of the table. Its raw text goes to `resolveSettings`, which also knows the default. */
 export function configFlag(key: OptionKey): Option {
-  const { flagValue, doc, repeatable } = optionOf(key);
+  const { flagValue, doc, repeatable, negated } = optionOf(key);
   const text = `${doc} (default: ${fallbackText(key)}${repeatable ? '; may be repeated' : ''})`;
-  const flag = new Option(`${flagName(key)} <${flagValue}>`, text);
+  const value = flagValue === '' ? '' : ` <${flagValue}>`;
+  // Commander would take a `--no-` flag that is not given for a yes; null says nothing.
+  const flag = new Option(flagName(key) + value, text).default(negated ? null : undefined);
   // Not variadic, which would swallow what follows: one value a flag, collected.
   if (repeatable) flag.argParser((value: string, earlier: string[] = []) => [...earlier, value]);
   return flag;

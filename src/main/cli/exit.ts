@@ -21,7 +21,8 @@ function writeFailure(line: string): void {
   process.stderr.write(`paw-p2p: ${harmless(line)}\n`);
 }
 
-function hexCode(code: number): string {
+/** An error code as documents write it. */
+export function hexCode(code: number): string {
   return `0x${code.toString(16).toUpperCase().padStart(2, '0')}`;
 }
 

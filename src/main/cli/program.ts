@@ -3,10 +3,14 @@
  */
 import { Command } from 'commander';
 import { version } from '../version.js';
+import { registerBans } from './bans.js';
+import { registerCrawl } from './crawl.js';
 import { registerDevnet } from './devnet.js';
+import { registerHistory } from './history.js';
 import { registerId } from './id.js';
 import { registerKeygen } from './keygen.js';
 import { registerNode } from './node-command.js';
+import { registerPeers } from './peers.js';
 import { registerSend } from './send.js';
 import { registerStatus } from './status.js';
 import { registerTap } from './tap.js';
@@ -33,7 +37,11 @@ export function buildProgram(): Command {
     registerDevnet,
     registerSend,
     registerTap,
+    registerCrawl,
     registerStatus,
+    registerPeers,
+    registerBans,
+    registerHistory,
     registerKeygen,
     registerId,
   ]) {

@@ -7,6 +7,22 @@ export function harmless(text: string): string {
   return text.replace(/\p{C}|\p{Zl}|\p{Zp}/gu, '\uFFFD');
 }
 
+const wide =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u3000-\u303e\uff01-\uff60]/u;
+
+/** Columns that a terminal gives to a harmless text: two to a wide character, none to a mark on another. */
+export function displayWidth(text: string): number {
+  if (/^[ -~]*$/.test(text)) return text.length;
+  let columns = 0;
+  for (const char of text) columns += /\p{M}/u.test(char) ? 0 : wide.test(char) ? 2 : 1;
+  return columns;
+}
+
+/** `1 peer`, `2 peers`. */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+
 /** `1234567` as `1.2 MiB`. */
 export function humanBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

@@ -1,11 +1,11 @@
 /**
- * Owns how durations read and print in configuration: `500ms`, `5s`, `1.5m`, `1h`. Pure; main thread.
+ * Owns how durations read and print in configuration: `500ms`, `5s`, `1.5m`, `1h`, `7d`. Pure; main thread.
  */
 
-const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 type DurationUnit = keyof typeof unitMs;
 
-const shape = /^(\d{1,12})(?:\.(\d{1,6}))?(ms|s|m|h)$/;
+const shape = /^(\d{1,12})(?:\.(\d{1,6}))?(ms|s|m|h|d)$/;
 
 /**
  * Milliseconds of a duration text, or null if it is none. Whole milliseconds only: `1.5s` is 1500, `1.5ms` is null.

@@ -4,7 +4,8 @@
  */
 import { z } from 'zod';
 import { ID_BYTES, MAX_TYPE_BYTES } from '../../shared/limits.js';
-import { isValidTypeBytes } from '../../shared/wire/message-type.js';
+import { MAX_FANOUT, type RelayedType } from '../../shared/policy.js';
+import { ControlType, isValidTypeBytes } from '../../shared/wire/message-type.js';
 import {
   formatHostPort,
   formatPeerAddress,
@@ -17,7 +18,7 @@ import { formatDuration, parseDuration } from './duration.js';
 import { formatSize, parseSize } from './size.js';
 
 /** How a value stands in TOML. Null prints as a comment, since TOML has no null. */
-export type Printable = string | number | readonly string[] | null;
+export type Printable = string | number | boolean | readonly string[] | null;
 
 /** One kind of value. `format` gives a raw value that `schema` reads back as the same value. */
 export interface Kind<T> {
@@ -57,6 +58,26 @@ export function integer(min: number, max: number): Kind<number> {
     schema: z.preprocess(numberFromText, z.number().int().min(min).max(max)),
     allowed: `a whole number from ${min} to ${max}`,
     format: asIs,
+  };
+}
+
+/** Yes or no. */
+export function flag(): Kind<boolean> {
+  return {
+    schema: z.preprocess((raw) => (raw === 'true' ? true : raw === 'false' ? false : raw), z.boolean()),
+    allowed: 'true or false',
+    format: asIs,
+  };
+}
+
+/** A kind whose value may also be `off`, which is null. */
+export function orOff<T>(kind: Kind<T>): Kind<T | null> {
+  const off = z.literal('off').transform(() => null);
+  return {
+    ...kind,
+    schema: z.union([off, z.null(), kind.schema]),
+    allowed: `'off' or ${kind.allowed}`,
+    format: (value) => (value === null ? 'off' : kind.format(value)),
   };
 }
 
@@ -126,6 +147,29 @@ export function messageTypeText(): Kind<string> {
 function isMessageType(text: string): boolean {
   const bytes = Buffer.from(text, 'utf8');
   return text.isWellFormed() && isValidTypeBytes(bytes, 0, bytes.length);
+}
+
+const relayedSchema = z.string().transform((text, context): RelayedType => {
+  const split = /^(.*)=(all|[1-9]\d{0,4})$/s.exec(text);
+  const type = split?.[1] ?? text;
+  const fanout = split === null || split[2] === 'all' ? 'all' : Number(split[2]);
+  if (!isMessageType(type) || isReserved(type) || (fanout !== 'all' && fanout > MAX_FANOUT)) return refuse(context);
+  return { type, fanout };
+});
+
+function isReserved(type: string): boolean {
+  return (Object.values(ControlType) as string[]).includes(type);
+}
+
+/** Message types to pass on, each to all peers or, as `TYPE=N`, to N. */
+export function relayList(): Kind<readonly RelayedType[]> {
+  const different = (types: readonly RelayedType[]) => allDifferent(types.map(({ type }) => type));
+  return {
+    schema: z.preprocess(listFromText, z.array(relayedSchema).refine(different)),
+    allowed: "different message types that are not the protocol's own, as TYPE or TYPE=N (to N peers)",
+    format: (types) => types.map(({ type, fanout }) => (fanout === 'all' ? type : `${type}=${fanout}`)),
+    list: true,
+  };
 }
 
 /** Bytes in hexadecimal. */

@@ -7,6 +7,7 @@ import {
   chainIdText,
   choice,
   duration,
+  flag,
   fraction,
   hostPort,
   hostPortOrOff,
@@ -16,9 +17,11 @@ import {
   nodeIdList,
   nodeIdText,
   optional,
+  orOff,
   pathText,
   peerList,
   powerOfTwoSize,
+  relayList,
   size,
   token,
   workerCount,
@@ -31,17 +34,19 @@ const GiB = 1024 * MiB;
 const hourMs = 3_600_000;
 
 /** Raw value of a default, as it could stand in the file. */
-type RawDefault = string | number | readonly string[] | null;
+type RawDefault = string | number | boolean | readonly string[] | null;
 
 /** One option. Its key in the table is its key in the file and in the library's options. */
 export interface Option<T> {
   readonly kind: Kind<T>;
   /** Raw, of the preset `default` where a preset sets it. */
   readonly fallback: RawDefault;
-  /** Placeholder of the flag's value in help; null when there is no flag. */
+  /** Placeholder of the flag's value in help, empty for a flag without one; null when there is no flag. */
   readonly flagValue: string | null;
   /** The flag may be given several times, each time with one value. */
   readonly repeatable?: true;
+  /** The flag says no: `--no-pex`. */
+  readonly negated?: true;
   /** Never printed, neither in errors nor by `--print-config`. */
   readonly secret?: true;
   /** What the default is, where the raw value does not tell. */
@@ -72,17 +77,67 @@ export const options = {
     fallbackText: 'from the node key',
   }),
   dataDir: option(pathText(), '~/.paw/p2p', 'DIR', 'directory of the node key; one node at a time'),
-  listen: option(hostPort(), '0.0.0.0:26656', 'HOST:PORT', 'address for peers; port 0 lets the system choose'),
+  listen: option(
+    hostPort(),
+    '[::]:26656',
+    'HOST:PORT',
+    'address for peers, [::] for IPv6 and IPv4; port 0 lets the system choose',
+  ),
   admin: option(hostPortOrOff(), '127.0.0.1:26660', 'HOST:PORT|off', 'address of the admin HTTP'),
   adminToken: option(optional(token()), null, 'TOKEN', 'bearer token of the admin HTTP; needed off loopback', {
     secret: true,
     fallbackText: 'none',
   }),
+  externalAddress: option(
+    optional(hostPort()),
+    null,
+    'HOST:PORT',
+    'where peers reach us, where that is not what we listen on; told to others',
+    { fallbackText: 'what we listen on' },
+  ),
+  seeds: option(optional(peerList()), null, 'A,B,…', 'nodes that are asked for peers, as HOST:PORT', {
+    fallbackText: 'those of section 2.2 for paw-mainnet, none for other chains',
+  }),
   persistentPeers: option(peerList(), [], 'ID@H:P,…', 'peers to stay connected to; the ID may be left out'),
+  privatePeerIds: option(nodeIdList(), [], 'ID,…', 'node IDs whose addresses are told to nobody'),
   unconditionalPeerIds: option(nodeIdList(), [], 'ID,…', 'node IDs that do not count against the limits'),
   maxPeers: option(integer(1, MAX_PEERS), presets.default.maxPeers, 'N', 'most peers'),
   maxInbound: option(integer(0, MAX_PEERS), presets.default.maxInbound, 'N', 'most inbound peers, at most maxPeers'),
   maxOutbound: option(integer(0, MAX_PEERS), presets.default.maxOutbound, 'N', 'most outbound peers, at most maxPeers'),
+  minOutbound: option(integer(0, MAX_PEERS), 10, 'N', 'outbound peers that are kept up, at most maxOutbound'),
+  maxPerSubnet: option(integer(1, MAX_PEERS), 10, null, 'most inbound peers of one /24 (IPv4) or /64 (IPv6)'),
+  pex: option(flag(), true, '', 'addresses are exchanged with peers', { negated: true }),
+  pexInterval: option(duration(5000, 24 * hourMs), '30s', null, 'how often a peer is told addresses'),
+  feelerInterval: option(
+    duration(100, 24 * hourMs),
+    '2m',
+    null,
+    'how often a node with enough peers tries another address, to know it and to mix the network',
+  ),
+  seedMode: option(flag(), false, '', 'looks for addresses, hands them out, and closes inbound connections after that'),
+  nonStrictAddresses: option(flag(), false, '', 'takes loopback and private addresses into the address book'),
+  crawlGrace: option(
+    duration(1, 10_000),
+    '300ms',
+    'TIME',
+    'silence after the first byte that tells a crawl from a handshake',
+  ),
+  relay: option(
+    relayList(),
+    [],
+    'TYPE,…',
+    'message types that are passed on to other peers, once each; TYPE=N to N peers',
+  ),
+  gossipCache: option(
+    powerOfTwoSize(64 * KiB, GiB),
+    '4MiB',
+    null,
+    'memory for messages seen in the last 5 minutes, 16 bytes each, a power of two',
+  ),
+  receiveRate: option(orOff(size(KiB, 64 * GiB)), 'off', null, 'bytes a second that are read from one peer'),
+  sendRate: option(orOff(size(KiB, 64 * GiB)), 'off', null, 'bytes a second that are sent to one peer'),
+  receiveMessages: option(orOff(integer(1, 1e9)), 'off', null, 'messages a second that are read from one peer'),
+  sendMessages: option(orOff(integer(1, 1e9)), 'off', null, 'messages a second that are sent to one peer'),
   workers: option(workerCount(MAX_WORKERS), 'auto', 'N|auto', 'worker threads', {
     fallbackText: 'auto: one less than the cores, 1 to 4',
   }),
@@ -140,9 +195,9 @@ export function kebabCase(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** Name of the flag, such as `--dial-timeout`. */
+/** Name of the flag, such as `--dial-timeout` or `--no-pex`. */
 export function flagName(key: OptionKey): string {
-  return `--${kebabCase(key)}`;
+  return `--${optionOf(key).negated ? 'no-' : ''}${kebabCase(key)}`;
 }
 
 /** Name of the environment variable, such as `PAW_DIAL_TIMEOUT`. */
@@ -165,7 +220,7 @@ export function fallbackText(key: OptionKey): string {
 function presetText(key: OptionKey): string {
   const others = presetNames.filter((name): name is Exclude<PresetName, 'default'> => name !== 'default');
   const parts = others.flatMap((name) => {
-    const value = (presets[name] as Partial<Record<string, number>>)[key];
+    const value = (presets[name] as Partial<Record<string, number | string>>)[key];
     return value === undefined ? [] : [`${value} with ${name}`];
   });
   return parts.length === 0 ? '' : ` (${parts.join(', ')})`;

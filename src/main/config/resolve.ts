@@ -20,6 +20,7 @@ import {
   type Parsed,
 } from './options.js';
 import { type PresetName, presetNames, presets } from './presets.js';
+import { defaultSeeds, MAINNET } from './seeds.js';
 import type { NodeOptions, OptionNamesAgree, Settings } from './settings.js';
 import { oneLine, wrongSecret, wrongValue } from './wrong-value.js';
 
@@ -145,14 +146,30 @@ function parseAll(given: GivenValues, preset: PresetName): Parsed {
 
 /** Who lowers `maxPeers` alone gets the preset's other limits cut to fit, not an error about what they never set. */
 function bendLimits(parsed: Parsed, given: GivenValues): Parsed {
-  const bend = (key: 'maxInbound' | 'maxOutbound'): number =>
-    given.has(key) ? parsed[key] : Math.min(parsed[key], parsed.maxPeers);
-  return { ...parsed, maxInbound: bend('maxInbound'), maxOutbound: bend('maxOutbound') };
+  const bend = (key: 'maxInbound' | 'maxOutbound' | 'minOutbound', most: number): number =>
+    given.has(key) ? parsed[key] : Math.min(parsed[key], most);
+  const maxOutbound = bend('maxOutbound', parsed.maxPeers);
+  return {
+    ...parsed,
+    maxInbound: bend('maxInbound', parsed.maxPeers),
+    maxOutbound,
+    minOutbound: bend('minOutbound', maxOutbound),
+  };
 }
 
 function checkTogether(parsed: Parsed, given: GivenValues): void {
   for (const key of ['maxInbound', 'maxOutbound'] as const) {
     if (parsed[key] > parsed.maxPeers) throw refused(key, given, `at most maxPeers, which is ${parsed.maxPeers}`);
+  }
+  if (parsed.minOutbound > parsed.maxOutbound) {
+    throw refused('minOutbound', given, `at most maxOutbound, which is ${parsed.maxOutbound}`);
+  }
+  if (parsed.externalAddress?.port === 0) {
+    throw refused('externalAddress', given, 'HOST:PORT with a port from 1 to 65535');
+  }
+  if (parsed.crawlGrace >= parsed.handshakeTimeout) {
+    const timeout = formatDuration(parsed.handshakeTimeout);
+    throw refused('crawlGrace', given, `shorter than handshakeTimeout, which is ${timeout}`);
   }
   if (parsed.readTimeout * 2 <= parsed.pingInterval) {
     const interval = formatDuration(parsed.pingInterval);
@@ -179,11 +196,28 @@ function complete(parsed: Parsed, given: GivenValues, host: Host): Settings {
     listen: parsed.listen,
     admin: parsed.admin === 'off' ? null : parsed.admin,
     adminToken: parsed.adminToken,
+    externalAddress: parsed.externalAddress,
+    seeds: parsed.seeds ?? (parsed.chainId === MAINNET ? defaultSeeds : []),
     persistentPeers: parsed.persistentPeers,
+    privatePeerIds: parsed.privatePeerIds,
     unconditionalPeerIds: parsed.unconditionalPeerIds,
     maxPeers: parsed.maxPeers,
     maxInbound: parsed.maxInbound,
     maxOutbound: parsed.maxOutbound,
+    minOutbound: parsed.minOutbound,
+    maxPerSubnet: parsed.maxPerSubnet,
+    pex: parsed.pex,
+    pexIntervalMs: parsed.pexInterval,
+    seedMode: parsed.seedMode,
+    feelerIntervalMs: parsed.feelerInterval,
+    strictAddresses: !parsed.nonStrictAddresses,
+    crawlGraceMs: parsed.crawlGrace,
+    relay: parsed.relay,
+    gossipCacheBytes: parsed.gossipCache,
+    receiveRateBytes: parsed.receiveRate,
+    sendRateBytes: parsed.sendRate,
+    receiveRateMessages: parsed.receiveMessages,
+    sendRateMessages: parsed.sendMessages,
     workers: parsed.workers === 'auto' ? Math.min(4, Math.max(1, host.cores - 1)) : parsed.workers,
     handlers: parsed.handlers.map((module) => moduleUrl(module, baseOf('handlers'), host.homeDir)),
     dialTimeoutMs: parsed.dialTimeout,

@@ -3,6 +3,7 @@
  * only; `resolve.ts` makes one from the other. Main thread.
  */
 import type { Logger } from 'pino';
+import type { RelayedType } from '../../shared/policy.js';
 import type { TypeDeclarations } from '../api.js';
 import type { HostPort, PeerAddress } from '../net/address.js';
 import type { OptionKey, ParsedOf } from './options.js';
@@ -24,14 +25,20 @@ export interface NodeOptions {
   readonly nodeId?: string | null;
   /** Directory of the node key, used by one node at a time. Default `~/.paw/p2p`. */
   readonly dataDir?: string;
-  /** `HOST:PORT` for peers; port 0 lets the system choose. Default `0.0.0.0:26656`. */
+  /** `HOST:PORT` for peers; port 0 lets the system choose. Default `[::]:26656`: IPv6 and IPv4. */
   readonly listen?: string;
   /** `HOST:PORT` of the admin HTTP, or `off`. Default `127.0.0.1:26660`. */
   readonly admin?: string;
   /** Bearer token of the admin HTTP; needed when `admin` is not a loopback address. */
   readonly adminToken?: string | null;
+  /** `HOST:PORT` where peers reach us, where that is not what we listen on. Told to others. */
+  readonly externalAddress?: string | null;
+  /** `HOST:PORT` of nodes that are asked for peers. Default: section 2.2 for `paw-mainnet`, none for other chains. */
+  readonly seeds?: readonly string[] | null;
   /** `ID@HOST:PORT` or `HOST:PORT` of peers to stay connected to. */
   readonly persistentPeers?: readonly string[];
+  /** Node IDs whose addresses are told to nobody. */
+  readonly privatePeerIds?: readonly string[];
   /** Node IDs that do not count against the limits. */
   readonly unconditionalPeerIds?: readonly string[];
   /** Most peers. Default 100, or what the preset says. */
@@ -40,6 +47,34 @@ export interface NodeOptions {
   readonly maxInbound?: number;
   /** Most outbound peers, at most `maxPeers`. Default 50, or what the preset says. */
   readonly maxOutbound?: number;
+  /** Outbound peers that are kept up, at most `maxOutbound`. Default 10. */
+  readonly minOutbound?: number;
+  /** Most inbound peers of one /24 (IPv4) or /64 (IPv6). Default 10. */
+  readonly maxPerSubnet?: number;
+  /** Whether addresses are exchanged with peers. Default true. */
+  readonly pex?: boolean;
+  /** How often a peer is told addresses. Default 30 s. */
+  readonly pexInterval?: string | number;
+  /** Looks for addresses, hands them out, and closes inbound connections after that. Default false. */
+  readonly seedMode?: boolean;
+  /** How often a node with enough peers tries another address, to know it and to mix the network. Default 2 min. */
+  readonly feelerInterval?: string | number;
+  /** Takes loopback and private addresses into the address book. Default false. */
+  readonly nonStrictAddresses?: boolean;
+  /** Silence after the first byte that tells a crawl from a handshake. Default 300 ms. */
+  readonly crawlGrace?: string | number;
+  /** Message types that are passed on to other peers, once each; `TYPE=N` to N peers. */
+  readonly relay?: readonly string[];
+  /** Memory for messages seen in the last 5 minutes, 16 bytes each, a power of two. Default 4 MiB. */
+  readonly gossipCache?: string | number;
+  /** Bytes a second that are read from one peer, or `off`. Default `off`, or what the preset says. */
+  readonly receiveRate?: string | number | null;
+  /** Bytes a second that are sent to one peer, or `off`. Default `off`, or what the preset says. */
+  readonly sendRate?: string | number | null;
+  /** Messages a second that are read from one peer, or `off`. Default `off`. */
+  readonly receiveMessages?: number | 'off' | null;
+  /** Messages a second that are sent to one peer, or `off`. Default `off`. */
+  readonly sendMessages?: number | 'off' | null;
   /** Worker threads, 1 to 64, or `auto`: one less than the cores, 1 to 4. Default `auto`. */
   readonly workers?: number | 'auto';
   /** File URLs or paths of handler modules, loaded in every worker. */
@@ -99,11 +134,32 @@ export interface Settings {
   /** Null: no admin HTTP. */
   readonly admin: HostPort | null;
   readonly adminToken: string | null;
+  /** Null: what we listen on. */
+  readonly externalAddress: HostPort | null;
+  readonly seeds: readonly PeerAddress[];
   readonly persistentPeers: readonly PeerAddress[];
+  readonly privatePeerIds: readonly string[];
   readonly unconditionalPeerIds: readonly string[];
   readonly maxPeers: number;
   readonly maxInbound: number;
   readonly maxOutbound: number;
+  readonly minOutbound: number;
+  readonly maxPerSubnet: number;
+  readonly pex: boolean;
+  readonly pexIntervalMs: number;
+  readonly seedMode: boolean;
+  readonly feelerIntervalMs: number;
+  /** Only addresses that the internet routes go into the book. */
+  readonly strictAddresses: boolean;
+  readonly crawlGraceMs: number;
+  readonly relay: readonly RelayedType[];
+  /** Power of two. */
+  readonly gossipCacheBytes: number;
+  /** A second, for one peer; null: no limit. */
+  readonly receiveRateBytes: number | null;
+  readonly sendRateBytes: number | null;
+  readonly receiveRateMessages: number | null;
+  readonly sendRateMessages: number | null;
   readonly workers: number;
   /** File URLs. */
   readonly handlers: readonly string[];

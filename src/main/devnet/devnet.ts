@@ -18,10 +18,12 @@ export interface DevnetOptions {
   readonly durationMs: number;
 }
 
+/** Outbound peers that each node keeps up, in a network that has so many others. */
+const MIN_OUTBOUND = 4;
 const LOOK_MS = 50;
 const SHOW_MS = 250;
 const START_MS = 30_000;
-const JOIN_MS = 15_000;
+const JOIN_MS = 30_000;
 /** After the last message was sent: how long nothing may move, and how long it may take at all. */
 const QUIET_MS = 3000;
 const ARRIVE_MS = 15_000;
@@ -69,10 +71,9 @@ class Devnet {
     const { nodes } = this.#options;
     await this.#start(0, null);
     const [seed] = this.#members;
-    const address = `${seed.nodeId}@${seed.listen}`;
-    await Promise.all(Array.from({ length: nodes - 1 }, (_, i) => this.#start(i + 1, address)));
+    await Promise.all(Array.from({ length: nodes - 1 }, (_, i) => this.#start(i + 1, seed.listen)));
     this.#phase = 'joining';
-    await this.#until(JOIN_MS, 'joined', () => this.#peersOf(0) === nodes - 1 && this.#members.every(hasPeers));
+    await this.#until(JOIN_MS, 'joined', () => this.#members.every(isJoined));
     this.#phase = 'running';
     this.#tellAll('generate');
     await this.#while(() => this.#members.some(({ generated }) => generated === null) && !this.#isBroken);
@@ -114,10 +115,11 @@ class Devnet {
 
   async #start(index: number, seed: string | null): Promise<void> {
     const { nodes, ratePerSecond, durationMs } = this.#options;
-    // The seed carries everybody's messages: it has the high-traffic preset and more than one worker.
+    // One node is another kind, so that more than one worker takes part.
     const kind =
       index === 0 ? ({ preset: 'high-traffic', workers: 2 } as const) : ({ preset: 'default', workers: 1 } as const);
-    const plan = { index, nodes, ...kind, seed, ratePerSecond, durationMs };
+    const minOutbound = Math.min(MIN_OUTBOUND, nodes - 1);
+    const plan = { index, nodes, ...kind, seed, minOutbound, ratePerSecond, durationMs };
     const member = Member.start(this.#folder, plan, (reason) => this.#failures.push(reason));
     this.#members[index] = member;
     await this.#until(START_MS, `node ${index + 1} ready`, () => member.isReady);
@@ -174,10 +176,6 @@ class Devnet {
     if (kind === 'generate' && this.#stopped) this.#tellAll('stop');
   }
 
-  #peersOf(index: number): number {
-    return this.#members[index].report?.peers ?? 0;
-  }
-
   #show(): void {
     const nowMs = performance.now();
     const seconds = Math.max(0.001, (nowMs - this.#shown.ms) / 1000);
@@ -210,6 +208,7 @@ class Devnet {
   }
 }
 
-function hasPeers(member: Member): boolean {
-  return (member.report?.peers ?? 0) > 0;
+/** Peers enough: two nodes that dialled each other have one connection, which is outbound for one of them only. */
+function isJoined({ report, plan }: Member): boolean {
+  return (report?.peers ?? 0) >= plan.minOutbound;
 }

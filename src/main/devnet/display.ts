@@ -35,8 +35,8 @@ const dispensable = ['out', 'in', 'p50 ms', 'preset', 'sent/s', 'p99 ms', 'got/s
 /** Lines of a frame beside the nodes: title, head, how many more there are, and the cursor's own. */
 const LINES_BESIDE_NODES = 4;
 
-/** Messages that later ones of the same origin have overtaken. */
-function lostSoFar(report: NodeReport | null): number {
+/** Messages that later ones of the same origin have overtaken on another way; at the end that is a loss. */
+function missingSoFar(report: NodeReport | null): number {
   return report?.origins.reduce((sum, { end, unique }) => sum + end - unique, 0) ?? 0;
 }
 
@@ -50,7 +50,7 @@ function liveCells({ name, preset, report, sentPerSecond, receivedPerSecond }: N
     'got/s': rate(receivedPerSecond),
     sent: String(report?.sent ?? 0),
     got: String(report?.received ?? 0),
-    lost: String(lostSoFar(report)),
+    missing: String(missingSoFar(report)),
     'p50 ms': milliseconds(latency.percentileMs(0.5)),
     'p99 ms': milliseconds(latency.percentileMs(0.99)),
     in: humanBytes(report?.bytesIn ?? 0),

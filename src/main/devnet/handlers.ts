@@ -1,5 +1,6 @@
 /**
- * Handlers of a devnet node that only receives: every message is checked and counted. Worker thread, loaded by URL.
+ * Handlers of a devnet node: every message is checked and counted; the node itself passes it on. Worker thread, loaded
+ * by URL.
  */
 import type { HandlerContext, HandlerModule, Message } from '../../shared/handler.js';
 import { tally } from './arrival-tally.js';

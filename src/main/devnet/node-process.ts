@@ -6,14 +6,13 @@ import { rmdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../shared/clock.js';
-import { NodeError } from '../../shared/errors.js';
 import { createNode } from '../index.js';
 import { isArrivalDelta } from './arrival-tally.js';
 import { LatencyHistogram } from './latency.js';
 import { ArrivalLedger } from './ledger.js';
 import type { Answer, NodePlan, NodeReport, Order } from './reports.js';
 import { generate, SEND_QUEUE_BYTES, SendWindow, type SentCount, windowBytes } from './traffic.js';
-import { wallNowMs } from './wire-message.js';
+import { messageTypes, wallNowMs } from './wire-message.js';
 
 const REPORT_EVERY_MS = 200;
 
@@ -35,7 +34,6 @@ class DevnetNode {
   readonly #reports: NodeJS.Timeout;
   #received = 0;
   #corrupted = 0;
-  #sendsFailed = 0;
   #stopped = false;
 
   constructor(plan: NodePlan, node: PawNode) {
@@ -47,15 +45,17 @@ class DevnetNode {
   }
 
   static async open(plan: NodePlan): Promise<DevnetNode> {
-    const handlers = plan.seed === null ? './relay-handlers.js' : './handlers.js';
     const node = await createNode({
       preset: plan.preset,
       chainId: 'paw-devnet',
       dataDir: plan.dataDir,
       listen: '127.0.0.1:0',
       admin: '127.0.0.1:0',
-      persistentPeers: plan.seed === null ? [] : [plan.seed],
-      handlers: [new URL(handlers, import.meta.url)],
+      seeds: plan.seed === null ? [] : [plan.seed],
+      nonStrictAddresses: true,
+      minOutbound: plan.minOutbound,
+      relay: messageTypes,
+      handlers: [new URL('./handlers.js', import.meta.url)],
       workers: plan.workers,
       sendQueue: SEND_QUEUE_BYTES,
       logLevel: 'info',
@@ -99,22 +99,11 @@ class DevnetNode {
       wallMs: wallNowMs,
       random: Math.random,
       pause: async (ms: number) => void (await (ms === 0 ? nextTurn() : sleep(ms))),
-      send: async (type: string, payload: Buffer) =>
-        void (await Promise.all(this.#node.peers().map(({ id }) => this.#send(id, type, payload)))),
+      send: (type: string, payload: Buffer) => void this.#node.broadcast(type, payload),
       isStopped: () => this.#stopped,
     };
     await generate(world, { origin, nodes, ratePerSecond, durationMs }, this.#window, this.#sent);
     tell({ kind: 'generated', sent: this.#sent.messages });
-  }
-
-  /** A peer that is gone is not our failure; the ledger will show what it misses. */
-  async #send(peerId: string, type: string, payload: Buffer): Promise<void> {
-    try {
-      await this.#node.send(peerId, type, payload);
-    } catch (error) {
-      if (!(error instanceof NodeError)) throw error;
-      this.#sendsFailed++;
-    }
   }
 
   #arrived(value: unknown, worker: number): void {
@@ -126,7 +115,7 @@ class DevnetNode {
   }
 
   #report(): NodeReport {
-    const { peers, bytes, messages, workers } = this.#node.stats();
+    const { peers, bytes, messages, workers, gossip } = this.#node.stats();
     return {
       peers: peers.total,
       sent: this.#sent.messages,
@@ -137,7 +126,8 @@ class DevnetNode {
       bytesIn: bytes.received,
       bytesOut: bytes.sent,
       sendsSkipped: messages.sendsSkipped,
-      sendsFailed: this.#sendsFailed,
+      relayed: gossip.relayed,
+      duplicates: gossip.duplicates,
       handlerErrors: messages.handlerErrors,
       workerRestarts: workers.reduce((sum, { restarts }) => sum + restarts, 0),
     };

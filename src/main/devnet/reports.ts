@@ -12,8 +12,9 @@ export interface NodePlan {
   readonly preset: PresetName;
   readonly workers: number;
   readonly dataDir: string;
-  /** `ID@HOST:PORT` of the seed; null for the seed itself. */
+  /** `HOST:PORT` of the seed; null for the seed itself. */
   readonly seed: string | null;
+  readonly minOutbound: number;
   readonly ratePerSecond: number;
   readonly durationMs: number;
 }
@@ -42,8 +43,9 @@ export interface NodeReport {
   readonly bytesOut: number;
   /** Times that the node passed over a peer because its send queue was full. */
   readonly sendsSkipped: number;
-  /** Times that the node refused to send a message of ours. */
-  readonly sendsFailed: number;
+  /** Messages that it passed on, and copies that it dropped. */
+  readonly relayed: number;
+  readonly duplicates: number;
   readonly handlerErrors: number;
   readonly workerRestarts: number;
 }

@@ -22,15 +22,15 @@ const BURST = 64;
 const LONGEST_PAUSE_MS = 20;
 const WINDOW_PAUSE_MS = 5;
 
-/** Most bytes that wait for one node at the seed. The node's own limit is passed the same number. */
+/** Most bytes that wait for one node at another. The node's own limit is passed the same number. */
 export const SEND_QUEUE_BYTES = 8 * MiB;
 /** What of the send queue the devnet fills on purpose; the rest is for frame headers and keep-alive. */
 const WINDOW_TOTAL_BYTES = 6.5 * MiB;
 export const MAX_NODES = 32;
 
 /**
- * Bytes that one origin may have on the way to the slowest node. The seed passes over a node whose send queue is full,
- * which would be a loss; so what all origins have on the way together stays below the send queue.
+ * Bytes that one origin may have on the way to the slowest node. A node passes over a peer whose send queue is full,
+ * which might be a loss; so what all origins have on the way together stays below the send queue.
  */
 export function windowBytes(nodes: number): number {
   return Math.floor(WINDOW_TOTAL_BYTES / (nodes - 1));
@@ -172,8 +172,7 @@ export interface TrafficWorld {
   random(): number;
   /** Lets the event loop go on; 0 is one turn. */
   pause(ms: number): Promise<void>;
-  /** Settles once the message was handed on; this is what paces a sender whose peers are slow. */
-  send(type: DevnetMessageType, payload: Buffer): Promise<void>;
+  send(type: DevnetMessageType, payload: Buffer): void;
   isStopped(): boolean;
 }
 
@@ -203,7 +202,7 @@ export async function generate(world: TrafficWorld, pace: Pace, window: SendWind
       window.sent(payload.length);
       sent.messages++;
       sent.bytes += payload.length;
-      await world.send(type, payload);
+      world.send(type, payload);
     }
     const idleMs = due === 0 ? Math.max(1, pacer.nextDueMs - world.nowMs()) : 0;
     await world.pause(Math.min(LONGEST_PAUSE_MS, idleMs));

@@ -22,24 +22,39 @@ export class Acceptor {
     return this.#address;
   }
 
-  /** @throws NodeError ERR_PAW_LISTEN, naming the address */
+  /**
+   * Listens on an address; `::` takes IPv4 as well, and is `0.0.0.0` on a machine without IPv6.
+   * @throws NodeError ERR_PAW_LISTEN, naming the address
+   */
   async listen(host: string, port: number): Promise<void> {
     const server = this.#server;
-    await new Promise<void>((resolve, reject) => {
-      const onError = (cause: NodeJS.ErrnoException) => {
-        const why = cause.code === 'EADDRINUSE' ? 'address in use' : (cause.code ?? cause.message);
-        reject(new NodeError('ERR_PAW_LISTEN', `can't listen on ${formatAddress(host, port)}: ${why}`, { cause }));
-      };
-      server.once('error', onError);
-      server.listen({ host, port, backlog: BACKLOG }, () => {
-        server.off('error', onError);
-        server.on('error', this.#onError);
-        resolve();
-      });
-    });
+    try {
+      await this.#tryListen(host, port);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      const hasNoIpv6 = code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL';
+      if (host === '::' && hasNoIpv6) {
+        await this.listen('0.0.0.0', port);
+        return;
+      }
+      const why = code === 'EADDRINUSE' ? 'address in use' : (code ?? message);
+      throw new NodeError('ERR_PAW_LISTEN', `can't listen on ${formatAddress(host, port)}: ${why}`, { cause: error });
+    }
+    server.on('error', this.#onError);
     const bound = server.address();
     if (bound === null || typeof bound === 'string') throw new Error('listening on no TCP address');
     this.#address = formatAddress(bound.address, bound.port);
+  }
+
+  #tryListen(host: string, port: number): Promise<void> {
+    const server = this.#server;
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ host, port, backlog: BACKLOG }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
   }
 
   /** Stops accepting. Connections stay. */

@@ -7,12 +7,13 @@
  */
 import type { Socket } from 'node:net';
 import { ErrorCode } from '../../shared/errors.js';
-import { HANDSHAKE_BYTES } from '../../shared/limits.js';
+import { CRAWL_REQUEST, HANDSHAKE_BYTES } from '../../shared/limits.js';
 import type { ByteRing } from '../../shared/memory/byte-ring.js';
 import type { ConnectionState, Direction } from '../api.js';
 import type { PersistentPeer } from '../peers/persistent-peers.js';
 import type { ReadSink } from './adopt-socket.js';
 import { type ConnectionEvent, nextState } from './connection-state.js';
+import type { PeerRates } from './peer-rates.js';
 import type { SocketWriter } from './socket-writer.js';
 
 /** Most that one read takes: larger reads move more, and a ring is filled by a few. */
@@ -28,6 +29,8 @@ export interface Cause {
 
 /** What a connection reports. */
 export interface ConnectionEvents {
+  /** Some of the 65 bytes of an initiator's handshake are there. */
+  begun(connection: Connection): void;
   /** All 65 bytes of the other side's handshake are there. */
   handshake(connection: Connection, bytes: Uint8Array): void;
   /** Bytes have been published in the ring. */
@@ -53,12 +56,22 @@ export class Connection implements ReadSink {
   address = '';
   host = '';
   port = 0;
+  /** IP address of the other side in its canonical form, once there is a connection. */
+  ip = '';
   state: ConnectionState;
   peerId: string | null = null;
   /** We dialled it as a persistent peer, or it has that ID. */
   persistent = false;
   /** The entry that we dialled it for. */
   persistentPeer: PersistentPeer | null = null;
+  /** Only looks whether the address is alive: parts as soon as it is known. */
+  feeler = false;
+  /** It asked for peers instead of shaking hands (rulings 3). */
+  crawl = false;
+  /** Ends the wait for more of a handshake that is one byte so far. */
+  graceTimer: NodeJS.Timeout | null = null;
+  /** How much the peer may send and get, null for no limit. */
+  rates: PeerRates | null = null;
   /** There was a TCP connection: what fails now is the handshake. */
   socketOpened: boolean;
   /** Limits don't count it (rulings 8). */
@@ -86,6 +99,8 @@ export class Connection implements ReadSink {
   rttMs: number | null = null;
   /** The socket is not read because the ring is full: silence is our doing. */
   paused = false;
+  /** The socket is not read because the peer has sent its share. */
+  throttled = false;
   readonly #events: ConnectionEvents;
   readonly #nowMs: () => number;
   readonly #handshake = Buffer.allocUnsafe(HANDSHAKE_BYTES);
@@ -115,6 +130,11 @@ export class Connection implements ReadSink {
     });
     socket.on('end', () => this.#events.ended(this));
     socket.on('close', () => this.#onClose());
+  }
+
+  /** One byte so far, and that may be a crawl or the beginning of a handshake. */
+  get startsLikeCrawl(): boolean {
+    return this.state === 'Handshaking' && this.#handshakeFilled === 1 && this.#handshake[0] === CRAWL_REQUEST;
   }
 
   /** Moves the state machine. */
@@ -155,21 +175,39 @@ export class Connection implements ReadSink {
     if (this.state === 'Handshaking' && this.#handshakeFilled < HANDSHAKE_BYTES) {
       this.#handshakeFilled += bytes;
       if (this.#handshakeFilled === HANDSHAKE_BYTES) this.#events.handshake(this, this.#handshake);
+      else if (this.direction === 'inbound') this.#events.begun(this);
       return true;
     }
     if (this.state !== 'Connected' || this.seat === null) return true;
     const { ring } = this.seat;
     ring.commit(bytes);
     this.#events.arrived(this, bytes);
-    if (ring.free >= ring.capacity / 4) return true;
-    this.paused = ring.pause();
-    return !this.paused;
+    this.paused = ring.free < ring.capacity / 4 && ring.pause();
+    return !this.paused && !this.throttled;
   }
 
   /** Half of the ring is free again. */
   resume(): void {
     if (!this.paused) return;
     this.paused = false;
+    this.#readOn();
+  }
+
+  /** The peer has sent its share: the socket is not read until `unthrottle`. */
+  throttle(): void {
+    if (this.throttled) return;
+    this.throttled = true;
+    this.socket.pause();
+  }
+
+  unthrottle(): void {
+    if (!this.throttled) return;
+    this.throttled = false;
+    this.#readOn();
+  }
+
+  #readOn(): void {
+    if (this.paused || this.throttled) return;
     this.lastReadMs = this.#nowMs();
     if (this.isOpen) this.socket.resume();
   }
@@ -180,6 +218,7 @@ export class Connection implements ReadSink {
 
   #onClose(): void {
     this.#socketClosed = true;
+    if (this.graceTimer !== null) clearTimeout(this.graceTimer);
     this.become('closed');
     this.writer.dispose();
     this.#events.closed(this);

@@ -13,6 +13,8 @@ export interface Dial {
   readonly address: PeerAddress;
   /** The persistent peer that it is for, or null. */
   readonly persistent: PersistentPeer | null;
+  /** Only looks whether the address is alive. */
+  readonly feeler: boolean;
   resolve(peer: PeerInfo): void;
   reject(error: PeerError | NodeError): void;
 }

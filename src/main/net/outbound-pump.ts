@@ -12,6 +12,7 @@ import { Header } from '../../shared/memory/arena-layout.js';
 import type { MemoryBudget } from '../../shared/memory/memory-budget.js';
 import { OutboundReader, RECORD_ID_BYTES, RecordKind } from '../../shared/memory/outbound-ring.js';
 import { Signal } from '../../shared/memory/signal.js';
+import { readReason } from '../../shared/wire/disconnect.js';
 import { type Chunk, ChunkPool } from './chunk-pool.js';
 import type { Connection } from './connection.js';
 import type { ConnectionTable } from './connection-table.js';
@@ -24,6 +25,10 @@ const CHUNK_BYTES = 256 * 1024;
 export interface RecordSink {
   deliver(connection: Connection, data: Buffer): void;
   published(worker: number, data: Buffer): void;
+  /** A peer tells addresses. */
+  pex(connection: Connection, payload: Buffer): void;
+  /** A handler holds something against the peer. */
+  penalised(connection: Connection, reason: string): void;
   pong(connection: Connection, payload: Buffer): void;
   disconnect(connection: Connection, payload: Buffer): void;
   violation(connection: Connection, code: ErrorCode): void;
@@ -35,7 +40,12 @@ export interface SendCounts {
   /** `frames` of a type of worker `worker`'s type table were queued for one peer. */
   sent(connection: Connection, worker: number, type: number, frames: number): void;
   skipped(frames: number): void;
+  /** `frames` were passed on, to one peer or more. */
+  relayed(frames: number): void;
 }
+
+/** Chooses, among peers that have room, to which `fanout` of them a message is passed on; there are more than that. */
+export type RelayTargets = (connections: readonly Connection[], fanout: number) => readonly Connection[];
 
 /** A record too large for the ring, on its way in parts. */
 interface Assembly {
@@ -50,6 +60,7 @@ export class OutboundPump {
   readonly #table: ConnectionTable;
   readonly #sink: RecordSink;
   readonly #counts: SendCounts;
+  readonly #relayTargets: RelayTargets;
   readonly #sendQueueBytes: number;
   readonly #readers: OutboundReader[];
   readonly #assemblies: (Assembly | null)[];
@@ -68,6 +79,7 @@ export class OutboundPump {
     table: ConnectionTable;
     sink: RecordSink;
     counts: SendCounts;
+    relayTargets: RelayTargets;
     sendQueueBytes: number;
   }) {
     const { workers, outboundBytes } = parts.arena.layout.geometry;
@@ -76,6 +88,7 @@ export class OutboundPump {
     this.#table = parts.table;
     this.#sink = parts.sink;
     this.#counts = parts.counts;
+    this.#relayTargets = parts.relayTargets;
     this.#sendQueueBytes = parts.sendQueueBytes;
     this.#readers = Array.from({ length: workers }, (_, worker) => new OutboundReader(parts.arena, worker));
     this.#assemblies = new Array(workers).fill(null);
@@ -247,8 +260,9 @@ export class OutboundPump {
     const at = start + idBytes;
     const bytes = length - idBytes;
     const give = (connection: Connection | undefined) => {
-      if (connection === undefined || !this.queue(connection, chunk, at, bytes, frames)) return;
+      if (connection === undefined || !this.queue(connection, chunk, at, bytes, frames)) return false;
       this.#counts.sent(connection, worker, type, frames);
+      return true;
     };
     if (kind === RecordKind.Send) {
       give(this.#table.seated(a, b));
@@ -261,11 +275,32 @@ export class OutboundPump {
       else give(connection);
       return;
     }
+    if (kind === RecordKind.Relay) {
+      let reached = 0;
+      for (const connection of this.#relayedTo(ids[0], b, frames)) if (give(connection)) reached++;
+      if (reached > 0) this.#counts.relayed(frames);
+      return;
+    }
     for (const connection of this.#table.connected()) {
       if (ids.length > 0 && ids.includes(connection.peerId!)) continue;
       if (connection.writer.queuedBytes >= this.#sendQueueBytes) this.#counts.skipped(frames);
       else give(connection);
     }
+  }
+
+  /** To whom frames go that came from `origin`. A peer whose send queue is full is passed over: nobody waits for it. */
+  #relayedTo(origin: string, fanout: number, frames: number): readonly Connection[] {
+    const open: Connection[] = [];
+    let full = 0;
+    for (const connection of this.#table.connected()) {
+      if (connection.peerId === origin) continue;
+      if (connection.writer.queuedBytes >= this.#sendQueueBytes) full++;
+      else open.push(connection);
+    }
+    const wanted = fanout === 0 ? open.length + full : Math.min(fanout, open.length + full);
+    const missed = Math.max(0, wanted - open.length);
+    if (missed > 0) this.#counts.skipped(missed * frames);
+    return fanout === 0 || open.length <= fanout ? open : this.#relayTargets(open, fanout);
   }
 
   #command(worker: number, reader: OutboundReader, data: Buffer): void {
@@ -278,6 +313,12 @@ export class OutboundPump {
     switch (reader.kind) {
       case RecordKind.Deliver:
         this.#sink.deliver(connection, data);
+        break;
+      case RecordKind.Pex:
+        this.#sink.pex(connection, data);
+        break;
+      case RecordKind.Penalize:
+        this.#sink.penalised(connection, readReason(data));
         break;
       case RecordKind.Pong:
         this.#sink.pong(connection, data);

@@ -1,11 +1,9 @@
 /**
- * The life of every connection, from the first byte to the last: handshakes in both roles, admission, becoming a peer,
- * leaving in good order. Main thread. Decisions are asked of pure functions (handshake, admission, timeouts) and carried
- * out here.
+ * The life of every connection: accepted or dialled, through its handshake (`Handshakes`), as a peer, leaving in good
+ * order. Main thread. What is due when is asked of a pure function (timeouts) and carried out here.
  */
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Clock } from '../../shared/clock.js';
 import { sinceSharedMs } from '../../shared/clock.js';
 import { ErrorCode } from '../../shared/errors.js';
 import { PING_NONCE_BYTES } from '../../shared/limits.js';
@@ -13,24 +11,19 @@ import type { Arena } from '../../shared/memory/arena.js';
 import { Slot, SlotState } from '../../shared/memory/arena-layout.js';
 import { addCounter } from '../../shared/memory/counters.js';
 import { encodeDisconnect } from '../../shared/wire/disconnect.js';
-import { checkAsInitiator, checkAsResponder, encodeHandshake, encodeRefusal } from '../../shared/wire/handshake.js';
 import { ControlType } from '../../shared/wire/message-type.js';
-import type { Settings } from '../config/settings.js';
-import { admit, type Rival } from '../peers/admission.js';
 import type { PersistentPeers } from '../peers/persistent-peers.js';
 import { type Ages, due } from '../peers/timeouts.js';
 import type { WorkerGroup } from '../pool/worker-group.js';
-import type { Statistics } from '../statistics.js';
 import { formatAddress, normalizeHost } from './address.js';
 import { adoptSocket } from './adopt-socket.js';
 import { type Cause, Connection, type ConnectionEvents } from './connection.js';
-import type { ConnectionTable } from './connection-table.js';
-import { type Dialer, dialError } from './dialer.js';
+import { dialError } from './dialer.js';
+import { Handshakes, type HandshakesParts, type PeerLife } from './handshakes.js';
 import type { OutboundPump } from './outbound-pump.js';
+import { PeerRates } from './peer-rates.js';
 import { SocketWriter } from './socket-writer.js';
 
-/** Inbound handshakes under way at most; the oldest gives way to a newer one, since honest ones are quick. */
-const MAX_HANDSHAKING = 256;
 /** How often a draining node looks whether it is done. */
 const DRAIN_LOOK_MS = 5;
 /** How long frames that arrived before a close may take to be dispatched before the socket goes anyway. */
@@ -38,36 +31,32 @@ const DRAIN_MS = 5000;
 
 /** What the node is told. */
 export interface PeerEvents {
+  /** A dial has found a node behind its address, whether or not it becomes a peer. */
+  reached(connection: Connection): void;
   connected(connection: Connection): void;
   disconnected(connection: Connection, cause: Cause): void;
   /** An inbound connection did not become a peer. */
   rejected(connection: Connection, cause: Cause): void;
   /** An outbound connection did not become a peer. */
   dialFailed(connection: Connection, cause: Cause): void;
-  /** Queues a frame of a control message; false if there is no room for it. */
-  sendControl(connection: Connection, type: string, payload: Uint8Array): boolean;
+  /** A timeout ends the connection. */
+  timedOut(connection: Connection, cause: Cause): void;
+  /** The peer has sent far more messages than it may. */
+  grossExcess(connection: Connection): void;
 }
 
-export interface PeerConnectionsParts {
-  readonly settings: Settings;
-  readonly nodeId: string;
-  readonly clock: Clock;
+export interface PeerConnectionsParts extends HandshakesParts {
   readonly randomBytes: (bytes: number) => Buffer;
   readonly arena: Arena;
-  readonly table: ConnectionTable;
   readonly pump: OutboundPump;
   readonly workers: WorkerGroup;
-  readonly dialer: Dialer;
   readonly persistent: PersistentPeers;
-  readonly statistics: Statistics;
   readonly events: PeerEvents;
 }
 
-export class PeerConnections implements ConnectionEvents {
+export class PeerConnections implements ConnectionEvents, PeerLife {
   readonly #parts: PeerConnectionsParts;
-  readonly #unconditional: ReadonlySet<string>;
-  /** Inbound connections whose handshake is under way, the oldest first. */
-  readonly #handshakes = new Set<Connection>();
+  readonly #handshakes: Handshakes;
   /** No longer peers, but nobody has been told: the peer may have said why in frames that are not dispatched yet. */
   readonly #departing = new Set<Connection>();
   /** While the node drains, no connection closes before all queued handlers are through: they may still reply. */
@@ -76,7 +65,7 @@ export class PeerConnections implements ConnectionEvents {
 
   constructor(parts: PeerConnectionsParts) {
     this.#parts = parts;
-    this.#unconditional = new Set(parts.settings.unconditionalPeerIds);
+    this.#handshakes = new Handshakes(parts, this);
   }
 
   /** Takes an accepted socket in. */
@@ -84,11 +73,11 @@ export class PeerConnections implements ConnectionEvents {
     const connection = this.create('inbound');
     const socket = adoptSocket(accepted, connection);
     connection.host = normalizeHost(socket.remoteAddress ?? '');
+    connection.ip = connection.host;
     connection.port = socket.remotePort ?? 0;
     connection.address = formatAddress(connection.host, connection.port);
     this.attach(connection, socket);
-    this.#handshakes.add(connection);
-    if (this.#handshakes.size > MAX_HANDSHAKING) this.#endOldestHandshake();
+    this.#handshakes.expect(connection);
     socket.resume();
   }
 
@@ -111,23 +100,28 @@ export class PeerConnections implements ConnectionEvents {
     table.add(connection);
   }
 
-  /** A dial's TCP connection is there: the initiator speaks first. */
+  /** A dial's TCP connection is there. */
   opened(connection: Connection): void {
-    connection.become('opened');
-    connection.socketOpened = true;
-    connection.handshakingMs = this.#parts.clock.nowMs();
-    connection.socket.write(encodeHandshake(this.#parts.settings.chainId, this.#parts.nodeId));
+    this.#handshakes.opened(connection);
+  }
+
+  begun(connection: Connection): void {
+    this.#handshakes.begun(connection);
   }
 
   handshake(connection: Connection, bytes: Uint8Array): void {
-    this.#handshakes.delete(connection);
-    if (connection.direction === 'inbound') this.#respond(connection, bytes);
-    else this.#judgeAnswer(connection, bytes);
+    this.#handshakes.whole(connection, bytes);
   }
 
   arrived(connection: Connection, bytes: number): void {
-    this.#parts.statistics.countReceivedBytes(connection, bytes);
+    const { statistics, clock } = this.#parts;
+    statistics.countReceivedBytes(connection, bytes);
     this.#wakeWorker(connection);
+    const { rates } = connection;
+    if (rates === null) return;
+    const nowMs = clock.nowMs();
+    rates.received(bytes, statistics.framesFrom(connection), nowMs);
+    if (!rates.mayRead(nowMs)) connection.throttle();
   }
 
   #wakeWorker(connection: Connection): void {
@@ -143,15 +137,14 @@ export class PeerConnections implements ConnectionEvents {
       connection.leavingMs = this.#parts.clock.nowMs();
       this.#noLongerPeer(connection, SlotState.Closing);
     } else if (connection.state !== 'Disconnecting') {
-      connection.cause ??= { code: ErrorCode.NetworkError, reason: 'closed by peer during handshake' };
-      connection.destroy();
+      this.#handshakes.ended(connection);
     }
   }
 
   closed(connection: Connection): void {
     const { table } = this.#parts;
     table.remove(connection);
-    this.#handshakes.delete(connection);
+    this.#handshakes.forget(connection);
     this.#noLongerPeer(connection, SlotState.Closing);
     if (connection.connectedMs === 0) this.#neverPeer(connection);
     this.#unseatIfDone(connection);
@@ -161,7 +154,7 @@ export class PeerConnections implements ConnectionEvents {
   released(connection: Connection): void {
     // Only now has everything that the peer sent been seen, its `disconnect` too: the cause is known.
     this.#tellGone(connection);
-    if (connection.state === 'Disconnecting' && !this.#holding) this.#finish(connection);
+    if (connection.state === 'Disconnecting' && !this.#holding) this.finish(connection);
     this.#unseatIfDone(connection);
   }
 
@@ -186,7 +179,7 @@ export class PeerConnections implements ConnectionEvents {
     for (const connection of [...this.#parts.table.all]) {
       if (connection.state === 'Connected') this.leave(connection, cause, { announce: true });
       else if (connection.state === 'Handshaking' && connection.direction === 'inbound')
-        this.#refuse(connection, cause);
+        this.#handshakes.refuse(connection, cause);
       else if (connection.state !== 'Disconnecting') {
         connection.cause ??= cause;
         connection.destroy();
@@ -206,7 +199,7 @@ export class PeerConnections implements ConnectionEvents {
     const isDispatched = ({ seat }: Connection) => seat === null || table.isReleased(seat);
     await until(() => [...table.all].every(isDispatched) && workers.queuedMessages() === 0);
     this.#holding = false;
-    for (const connection of [...table.all]) if (connection.state === 'Disconnecting') this.#finish(connection);
+    for (const connection of [...table.all]) if (connection.state === 'Disconnecting') this.finish(connection);
     await until(() => table.all.size === 0 && table.takenSeats === 0);
   }
 
@@ -235,7 +228,7 @@ export class PeerConnections implements ConnectionEvents {
     if (how.announce) {
       // Going away is 0 on the wire; in our own books it is ShuttingDown (rulings 2 and 6).
       const code = cause.code === ErrorCode.ShuttingDown ? ErrorCode.GoingAway : cause.code;
-      this.#parts.events.sendControl(connection, ControlType.disconnect, encodeDisconnect(code, cause.reason));
+      this.#parts.sendControl(connection, ControlType.disconnect, encodeDisconnect(code, cause.reason));
     }
     connection.become('leaving');
     connection.leavingMs = this.#parts.clock.nowMs();
@@ -243,18 +236,51 @@ export class PeerConnections implements ConnectionEvents {
     this.#tellGone(connection);
     // Reads on into nowhere until the peer closes: a close with unread bytes would reset what we still send.
     connection.paused = false;
+    connection.throttled = false;
+    connection.rates = null;
+    connection.writer.hold(false);
     connection.socket.resume();
+  }
+
+  /** Ends a connection in whatever state it is; a peer is told why, and nothing more of it is dispatched. */
+  cutOff(connection: Connection, cause: Cause): void {
+    if (connection.state === 'Connected') {
+      this.leave(connection, cause, { announce: true, abort: true });
+    } else if (connection.state !== 'Disconnecting') {
+      connection.cause ??= cause;
+      connection.destroy();
+    }
+  }
+
+  /** When a peer last sent something other than ping and pong; when it connected, if it has not. */
+  lastMessageMs(connection: Connection): number {
+    const { arena, clock } = this.#parts;
+    const { seat, connectedMs } = connection;
+    if (seat === null) return connectedMs;
+    const lastFrame = Atomics.load(arena.words, arena.layout.slot(seat.slot) + Slot.LastFrameMs);
+    const nowMs = clock.nowMs();
+    return lastFrame === 0 ? connectedMs : nowMs - sinceSharedMs(nowMs, lastFrame);
   }
 
   /** Looks at all connections' timeouts. */
   sweep(): void {
     const nowMs = this.#parts.clock.nowMs();
     for (const connection of [...this.#parts.table.all]) {
+      if (connection.rates !== null) this.#giveShare(connection, connection.rates, nowMs);
       const step = due(this.#ages(connection, nowMs), this.#parts.settings);
       if (step.kind === 'close') this.#timedOut(connection, step);
       else if (step.kind === 'destroy') connection.destroy();
       else if (step.kind === 'ping') this.#ping(connection, nowMs);
     }
+  }
+
+  /** A peer that was held back goes on once it has its share again. */
+  #giveShare(connection: Connection, rates: PeerRates, nowMs: number): void {
+    rates.received(0, this.#parts.statistics.framesFrom(connection), nowMs);
+    if (rates.mayRead(nowMs)) connection.unthrottle();
+    else connection.throttle();
+    connection.writer.hold(!rates.mayWrite(nowMs));
+    if (rates.takeGrossExcess(nowMs)) this.#parts.events.grossExcess(connection);
   }
 
   #ages(connection: Connection, nowMs: number): Ages {
@@ -274,144 +300,33 @@ export class PeerConnections implements ConnectionEvents {
       lastMessageMs: Math.min(nowMs - connection.lastMessageSentMs, nowMs - connection.connectedMs, sinceFrameMs),
       writeStalledMs: connection.writer.stalledMs(nowMs),
       partialMs: partial === 0 ? null : sinceSharedMs(nowMs, partial),
-      paused: connection.paused,
-      mayIdle: connection.persistent || this.#isUnconditional(connection.peerId),
+      paused: connection.paused || connection.throttled,
+      mayIdle: connection.persistent || this.#handshakes.isUnconditional(connection.peerId),
       goodbyeMs: connection.goodbyeMs === 0 ? null : nowMs - connection.goodbyeMs,
       leavingMs: finSentMs > 0 ? nowMs - finSentMs : nowMs - connection.leavingMs - DRAIN_MS,
       hurried: this.#stopping,
     };
   }
 
-  #timedOut(connection: Connection, cause: { code: ErrorCode; reason: string }): void {
+  #timedOut(connection: Connection, cause: Cause): void {
+    this.#parts.events.timedOut(connection, cause);
     if (connection.state === 'Connected') {
       this.leave(connection, cause, { announce: true });
       return;
     }
     connection.cause ??= { code: cause.code, reason: cause.reason };
-    if (connection.direction === 'inbound') this.#refuse(connection, cause);
+    if (connection.direction === 'inbound') this.#handshakes.refuse(connection, cause);
     else connection.destroy();
   }
 
   #ping(connection: Connection, nowMs: number): void {
     const nonce = this.#parts.randomBytes(PING_NONCE_BYTES);
-    if (this.#parts.events.sendControl(connection, ControlType.ping, nonce)) connection.ping = { nonce, sentMs: nowMs };
+    if (this.#parts.sendControl(connection, ControlType.ping, nonce)) connection.ping = { nonce, sentMs: nowMs };
     connection.lastSentMs = nowMs;
   }
 
-  #respond(connection: Connection, bytes: Uint8Array): void {
-    const { settings, nodeId, dialer, table } = this.#parts;
-    const checked = checkAsResponder({ bytes, chainId: settings.chainId, nodeId });
-    if (checked.kind === 'incomplete') throw new Error('handshake of 65 bytes is incomplete');
-    if (checked.kind === 'refuse') {
-      this.#refuse(connection, checked);
-      return;
-    }
-    const peerId = checked.nodeId;
-    const existing = table.byId(peerId);
-    const dialled = dialer.underWayTo(peerId);
-    const rival = existing ?? dialled;
-    const shown: Rival | null =
-      rival === undefined
-        ? null
-        : { direction: rival.direction, connected: rival === existing, connectedDuringDial: false };
-    connection.exempt = this.#isUnconditional(peerId);
-    const admission = admit(
-      nodeId,
-      { peerId, direction: 'inbound', exempt: connection.exempt },
-      shown,
-      table.counts(),
-      settings,
-    );
-    if (admission.kind === 'refuse') {
-      this.#refuse(connection, admission);
-      return;
-    }
-    if (admission.kind === 'replace') this.#giveWay(rival!);
-    if (!this.#seat(connection, peerId)) {
-      this.#refuse(connection, { code: ErrorCode.ResourceExhausted, reason: 'no free slot' });
-      return;
-    }
-    connection.socket.write(encodeHandshake(settings.chainId, nodeId));
-    this.#connected(connection);
-  }
-
-  #judgeAnswer(connection: Connection, bytes: Uint8Array): void {
-    const { settings, nodeId, dialer, table, clock } = this.#parts;
-    const dial = dialer.of(connection)!;
-    const checked = checkAsInitiator({ bytes, chainId: settings.chainId, dialledId: dial.address.id });
-    if (checked.kind === 'incomplete') throw new Error('handshake of 65 bytes is incomplete');
-    if (checked.kind !== 'accept') {
-      connection.cause = {
-        code: checked.code,
-        reason: checked.kind === 'refused' ? `refused: ${checked.reason}` : checked.reason,
-      };
-      connection.destroy();
-      return;
-    }
-    const peerId = checked.nodeId;
-    connection.peerId = peerId;
-    connection.exempt = dial.persistent !== null || this.#isUnconditional(peerId);
-    const refusal = peerId === nodeId ? { code: ErrorCode.SelfConnection, reason: 'this is our own address' } : null;
-    const existing = table.byId(peerId);
-    const rival: Rival | null =
-      existing === undefined
-        ? null
-        : {
-            direction: existing.direction,
-            connected: true,
-            connectedDuringDial: existing.connectedMs >= connection.startedMs && clock.nowMs() >= existing.connectedMs,
-          };
-    const newcomer = { peerId, direction: 'outbound', exempt: connection.exempt } as const;
-    const admission = refusal === null ? admit(nodeId, newcomer, rival, table.counts(), settings) : null;
-    if (admission?.kind === 'replace') this.#giveWay(existing!);
-    const seated = admission !== null && admission.kind !== 'refuse' && this.#seat(connection, peerId);
-    if (seated) {
-      this.#connected(connection);
-      return;
-    }
-    // The other side has accepted us: tell it why we go.
-    const noSlot = { code: ErrorCode.ResourceExhausted, reason: 'no free slot' };
-    const why = refusal ?? (admission?.kind === 'refuse' ? admission : noSlot);
-    connection.cause = { code: why.code, reason: why.reason };
-    this.#partAfterAnswer(connection, why);
-  }
-
-  /** Closes an outbound connection that the peer accepted and we don't want. */
-  #partAfterAnswer(connection: Connection, why: Cause): void {
-    connection.become('refused');
-    connection.leavingMs = this.#parts.clock.nowMs();
-    this.#parts.events.sendControl(connection, ControlType.disconnect, encodeDisconnect(why.code, why.reason));
-    this.#finish(connection);
-  }
-
-  /** Answers an inbound handshake with the reason why not (rulings 2), and closes. */
-  #refuse(connection: Connection, why: Cause): void {
-    connection.cause ??= { code: why.code, reason: why.reason };
-    connection.become('refused');
-    connection.leavingMs = this.#parts.clock.nowMs();
-    connection.socket.write(encodeRefusal(why.code, why.reason));
-    this.#finish(connection);
-  }
-
-  #endOldestHandshake(): void {
-    const [oldest] = this.#handshakes;
-    this.#handshakes.delete(oldest);
-    oldest.cause ??= { code: ErrorCode.ResourceExhausted, reason: 'too many handshakes under way' };
-    oldest.destroy();
-  }
-
-  /** A connection that loses against another of the same peer. */
-  #giveWay(rival: Connection): void {
-    const cause = { code: ErrorCode.DuplicateConnection, reason: 'another connection of this peer is kept' };
-    if (rival.state === 'Connected') {
-      this.leave(rival, cause, { announce: true });
-      return;
-    }
-    rival.cause = cause;
-    rival.destroy();
-  }
-
-  #seat(connection: Connection, peerId: string): boolean {
+  /** Gives a connection that is to be a peer a slot. @returns false if there is none */
+  seat(connection: Connection, peerId: string): boolean {
     const { workers, table } = this.#parts;
     const worker = workers.pin();
     const seat = table.seat(connection, peerId, worker);
@@ -424,7 +339,8 @@ export class PeerConnections implements ConnectionEvents {
     return true;
   }
 
-  #connected(connection: Connection): void {
+  /** The handshake is through. */
+  connected(connection: Connection): void {
     const { clock, table, events, dialer, persistent, statistics } = this.#parts;
     const nowMs = clock.nowMs();
     connection.become('accepted');
@@ -436,10 +352,12 @@ export class PeerConnections implements ConnectionEvents {
     const isInbound = connection.direction === 'inbound';
     statistics.count(isInbound ? 'connectionsInbound' : 'connectionsOutbound');
     if (!isInbound) statistics.count('dialsSucceeded');
+    connection.rates = PeerRates.of(this.#parts.settings);
     connection.persistent ||= persistent.find(connection.peerId) !== undefined;
     this.#tellGoneBefore(connection);
     const dial = dialer.done(connection);
     if (dial?.persistent) dial.persistent.phase = 'connected';
+    if (!isInbound) events.reached(connection);
     events.connected(connection);
     dial?.resolve(statistics.peer(connection, nowMs, clock.wallMs()));
   }
@@ -478,8 +396,15 @@ export class PeerConnections implements ConnectionEvents {
 
   /** The socket of a connection that never became a peer is closed. */
   #neverPeer(connection: Connection): void {
-    const { dialer, events, statistics } = this.#parts;
+    if (connection.crawl) return;
+    const { dialer, events, statistics, clock } = this.#parts;
     const cause = connection.finalCause;
+    if (connection.feeler && cause.code === ErrorCode.GoingAway) {
+      statistics.count('feelers');
+      events.reached(connection);
+      dialer.done(connection)?.resolve(statistics.peer(connection, clock.nowMs(), clock.wallMs()));
+      return;
+    }
     if (connection.socketOpened) statistics.countHandshakeFailed(cause.code);
     if (connection.direction === 'inbound') {
       statistics.count('rejectedInbound');
@@ -492,7 +417,7 @@ export class PeerConnections implements ConnectionEvents {
   }
 
   /** Everything that arrived is dispatched: once everything queued is with the kernel, our side closes. */
-  #finish(connection: Connection): void {
+  finish(connection: Connection): void {
     this.#parts.pump.flushNow();
     void connection.writer.below(1).then(() => {
       if (!connection.isOpen || connection.finSentMs > 0) return;
@@ -511,10 +436,12 @@ export class PeerConnections implements ConnectionEvents {
   #onSent(connection: Connection, bytes: number): void {
     const { words, layout } = this.#parts.arena;
     addCounter(words, layout.mainCounter('bytesSent'), bytes);
+    const { rates } = connection;
+    if (rates !== null) {
+      const nowMs = this.#parts.clock.nowMs();
+      rates.sentBytes(bytes, nowMs);
+      connection.writer.hold(!rates.mayWrite(nowMs));
+    }
     if (connection.seat !== null) addCounter(words, layout.slot(connection.seat.slot) + Slot.BytesSent, bytes);
-  }
-
-  #isUnconditional(peerId: string | null): boolean {
-    return peerId !== null && this.#unconditional.has(peerId);
   }
 }

@@ -33,6 +33,7 @@ export class SocketWriter {
   #closed = false;
   #kernelLeft = -1;
   #progressMs = 0;
+  #held = false;
   #waiting: { readonly bytes: number; resolve(): void }[] = [];
 
   /** `onQueued` is told how many bytes wait whenever that changes, `onTaken` what the kernel has taken. */
@@ -49,7 +50,7 @@ export class SocketWriter {
    */
   add(chunk: Chunk, start: number, length: number): boolean {
     if (this.#closed) return false;
-    if (this.#inFlight.length > 0 && length <= this.#pool.chunkBytes) {
+    if ((this.#inFlight.length > 0 || this.#held) && length <= this.#pool.chunkBytes) {
       if (!this.#copyAside(chunk, start, length)) return false;
     } else {
       this.#push(chunk, start, length);
@@ -58,9 +59,20 @@ export class SocketWriter {
     return true;
   }
 
+  /** The peer has had its share for now (rulings 8): what comes waits until the hold is taken back. */
+  hold(isHeld: boolean): void {
+    if (this.#held === isHeld) return;
+    this.#held = isHeld;
+    if (!isHeld) this.flush();
+  }
+
+  get isHeld(): boolean {
+    return this.#held;
+  }
+
   /** Hands what waits to the socket. Call at the end of a turn. */
   flush(): void {
-    while (this.#segments.length > 0 && this.#inFlight.length === 0 && !this.#closed) this.#write();
+    while (this.#segments.length > 0 && this.#inFlight.length === 0 && !this.#closed && !this.#held) this.#write();
     this.#onQueued(this.queuedBytes);
     if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;

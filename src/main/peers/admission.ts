@@ -1,6 +1,6 @@
 /**
- * Whether a peer that has shown its node ID may stay (rulings 2 and 8). Pure: the order of checks after version, chain
- * and ID is duplicate, limits. Bans and reputation will come before these.
+ * Whether a peer that has shown its node ID may stay (rulings 2 and 8). Pure: the order of checks is version, chain, ID
+ * (handshake.ts), bans and reputation (conduct.ts), and here duplicate, limits.
  */
 
 import { ErrorCode } from '../../shared/errors.js';
@@ -10,6 +10,8 @@ export interface Limits {
   readonly maxPeers: number;
   readonly maxInbound: number;
   readonly maxOutbound: number;
+  /** Inbound peers of one /24 or /64. */
+  readonly maxPerSubnet: number;
 }
 
 /** Connected peers that count against the limits. */
@@ -32,13 +34,21 @@ export interface Newcomer {
   readonly direction: Direction;
   /** Unconditional, or persistent and dialled by us: limits don't count it. */
   readonly exempt: boolean;
+  /** Inbound peers that are connected from its /24 or /64; 0 where that does not count. */
+  readonly subnetPeers: number;
 }
 
 export type Admission =
   | { readonly kind: 'admit' }
   /** Admit, and close the rival as a duplicate. */
   | { readonly kind: 'replace' }
-  | { readonly kind: 'refuse'; readonly code: ErrorCode; readonly reason: string };
+  | {
+      readonly kind: 'refuse';
+      readonly code: ErrorCode;
+      readonly reason: string;
+      /** It might come in if an inbound peer gave way. */
+      readonly full: boolean;
+    };
 
 /** Compares node IDs bytewise. */
 function isSmaller(a: string, b: string): boolean {
@@ -59,7 +69,7 @@ function settleRival(ownId: string, newcomer: Newcomer, rival: Rival): Admission
     const other = newcomer.direction === 'inbound' ? ownId : newcomer.peerId;
     if (isSmaller(initiator, other)) return { kind: 'replace' };
   }
-  return { kind: 'refuse', code: ErrorCode.DuplicateConnection, reason: 'already connected' };
+  return { kind: 'refuse', code: ErrorCode.DuplicateConnection, reason: 'already connected', full: false };
 }
 
 export function admit(
@@ -71,14 +81,17 @@ export function admit(
 ): Admission {
   const settled = rival === null ? null : settleRival(ownId, newcomer, rival);
   if (settled?.kind === 'refuse') return settled;
-  const full = (reason: string): Admission => ({ kind: 'refuse', code: ErrorCode.PeerLimitReached, reason });
+  const refuse = (reason: string, full: boolean): Admission => {
+    return { kind: 'refuse', code: ErrorCode.PeerLimitReached, reason, full };
+  };
   // Whoever replaces a connection that was counted takes its place.
   const takesPlace = settled?.kind === 'replace' && rival!.connected;
   if (!newcomer.exempt && !takesPlace) {
-    if (counts.inbound + counts.outbound >= limits.maxPeers) return full('peer limit reached');
-    if (newcomer.direction === 'inbound' && counts.inbound >= limits.maxInbound) return full('inbound limit reached');
-    if (newcomer.direction === 'outbound' && counts.outbound >= limits.maxOutbound)
-      return full('outbound limit reached');
+    const isInbound = newcomer.direction === 'inbound';
+    if (isInbound && newcomer.subnetPeers >= limits.maxPerSubnet) return refuse('subnet limit reached', false);
+    if (isInbound && counts.inbound >= limits.maxInbound) return refuse('inbound limit reached', true);
+    if (!isInbound && counts.outbound >= limits.maxOutbound) return refuse('outbound limit reached', false);
+    if (counts.inbound + counts.outbound >= limits.maxPeers) return refuse('peer limit reached', true);
   }
   return settled ?? { kind: 'admit' };
 }

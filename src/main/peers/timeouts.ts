@@ -49,6 +49,9 @@ export type Due =
 
 const nothing: Due = { kind: 'nothing' };
 
+/** The reason of a frame that was begun and not completed, however its bytes trickle. */
+export const FRAME_TIMEOUT = 'a frame was not completed';
+
 /** How long a peer may be silent after we have closed our side, before it has closed its own. */
 export const LINGER_MS = 1000;
 /** And how long it may take in all, while it still sends. */
@@ -94,7 +97,7 @@ function dueWhileConnected(ages: Ages, timeouts: Timeouts): Due {
     return { kind: 'close', code: ErrorCode.ReadTimeout, reason: 'nothing arrived' };
   }
   if (!ages.paused && ages.partialMs !== null && ages.partialMs >= timeouts.frameTimeoutMs) {
-    return { kind: 'close', code: ErrorCode.ReadTimeout, reason: 'a frame was not completed' };
+    return { kind: 'close', code: ErrorCode.ReadTimeout, reason: FRAME_TIMEOUT };
   }
   if (!ages.mayIdle && ages.lastMessageMs >= timeouts.inactivityTimeoutMs) {
     return { kind: 'close', code: ErrorCode.IdlePeer, reason: 'no messages' };

@@ -11,8 +11,9 @@ import type { Arena } from '../../shared/memory/arena.js';
 import { Slot, Worker } from '../../shared/memory/arena-layout.js';
 import { type MemoryBudget, TrackedAllowance } from '../../shared/memory/memory-budget.js';
 import { ReadyQueue } from '../../shared/memory/ready-queue.js';
+import { SeenTable } from '../../shared/memory/seen-table.js';
 import { Signal } from '../../shared/memory/signal.js';
-import type { Policy, PolicyDeclaration } from '../../shared/policy.js';
+import type { Policy, PolicyDeclaration, RelayedType } from '../../shared/policy.js';
 import type { WorkerCommand, WorkerInit, WorkerNotice } from '../../shared/worker-protocol.js';
 import type { Connection } from '../net/connection.js';
 
@@ -55,6 +56,10 @@ interface Member {
 export interface WorkerGroupOptions {
   readonly handlers: readonly string[];
   readonly types: Readonly<Record<string, PolicyDeclaration>>;
+  /** Types that are passed on, whatever their declarations say. */
+  readonly relay: readonly RelayedType[];
+  /** Secret of this node, HASH_KEY_BYTES long. */
+  readonly gossipKey: Uint8Array;
   readonly sendQueueBytes: number;
 }
 
@@ -66,6 +71,7 @@ export class WorkerGroup {
   readonly #options: WorkerGroupOptions;
   readonly #events: WorkerGroupEvents;
   readonly #members: Member[];
+  readonly #seen: SeenTable;
   readonly #subscriptions = new Set<string>();
   #stopping = false;
 
@@ -75,6 +81,7 @@ export class WorkerGroup {
     this.#budget = budget;
     this.#options = options;
     this.#events = events;
+    this.#seen = new SeenTable(arena, workers);
     this.#members = Array.from({ length: workers }, (_, worker) => ({
       pool: null,
       port: null,
@@ -184,6 +191,8 @@ export class WorkerGroup {
       port: port2,
       handlers: this.#options.handlers,
       types: this.#options.types,
+      relay: this.#options.relay,
+      gossipKey: this.#options.gossipKey,
       subscriptions: [...this.#subscriptions],
       sendQueueBytes: this.#options.sendQueueBytes,
       asides: member.asides,
@@ -230,6 +239,8 @@ export class WorkerGroup {
   #replace(worker: number, error: Error): void {
     const member = this.#members[worker];
     member.restarts++;
+    // First of all: others may be waiting for it.
+    this.#seen.recover(worker);
     this.#takeNotices(worker);
     this.#events.died(worker, error);
     this.#takeOver(worker);

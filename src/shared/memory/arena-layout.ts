@@ -12,6 +12,8 @@
  *   rings             one per slot, `ringBytes` each
  *   outbound rings    one per worker, `outboundBytes` each
  *   scratch           one per worker, `ringBytes / 2`: where a frame that wraps round its ring is made contiguous
+ *   seen locks        one per stripe, each on lines of its own
+ *   seen table        hashes of messages, see seen-table.ts
  */
 import { MAX_TYPE_LABELS } from '../limits.js';
 import { COUNTER_WORDS } from './counters.js';
@@ -26,7 +28,16 @@ export interface Geometry {
   readonly workers: number;
   /** Power of two. */
   readonly outboundBytes: number;
+  /** Messages that the seen table remembers. Power of two, at least SEEN_WAYS. */
+  readonly seenEntries: number;
 }
+
+/** The seen table: bytes of an entry, entries of a bucket, locks. */
+export const SEEN_ENTRY_BYTES = 16;
+export const SEEN_WAYS = 16;
+export const SEEN_STRIPES = 128;
+/** Words from one lock to the next. */
+export const SEEN_STRIPE_WORDS = PAIR_WORDS;
 
 /** Words of the header. */
 export const Header = {
@@ -34,6 +45,7 @@ export const Header = {
   RingBytes: 1,
   Workers: 2,
   OutboundBytes: 3,
+  SeenEntries: 4,
   /** Budget and its use in KiB, so that 31 bits hold terabytes. */
   BudgetKib: PAIR_WORDS,
   BudgetUsedKib: PAIR_WORDS + 1,
@@ -134,6 +146,8 @@ export const Worker = {
   QueuedMessages: 2 * PAIR_WORDS + 7,
   /** KiB of the memory budget that those messages hold. */
   QueuedKib: 2 * PAIR_WORDS + 8,
+  /** Entries of the seen table that this worker holds, or more: what a replacement has to forget. */
+  SeenHeld: 2 * PAIR_WORDS + 9,
   Counters: 3 * PAIR_WORDS,
 } as const;
 
@@ -147,6 +161,8 @@ export const workerCounters = [
   'droppedTooLarge',
   'droppedPoisoned',
   'sendsRefused',
+  'gossipDuplicates',
+  'gossipForgotten',
 ] as const;
 export type WorkerCounter = (typeof workerCounters)[number];
 
@@ -161,7 +177,11 @@ export const mainCounters = [
   'dialsSucceeded',
   'dialsFailed',
   'dialsDropped',
+  'feelers',
+  'evictions',
   'sendsSkipped',
+  'gossipRelayed',
+  'gossipForgotten',
 ] as const;
 export type MainCounter = (typeof mainCounters)[number];
 
@@ -202,13 +222,17 @@ export class ArenaLayout {
   readonly #rings: number;
   readonly #outbound: number;
   readonly #scratch: number;
+  readonly #seenLocks: number;
+  /** First word of the seen table's entries. */
+  readonly seenEntries: number;
 
   constructor(geometry: Geometry) {
-    const { slots, ringBytes, workers, outboundBytes } = geometry;
+    const { slots, ringBytes, workers, outboundBytes, seenEntries } = geometry;
     if (!Number.isInteger(slots) || slots < 1) throw new RangeError(`slots ${slots}`);
     if (!Number.isInteger(workers) || workers < 1) throw new RangeError(`workers ${workers}`);
     if (!isPowerOfTwo(ringBytes) || ringBytes < 128) throw new RangeError(`ringBytes ${ringBytes}`);
     if (!isPowerOfTwo(outboundBytes) || outboundBytes < 1024) throw new RangeError(`outboundBytes ${outboundBytes}`);
+    if (!isPowerOfTwo(seenEntries) || seenEntries < SEEN_WAYS) throw new RangeError(`seenEntries ${seenEntries}`);
     this.geometry = geometry;
     this.readyCapacity = nextPowerOfTwo(2 * slots + 2);
     this.#readyWords = alignWords(2 * this.readyCapacity);
@@ -220,7 +244,10 @@ export class ArenaLayout {
     this.#rings = 4 * (this.#ready + workers * this.#readyWords);
     this.#outbound = this.#rings + slots * ringBytes;
     this.#scratch = this.#outbound + workers * outboundBytes;
-    this.totalBytes = this.#scratch + workers * this.scratchBytes;
+    this.#seenLocks = (this.#scratch + workers * this.scratchBytes) / 4;
+    this.seenEntries = this.#seenLocks + SEEN_STRIPES * SEEN_STRIPE_WORDS;
+    // Whole KiB, as the memory budget counts.
+    this.totalBytes = Math.ceil((4 * this.seenEntries + seenEntries * SEEN_ENTRY_BYTES) / 1024) * 1024;
   }
 
   /** Word of the main thread's counter. */
@@ -263,6 +290,11 @@ export class ArenaLayout {
   /** First byte of a worker's outbound ring. */
   outboundRing(worker: number): number {
     return this.#outbound + worker * this.geometry.outboundBytes;
+  }
+
+  /** Lock of a stripe of the seen table. */
+  seenLock(stripe: number): number {
+    return this.#seenLocks + stripe * SEEN_STRIPE_WORDS;
   }
 
   /** First byte of a worker's scratch. */

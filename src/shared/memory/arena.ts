@@ -27,17 +27,19 @@ export class Arena {
     arena.words[Header.RingBytes] = geometry.ringBytes;
     arena.words[Header.Workers] = geometry.workers;
     arena.words[Header.OutboundBytes] = geometry.outboundBytes;
+    arena.words[Header.SeenEntries] = geometry.seenEntries;
     return arena;
   }
 
   /** Views on an arena that another thread created. */
   static attach(buffer: SharedArrayBuffer): Arena {
-    const header = new Int32Array(buffer, 0, Header.OutboundBytes + 1);
+    const header = new Int32Array(buffer, 0, Header.SeenEntries + 1);
     return new Arena(buffer, {
       slots: header[Header.Slots],
       ringBytes: header[Header.RingBytes],
       workers: header[Header.Workers],
       outboundBytes: header[Header.OutboundBytes],
+      seenEntries: header[Header.SeenEntries],
     });
   }
 }

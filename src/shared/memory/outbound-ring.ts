@@ -7,7 +7,7 @@
  *   word 0  bytes of the record, header and padding included
  *   word 1  kind
  *   word 2  a: slot, or how many node IDs stand before the frames
- *   word 3  b: generation of the slot, or a code
+ *   word 3  b: generation of the slot, or how many peers get the frames, 0 for all
  *   word 4  bytes of data
  *   word 5  number of the message type in the worker's type table
  *   word 6  frames in the data
@@ -38,20 +38,26 @@ export const RecordKind = {
   SendTo: 2,
   /** Frames for all peers but the `a` node IDs before the frames. */
   Broadcast: 3,
+  /** Frames to pass on to `b` peers, 0 for all, but not to whom they came from: a = 1 and its node ID before the frames. */
+  Relay: 4,
   /** A message that the main thread subscribed to: [u8 type length][type][payload]. */
-  Deliver: 4,
+  Deliver: 5,
   /** A msgpack value for the node's `published` event. */
-  Publish: 5,
+  Publish: 6,
   /** A pong came: its payload. */
-  Pong: 6,
+  Pong: 7,
   /** The peer announced that it disconnects: the message's payload. */
-  Disconnect: 7,
+  Disconnect: 8,
   /** A frame was dropped with code `type`; the connection stays, or is closed where the code says so. */
-  Violation: 8,
+  Violation: 9,
   /** Half of the ring is free again: read on. */
-  Resume: 9,
+  Resume: 10,
   /** The worker has let go of the connection. */
-  Released: 10,
+  Released: 11,
+  /** A peer told addresses: the message's payload. */
+  Pex: 12,
+  /** A handler holds something against the peer: the reason as text. */
+  Penalize: 13,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 

@@ -80,6 +80,58 @@ export function decodePeerList({ bytes, strict, own }: PeerListInput): DecodedPe
 }
 
 /**
+ * Collects an answer that arrives in pieces, and knows when no more bytes are needed. Each byte is looked at once,
+ * however small the pieces are.
+ */
+export class PeerListCollector {
+  #bytes = Buffer.alloc(1024);
+  #length = 0;
+  #at = COUNT_BYTES;
+  #entriesRead = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** What has arrived. */
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** @returns whether the answer is whole, or can't become right any more */
+  add(piece: Uint8Array): boolean {
+    const length = Math.min(this.#length + piece.length, MAX_PEER_LIST_BYTES);
+    if (length > this.#bytes.length) {
+      const larger = Buffer.alloc(Math.min(MAX_PEER_LIST_BYTES, Math.max(length, 2 * this.#bytes.length)));
+      larger.set(this.bytes);
+      this.#bytes = larger;
+    }
+    this.#bytes.set(piece.subarray(0, length - this.#length), this.#length);
+    this.#length = length;
+    return this.#isDecided();
+  }
+
+  #isDecided(): boolean {
+    const bytes = this.#bytes;
+    if (this.#length < COUNT_BYTES) return false;
+    const count = readUint16BE(bytes, 0);
+    if (count > MAX_PEER_LIST_ENTRIES) return true;
+    for (; this.#entriesRead < count; this.#entriesRead++) {
+      if (this.#at >= this.#length) return false;
+      const idBytes = bytes[this.#at];
+      if (idBytes > MAX_PEER_LIST_ID_BYTES) return true;
+      const ipAt = this.#at + 1 + idBytes + PORT_BYTES + 1;
+      if (ipAt > this.#length) return false;
+      const ipBytes = bytes[ipAt - 1];
+      if (ipBytes > MAX_PEER_LIST_IP_BYTES) return true;
+      if (ipAt + ipBytes > this.#length) return false;
+      this.#at = ipAt + ipBytes;
+    }
+    return true;
+  }
+}
+
+/**
  * The answer that tells these peers.
  * @throws RangeError for more than 1000 entries, a port outside 1 to 65535, an empty or too long ID, what is no IP
  */

@@ -53,8 +53,9 @@ export class RawPeer {
     open.push(this);
   }
 
-  static async dial(port: number): Promise<RawPeer> {
-    const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+  /** @param from loopback address to come from, and @param to to go to: 127.0.0.1 unless told otherwise */
+  static async dial(port: number, from = '127.0.0.1', to = '127.0.0.1'): Promise<RawPeer> {
+    const socket = connect({ host: to, port, localAddress: from, allowHalfOpen: true });
     await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
     return new RawPeer(socket);
   }
@@ -64,9 +65,9 @@ export class RawPeer {
   }
 
   /** Dials and shakes hands. */
-  static async join(port: number, nodeId = 'raw', chainId = CHAIN_ID): Promise<RawPeer> {
-    const peer = await RawPeer.dial(port);
-    peer.socket.write(handshakeBytes(chainId, nodeId));
+  static async join(port: number, nodeId = 'raw', from?: string, to?: string): Promise<RawPeer> {
+    const peer = await RawPeer.dial(port, from, to);
+    peer.socket.write(handshakeBytes(CHAIN_ID, nodeId));
     await until(() => peer.greeting !== null, 'the answer to the handshake');
     return peer;
   }

@@ -1,51 +1,10 @@
 /** The admin HTTP over a real socket, in front of a made-up node. */
-import http from 'node:http';
 import net from 'node:net';
 import { pino } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import { AdminServer } from '../../../src/main/admin/server.js';
-import type { NodeHealth, NodeStatus, NodeView } from '../../../src/main/api.js';
-
-const status: NodeStatus = {
-  nodeId: 'node-a',
-  chainId: 'paw-test',
-  version: '0.1.0',
-  uptimeSeconds: 12.5,
-  listen: '127.0.0.1:26656',
-  admin: '127.0.0.1:26660',
-  peers: { total: 3, inbound: 2, outbound: 1 },
-  messages: {
-    received: 30,
-    sent: 20,
-    dropped: 4,
-    unhandled: 5,
-    receivedByType: { tx: 25, 'a"b\\': 5 },
-    sentByType: { ping: 20 },
-    droppedByCode: { InvalidMessageFormat: 4 },
-    sendsSkipped: 6,
-    queueDropped: 7,
-    handlerErrors: 8,
-  },
-  bytes: { received: 1000, sent: 2000 },
-  connections: {
-    total: 9,
-    inbound: 6,
-    outbound: 3,
-    rejectedInbound: 1,
-    handshaking: 2,
-    handshakesFailedByCode: { HandshakeTimeout: 1 },
-    disconnectsByCode: { IdlePeer: 2 },
-  },
-  dials: { succeeded: 3, failed: 2, queued: 1, dropped: 4 },
-  workers: [
-    { messages: 10, lagMs: 1.5, restarts: 0 },
-    { messages: 20, lagMs: 0, restarts: 1 },
-  ],
-  memory: { rss: 100, budget: 300, used: 200 },
-  eventLoopLagMs: 2,
-};
-
-const local = { host: '127.0.0.1', port: 0, token: null, logger: pino({ level: 'silent' }) };
+import type { NodeHealth, NodeView } from '../../../src/main/api.js';
+import { type Answer, call, fakeNode, startAdmin, status } from './fake-node.js';
 
 let server: AdminServer | undefined;
 afterEach(async () => {
@@ -54,34 +13,12 @@ afterEach(async () => {
 });
 
 async function start(more: { token?: string; view?: Partial<NodeView> } = {}): Promise<AdminServer> {
-  const view: NodeView = {
-    status: () => status,
-    health: () => ({ ok: true, reasons: [], degraded: ['no peers'] }),
-    ...more.view,
-  };
-  server = await AdminServer.start({ ...local, node: view, token: more.token ?? null });
+  server = await startAdmin(more.view, more.token ?? null);
   return server;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly headers: http.IncomingHttpHeaders;
-  readonly text: string;
-}
-
-/** Not `fetch`, which lets nobody choose the Host. */
-function request(path: string, headers: http.OutgoingHttpHeaders = {}, method = 'GET'): Promise<Answer> {
-  const [host, port] = server!.address.split(':');
-  return new Promise((resolve, reject) => {
-    const call = http.request({ host, port, path, method, headers, agent: false }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => {
-        text += chunk;
-      });
-      response.on('end', () => resolve({ status: response.statusCode!, headers: response.headers, text }));
-    });
-    call.on('error', reject).end();
-  });
+function request(path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> {
+  return call(server!, path, { method, headers });
 }
 
 describe('the admin HTTP', () => {
@@ -152,8 +89,34 @@ describe('metrics', () => {
       'paw_p2p_dials_total{result="failed"} 2',
       'paw_p2p_worker_lag_seconds{worker="0"} 0.0015',
       'paw_p2p_event_loop_lag_seconds 0.002',
+      'paw_p2p_addresses_known 101',
+      'paw_p2p_addresses_tried 102',
+      'paw_p2p_pex_received_total 103',
+      'paw_p2p_pex_sent_total 104',
+      'paw_p2p_addresses_learned_total 105',
+      'paw_p2p_crawls_total{result="succeeded"} 100',
+      'paw_p2p_crawls_total{result="failed"} 6',
+      'paw_p2p_crawls_answered_total{result="served"} 107',
+      'paw_p2p_crawls_answered_total{result="refused"} 108',
+      'paw_p2p_feelers_total 109',
+      'paw_p2p_evictions_total 110',
+      'paw_p2p_bans 111',
+      'paw_p2p_gossip_relayed_total 201',
+      'paw_p2p_gossip_duplicates_total 202',
+      'paw_p2p_gossip_forgotten_total 203',
     ]) {
       expect(answer.text.split('\n')).toContain(line);
+    }
+  });
+
+  test('have the prefix, a help text, and _total if and only if they are counters', async () => {
+    await start();
+    const { text } = await request('/metrics');
+    const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => ({ name, type }));
+    expect(types.length).toBeGreaterThan(30);
+    for (const { name, type } of types) {
+      expect([name, /^paw_p2p_/.test(name), name.endsWith('_total')]).toEqual([name, true, type === 'counter']);
+      expect(text).toMatch(new RegExp(`^# HELP ${name} \\S+ \\S+`, 'm'));
     }
   });
 });
@@ -187,8 +150,8 @@ describe('start and stop', () => {
     const { address } = await start();
     const port = Number(address.split(':')[1]);
     const message = `admin can't listen on ${address}: the port is in use; name another with --admin`;
-    const view = { status: () => status, health: () => ({ ok: true, reasons: [], degraded: [] }) };
-    await expect(AdminServer.start({ ...local, node: view, port })).rejects.toMatchObject({
+    const options = { node: fakeNode(), host: '127.0.0.1', port, token: null, logger: pino({ level: 'silent' }) };
+    await expect(AdminServer.start(options)).rejects.toMatchObject({
       code: 'ERR_PAW_LISTEN',
       message,
     });

@@ -6,9 +6,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { parse } from 'smol-toml';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { reportFailure } from '../../../src/main/cli/exit.js';
-import { buildProgram } from '../../../src/main/cli/program.js';
 import { openDataDir } from '../../../src/main/data-dir.js';
+import { run } from './run.js';
 
 let dataDir: string;
 
@@ -21,32 +20,6 @@ afterEach(() => {
   vi.unstubAllEnvs();
   rmSync(dataDir, { recursive: true });
 });
-
-interface Run {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function run(...args: string[]): Promise<Run> {
-  const captured = { out: '', err: '' };
-  const capture = (name: 'out' | 'err') => (chunk: unknown) => {
-    captured[name] += String(chunk);
-    return true;
-  };
-  const spies = [
-    vi.spyOn(process.stdout, 'write').mockImplementation(capture('out')),
-    vi.spyOn(process.stderr, 'write').mockImplementation(capture('err')),
-  ];
-  let code = 0;
-  try {
-    await buildProgram().parseAsync(args, { from: 'user' });
-  } catch (error) {
-    code = reportFailure(error);
-  }
-  for (const spy of spies) spy.mockRestore();
-  return { code, ...captured };
-}
 
 describe('keygen and id', () => {
   test('make a key and show its ID', async () => {
@@ -180,6 +153,45 @@ describe('wrong usage', () => {
       "chainId is '' (--chain-id): must be text of 1 to 32 bytes without control characters",
     ],
     [['status', '--admin', 'off'], "admin is 'off': must be the HOST:PORT of a running node"],
+    [['peers', '--admin', 'off'], "admin is 'off': must be the HOST:PORT of a running node"],
+    [
+      ['bans', '--admin', 'here'],
+      "admin is 'here' (--admin): must be 'off' or HOST:PORT with a port from 0 to 65535, such as 127.0.0.1:26660",
+    ],
+    [
+      ['bans', '--admin-token', 'a b'],
+      'adminToken is not valid (--admin-token): must be 1 to 256 printable ASCII characters without spaces',
+    ],
+    [['dial'], "missing required argument 'address'"],
+    [
+      ['dial', 'nonsense'],
+      "address is 'nonsense' (argument): must be HOST:PORT or ID@HOST:PORT with a port from 1 to 65535",
+    ],
+    [['disconnect', ''], "id is '' (argument): must be text of 1 to 32 bytes without control characters"],
+    [['ban'], "missing required argument 'target'"],
+    [['unban', 'a', 'b'], "too many arguments for 'unban'. Expected 1 argument but got 2."],
+    [
+      ['ban', '0.0.0.0/0'],
+      "target is '0.0.0.0/0' (argument): must be an IP address, a CIDR range such as 1.2.3.0/24, or id:NODEID",
+    ],
+    [
+      ['unban', 'nobody'],
+      "target is 'nobody' (argument): must be an IP address, a CIDR range such as 1.2.3.0/24, or id:NODEID",
+    ],
+    [['history', '--limit', '0'], "limit is '0' (--limit): must be a whole number from 1 to 10000"],
+    [
+      ['history', '--code', '0x100'],
+      "code is '0x100' (--code): must be an error code: a number from 0 to 255, 0x00 to 0xFF, or a name such as HandshakeTimeout",
+    ],
+    [['crawl'], "missing required argument 'address'"],
+    [
+      ['crawl', '127.0.0.1:1', '127.0.0.1'],
+      "address is '127.0.0.1' (argument): must be HOST:PORT or ID@HOST:PORT with a port from 1 to 65535",
+    ],
+    [
+      ['crawl', '127.0.0.1:1', '--timeout', '0s'],
+      "timeout is '0s' (--timeout): must be a duration from 1ms to 1h, such as 500ms, 5s, 5m or 1h",
+    ],
   ])('%j is told on one line, with exit code 2', async (args, message) => {
     expect(await run(...args)).toEqual({ code: 2, out: '', err: `paw-p2p: ${message}\n` });
   });
@@ -197,9 +209,17 @@ describe('help and version', () => {
     expect(await run('--version')).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
     const help = await run('node', '--help');
     expect(help.code).toBe(0);
-    for (const flag of ['--config', '--print-config', '--preset', '--memory-budget', '--admin-token'])
+    for (const flag of [
+      '--config',
+      '--print-config',
+      '--preset',
+      '--memory-budget',
+      '--admin-token',
+      '--seeds',
+      '--no-pex',
+    ])
       expect(help.out).toContain(`${flag}`);
-    for (const later of ['--seeds', '--ring-size', '--frame-timeout']) expect(help.out).not.toContain(later);
+    for (const later of ['--ring-size', '--frame-timeout']) expect(help.out).not.toContain(later);
   });
 });
 

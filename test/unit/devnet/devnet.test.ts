@@ -18,7 +18,8 @@ const report: NodeReport = {
   bytesIn: 2048,
   bytesOut: 100,
   sendsSkipped: 0,
-  sendsFailed: 0,
+  relayed: 0,
+  duplicates: 0,
   handlerErrors: 0,
   workerRestarts: 0,
 };
@@ -58,7 +59,7 @@ describe('the ledger', () => {
     );
   });
 
-  it('tells what is lost, doubled and late, whichever worker it came through', () => {
+  it('tells what is missing, doubled and late, whichever worker it came through', () => {
     const ledger = new ArrivalLedger();
     ledger.fold(0, [1, 0, 5, 1, 7, 9]);
     ledger.fold(1, [1, 3, 5]);

@@ -12,7 +12,8 @@ const report: NodeReport = {
   bytesIn: 2048,
   bytesOut: 100,
   sendsSkipped: 0,
-  sendsFailed: 0,
+  relayed: 0,
+  duplicates: 0,
   handlerErrors: 0,
   workerRestarts: 0,
 };
@@ -23,14 +24,14 @@ function frame(nodes: number) {
 }
 
 describe('a devnet on a small terminal', () => {
-  it('loses columns, never a part of a figure, and always shows what is lost', () => {
+  it('loses columns, never a part of a figure, and always shows what is missing', () => {
     const whole = new Set(liveLines(frame(1), 1000)[2]!.split(/\s{2,}/));
     expect(whole).toContain('2.0 KiB');
     for (let columns = 30; columns <= 120; columns++) {
       const [, head, node] = liveLines(frame(1), columns);
       expect(Math.max(head!.length, node!.length)).toBeLessThanOrEqual(columns);
       expect(node!.split(/\s{2,}/).filter((cell) => !whole.has(cell))).toEqual([]);
-      expect(head).toMatch(/\blost\b/);
+      expect(head).toMatch(/\bmissing\b/);
       expect(node!.split(/\s{2,}/)).toContain('7');
     }
   });

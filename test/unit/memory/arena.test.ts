@@ -4,6 +4,8 @@ import { Arena } from '../../../src/shared/memory/arena.js';
 import {
   ArenaLayout,
   mainCounters,
+  SEEN_ENTRY_BYTES,
+  SEEN_STRIPES,
   SLOT_WORDS,
   Slot,
   Worker,
@@ -24,6 +26,7 @@ describe('the layout of the arena', () => {
       ringBytes: fc.constantFrom(128, 4096, 65_536),
       workers: fc.integer({ min: 1, max: 8 }),
       outboundBytes: fc.constantFrom(1024, 65_536),
+      seenEntries: fc.constantFrom(16, 4096),
     });
     fc.assert(
       fc.property(geometry, (g) => {
@@ -36,6 +39,8 @@ describe('the layout of the arena', () => {
           sections.push([layout.outboundRing(w), layout.outboundRing(w) + g.outboundBytes]);
           sections.push([layout.scratch(w), layout.scratch(w) + layout.scratchBytes]);
         }
+        for (let s = 0; s < SEEN_STRIPES; s++) sections.push([layout.seenLock(s) * 4, layout.seenLock(s) * 4 + 4]);
+        sections.push([layout.seenEntries * 4, layout.seenEntries * 4 + g.seenEntries * SEEN_ENTRY_BYTES]);
         for (let t = 0; t <= g.workers; t++) {
           const { count, sent } = layout.typeTable(t);
           sections.push([count * 4, (sent + 64 * COUNTER_WORDS) * 4]);
@@ -69,9 +74,12 @@ describe('the layout of the arena', () => {
     expect(Arena.attach(arena.buffer).layout.geometry).toEqual(arena.layout.geometry);
   });
 
-  it.each([{ ringBytes: 1000 }, { slots: 0 }, { workers: 1.5 }, { outboundBytes: 3000 }])('refuses %j', (wrong) => {
-    expect(() => makeArena(wrong)).toThrow(RangeError);
-  });
+  it.each([{ ringBytes: 1000 }, { slots: 0 }, { workers: 1.5 }, { outboundBytes: 3000 }, { seenEntries: 8 }])(
+    'refuses %j',
+    (wrong) => {
+      expect(() => makeArena(wrong)).toThrow(RangeError);
+    },
+  );
 });
 
 describe('a counter', () => {

@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { type Admission, admit, type Newcomer, type Rival } from '../../../src/main/peers/admission.js';
 import { ErrorCode } from '../../../src/shared/errors.js';
 
-const limits = { maxPeers: 100, maxInbound: 50, maxOutbound: 50 };
+const limits = { maxPeers: 100, maxInbound: 50, maxOutbound: 50, maxPerSubnet: 10 };
 const nobody = { inbound: 0, outbound: 0 };
 
 function newcomer(given: Partial<Newcomer> = {}): Newcomer {
-  return { peerId: 'peer', direction: 'inbound', exempt: false, ...given };
+  return { peerId: 'peer', direction: 'inbound', exempt: false, subnetPeers: 0, ...given };
 }
 
 function codeOf(admission: Admission): number | string {
@@ -31,6 +31,22 @@ describe('limits', () => {
       const full = { inbound: 50, outbound: 50 };
       expect(codeOf(admit('us', newcomer({ direction, exempt: true }), null, full, limits))).toBe('admit');
     }
+  });
+
+  it('also hold for one subnet, inbound only, whatever gives way', () => {
+    const crowded = (direction: 'inbound' | 'outbound', subnetPeers: number) =>
+      admit('us', newcomer({ direction, subnetPeers }), null, nobody, limits);
+    expect(crowded('inbound', 9).kind).toBe('admit');
+    expect(crowded('inbound', 10)).toMatchObject({ kind: 'refuse', code: ErrorCode.PeerLimitReached, full: false });
+    expect(crowded('outbound', 10).kind).toBe('admit');
+  });
+
+  it('say whether an inbound peer that gives way would help', () => {
+    const refused = (direction: 'inbound' | 'outbound', counts: { inbound: number; outbound: number }) =>
+      admit('us', newcomer({ direction }), null, counts, limits);
+    expect(refused('inbound', { inbound: 50, outbound: 0 })).toMatchObject({ full: true });
+    expect(refused('inbound', { inbound: 10, outbound: 90 })).toMatchObject({ full: true });
+    expect(refused('outbound', { inbound: 0, outbound: 50 })).toMatchObject({ full: false });
   });
 
   it('don’t hold for who takes the place of a connection that was counted, but for who replaces a mere dial', () => {
@@ -155,7 +171,7 @@ describe('admission', () => {
     });
     const count = fc.integer({ min: 0, max: 101 });
     const counts = fc.record({ inbound: count, outbound: count });
-    const who = fc.record({ peerId: id, direction, exempt: fc.boolean() });
+    const who = fc.record({ peerId: id, direction, exempt: fc.boolean(), subnetPeers: count });
     fc.assert(
       fc.property(id, who, rival, counts, (own, peer, there, counted) => {
         const admission = admit(own, peer, there, counted, limits);

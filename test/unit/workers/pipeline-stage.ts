@@ -8,10 +8,12 @@ import { type MemoryBudget, TrackedAllowance } from '../../../src/shared/memory/
 import { OutboundReader, OutboundWriter, RecordKind } from '../../../src/shared/memory/outbound-ring.js';
 import { ReadyQueue } from '../../../src/shared/memory/ready-queue.js';
 import { TypeTable } from '../../../src/shared/memory/type-table.js';
+import type { RelayedType } from '../../../src/shared/policy.js';
 import { AsideStore } from '../../../src/workers/aside-store.js';
 import { Sender } from '../../../src/workers/context.js';
 import { Dispatcher } from '../../../src/workers/dispatcher.js';
 import { FrameDecoder } from '../../../src/workers/frame-decoder.js';
+import { Gossip } from '../../../src/workers/gossip.js';
 import { HandlerQueue } from '../../../src/workers/handler-queue.js';
 import { HandlerRegistry, type Route, unknownRoute } from '../../../src/workers/handler-registry.js';
 import { Outbox } from '../../../src/workers/outbox.js';
@@ -32,6 +34,7 @@ export interface StageOptions {
   readonly budgetBytes?: number;
   readonly sendQueueBytes?: number;
   readonly subscriptions?: readonly string[];
+  readonly relay?: readonly RelayedType[];
   /** Called when the outbound ring is full, before the writer waits. */
   readonly onFull?: (stage: Stage) => void;
   /** Called when the main thread would be told that a buffer was given up. */
@@ -81,7 +84,9 @@ export class Stage {
       onFull(this);
     });
     const outbox = new Outbox(arena, 0, ring, sendQueueBytes);
-    const parts = { worker: 0, log, outbox, types };
+    const gossip = new Gossip({ arena, worker: 0, clock: this.clock, key: new Uint8Array(32) });
+    gossip.seen.forgetHeld();
+    const parts = { worker: 0, log, outbox, gossip, types };
     const encodeOpaque = () => new Uint8Array(0);
     const sender = new Sender({ ...parts, encodeOpaque, afterSend: () => undefined });
     const queueBudget = new TrackedAllowance(budget, arena.words, block + Worker.QueuedKib);
@@ -92,6 +97,7 @@ export class Stage {
       const onDone = () => void (this.registry === registry && this.pipeline.retryWaiting());
       return new HandlerQueue({ policy, budget: queueBudget, onError, addWaiting, onDone });
     });
+    registry.relay(this.#options.relay ?? []);
     registry.adopt(this.#handlers);
     for (const type of subscriptions) registry.subscribe(type, true);
     const announce = (id: number, buffer: SharedArrayBuffer | null) => {
@@ -113,6 +119,7 @@ export class Stage {
       clock: this.clock,
       ring,
       outbox,
+      gossip,
       types,
       table,
       decoder: new FrameDecoder(arena, 0, new AsideStore(budget, announce), types),

@@ -16,7 +16,14 @@ export function makeArena(
   geometry: Partial<Geometry> = {},
   budgetBytes = 64 * MIB,
 ): { arena: Arena; budget: MemoryBudget } {
-  const arena = Arena.create({ slots: 4, ringBytes: 4096, workers: 1, outboundBytes: 64 * 1024, ...geometry });
+  const arena = Arena.create({
+    slots: 4,
+    ringBytes: 4096,
+    workers: 1,
+    outboundBytes: 64 * 1024,
+    seenEntries: 1024,
+    ...geometry,
+  });
   const budget = new MemoryBudget(arena);
   budget.open(arena.buffer.byteLength + budgetBytes, arena);
   return { arena, budget };

@@ -1,0 +1,84 @@
+/**
+ * When seeds are asked for peers, and in what order. Main thread. A round asks them one after the other (specification
+ * 2.2: names first, then fixed addresses, then regions) until the node has somebody to dial; a seed that is slow does
+ * not hold up the next. Rounds that gave nothing come ever more seldom.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '../../shared/clock.js';
+import type { PeerAddress } from '../net/address.js';
+import { backoffMs } from '../peers/backoff.js';
+import type { CrawlResult } from './seed-crawler.js';
+
+/** The next seed is asked after this time even if the one before has not answered. */
+const STAGGER_MS = 2000;
+/** Least time between two rounds: seeds answer one crawl of an address in 10 s (rulings 3). */
+const LEAST_PAUSE_MS = 10_500;
+/** A node that has nobody asks at least this often. */
+const LONGEST_PAUSE_MS = 60_000;
+
+export interface BootstrapParts {
+  readonly seeds: readonly PeerAddress[];
+  readonly clock: Clock;
+  readonly jitter: number;
+  readonly random: () => number;
+  crawl(seed: PeerAddress, signal: AbortSignal): Promise<CrawlResult>;
+  /** A seed has answered, or failed. @returns whether the node has somebody to dial now */
+  heard(seed: PeerAddress, result: CrawlResult): boolean;
+}
+
+export class Bootstrap {
+  readonly #parts: BootstrapParts;
+  readonly #stopping = new AbortController();
+  #round: Promise<void> | null = null;
+  #nextMs = 0;
+  /** Rounds in a row that gave nobody to dial. */
+  #attempts = 0;
+
+  constructor(parts: BootstrapParts) {
+    this.#parts = parts;
+  }
+
+  /** There are seeds, and none of the last round gave anything. */
+  get isFailing(): boolean {
+    return this.#parts.seeds.length > 0 && this.#attempts > 0;
+  }
+
+  /** The node needs addresses: begins a round unless one is under way or the last one was just now. */
+  look(): void {
+    const { seeds, clock } = this.#parts;
+    if (this.#round !== null || seeds.length === 0 || this.#stopping.signal.aborted) return;
+    if (clock.nowMs() < this.#nextMs) return;
+    this.#round = this.#ask().finally(() => {
+      this.#round = null;
+    });
+  }
+
+  /** Gives up what is under way. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#round;
+  }
+
+  async #ask(): Promise<void> {
+    const { seeds, crawl, heard, clock, jitter, random } = this.#parts;
+    const { signal } = this.#stopping;
+    let isEnough = false;
+    const asked: Promise<void>[] = [];
+    for (const seed of seeds) {
+      if (isEnough || signal.aborted) break;
+      const answer = crawl(seed, signal).then((result) => {
+        if (!signal.aborted) isEnough = heard(seed, result) || isEnough;
+      });
+      asked.push(answer);
+      const waiting = new AbortController();
+      const patience = delay(STAGGER_MS, undefined, { signal: AbortSignal.any([signal, waiting.signal]) });
+      // An abort is the way out of the wait, not a failure.
+      await Promise.race([answer, patience.catch(() => undefined)]);
+      waiting.abort();
+    }
+    await Promise.all(asked);
+    this.#attempts = isEnough ? 0 : this.#attempts + 1;
+    const pauseMs = backoffMs(Math.max(1, this.#attempts), jitter, random());
+    this.#nextMs = clock.nowMs() + Math.min(LONGEST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, pauseMs));
+  }
+}

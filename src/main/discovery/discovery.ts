@@ -1,0 +1,273 @@
+/**
+ * Keeps a node in its network: fills the address book from seeds and peers, keeps up the minimum of outbound peers,
+ * feels whether addresses are alive, and finds the way back when everybody is gone. Main thread. What to dial is a pure
+ * decision (`peer-selection.ts`); this loop carries it out.
+ */
+import type { Logger } from 'pino';
+import type { Clock } from '../../shared/clock.js';
+import { ErrorCode, PeerError } from '../../shared/errors.js';
+import type { PeerInfo } from '../api.js';
+import type { Settings } from '../config/settings.js';
+import { formatHostPort, type HostPort, type PeerAddress } from '../net/address.js';
+import type { Cause, Connection } from '../net/connection.js';
+import type { Who } from '../peers/conduct.js';
+import { type DialPurpose, selectDials } from '../peers/peer-selection.js';
+import type { AddressBook, AddressSource, KnownAddress } from './address-book.js';
+import { Bootstrap } from './bootstrap.js';
+import type { PeerExchange } from './peer-exchange.js';
+import { type CrawlResult, crawlSeed } from './seed-crawler.js';
+
+/** Outbound peers that are remembered over a restart (bitcoin: 2). */
+const ANCHORS = 2;
+/** A node that knows addresses gives them this long before it asks seeds again. */
+const ALONE_MS = 10_000;
+/** How often the loop looks. */
+const LOOK_EVERY_MS = 250;
+/** A seed does little else than feel for addresses. */
+const SEED_FEELER_EVERY_MS = 500;
+/** Outbound peers beyond the minimum, for rotation. */
+const EXTRAS = 2;
+
+export interface DiscoveryParts {
+  readonly settings: Settings;
+  readonly nodeId: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly book: AddressBook;
+  readonly exchange: PeerExchange | null;
+  /** Outbound peers of the last run. */
+  readonly anchors: readonly KnownAddress[];
+  connected(): Iterable<Connection>;
+  /** Rejects with PeerError or NodeError. */
+  dial(address: PeerAddress, how: { readonly feeler: boolean }): Promise<PeerInfo>;
+  /** Closes an outbound connection. */
+  leave(peerId: string, cause: Cause): void;
+  isWanted(who: Who): boolean;
+  keepAnchors(anchors: readonly KnownAddress[]): void;
+  crawlFailed(seed: string, cause: Cause): void;
+}
+
+/** A dial of ours that has not ended. */
+interface UnderWay {
+  readonly address: KnownAddress;
+  readonly purpose: DialPurpose;
+}
+
+export class Discovery {
+  readonly #parts: DiscoveryParts;
+  readonly #bootstrap: Bootstrap;
+  readonly #dials = new Map<string, UnderWay>();
+  #anchors: readonly KnownAddress[];
+  /** Anchors of the last run that have not been dialled yet. */
+  #anchorsLeft: readonly KnownAddress[];
+  #own: HostPort[] = [];
+  #seedsUnderWay = new Set<string>();
+  #nextLookMs = 0;
+  /** When something was last dialled beside what keeps up the minimum, and what is next. */
+  #lastBesideMs: number;
+  #nextBeside: 'feeler' | 'extra' = 'extra';
+  /** Node IDs of extra outbound peers, the oldest first. */
+  readonly #extras = new Set<string>();
+  /** Since when nobody has been connected. */
+  #aloneSinceMs: number;
+  #crawls = 0;
+  #crawlsFailed = 0;
+  #seedAddresses = 0;
+  #stopped = false;
+
+  constructor(parts: DiscoveryParts) {
+    const { settings, clock, random, nodeId } = parts;
+    this.#parts = parts;
+    this.#anchors = parts.anchors;
+    this.#anchorsLeft = parts.anchors;
+    this.#lastBesideMs = clock.nowMs();
+    this.#aloneSinceMs = clock.nowMs();
+    this.#bootstrap = new Bootstrap({
+      seeds: settings.seeds,
+      clock,
+      jitter: settings.backoffJitter,
+      random,
+      crawl: (seed, signal) =>
+        crawlSeed({
+          host: seed.host,
+          port: seed.port,
+          strict: settings.strictAddresses,
+          own: { id: nodeId, addresses: this.#own.map(({ host, port }) => ({ ip: host, port })) },
+          timeoutMs: settings.dialTimeoutMs,
+          signal,
+        }),
+      heard: (seed, result) => this.#heard(seed, result),
+    });
+  }
+
+  /** What the node itself counts here. */
+  get counts() {
+    return { crawls: this.#crawls, crawlsFailed: this.#crawlsFailed, learned: this.#seedAddresses };
+  }
+
+  /** Seeds were asked and gave nobody to dial. */
+  get seedsFail(): boolean {
+    return this.#bootstrap.isFailing;
+  }
+
+  /** An address that is ours: never stored, never dialled. */
+  own(address: HostPort): void {
+    this.#own = [...this.#own, address];
+    this.#parts.book.setOwnAddresses(this.#own.map(({ host, port }) => ({ ip: host, port })));
+  }
+
+  /** Looks what is to be done; called often, does something every 250 ms. */
+  tick(): void {
+    const nowMs = this.#parts.clock.nowMs();
+    if (this.#stopped || nowMs < this.#nextLookMs) return;
+    this.#nextLookMs = nowMs + LOOK_EVERY_MS;
+    this.#parts.exchange?.tick();
+    this.#look(nowMs);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#bootstrap.stop();
+  }
+
+  /** A dial has found the node that it was for, or another whose ID we now know. */
+  reached(connection: Connection): void {
+    const { book, clock } = this.#parts;
+    const source: AddressSource = connection.persistent ? 'persistent' : 'manual';
+    const address = { id: connection.peerId!, ip: connection.ip, port: connection.port };
+    book.good(address, book.find(address.id)?.source ?? source, clock.wallMs());
+  }
+
+  connected(connection: Connection): void {
+    this.#parts.exchange?.connected(connection);
+    if (connection.direction === 'outbound') this.#updateAnchors();
+  }
+
+  disconnected(connection: Connection): void {
+    this.#extras.delete(connection.peerId!);
+    this.#parts.exchange?.disconnected(connection);
+    // Looks at once: the place of an outbound peer should not stay empty.
+    this.#nextLookMs = 0;
+  }
+
+  #look(nowMs: number): void {
+    const { settings, book, clock, isWanted } = this.#parts;
+    const connected = [...this.#parts.connected()];
+    const underWay = [...this.#dials.values()];
+    const lasting = underWay.filter(({ purpose }) => purpose !== 'feeler').length;
+    const wallMs = clock.wallMs();
+    book.resolveTests(wallMs);
+    const { dials, starved } = selectDials({
+      book,
+      connected: connected.map(({ peerId, ip, port, direction }) => ({ id: peerId!, ip, port, direction })),
+      dialling: underWay.map(({ address }) => address),
+      outbound: connected.filter(({ direction }) => direction === 'outbound').length + lasting,
+      minOutbound: settings.minOutbound,
+      maxOutbound: settings.maxOutbound,
+      anchors: this.#anchorsLeft,
+      isWanted,
+      nowMs: wallMs,
+      beside: this.#besideDue(nowMs),
+    });
+    for (const { address, purpose } of dials) this.#dial(address, purpose);
+    this.#endOldExtras();
+    if (connected.length > 0) this.#aloneSinceMs = nowMs;
+    if (starved || nowMs - this.#aloneSinceMs >= ALONE_MS) this.#bootstrap.look();
+  }
+
+  /** What may be dialled beside: a feeler and one more outbound peer in turn; a seed feels, and often. */
+  #besideDue(nowMs: number): 'feeler' | 'extra' | null {
+    const { seedMode, feelerIntervalMs } = this.#parts.settings;
+    const everyMs = seedMode ? Math.min(SEED_FEELER_EVERY_MS, feelerIntervalMs) : feelerIntervalMs;
+    if (nowMs - this.#lastBesideMs < everyMs) return null;
+    this.#lastBesideMs = nowMs;
+    this.#nextBeside = this.#nextBeside === 'feeler' && !seedMode ? 'extra' : 'feeler';
+    return this.#nextBeside;
+  }
+
+  #dial(address: KnownAddress, purpose: DialPurpose): void {
+    const { book, clock, dial } = this.#parts;
+    const key = `${address.id}@${address.ip}:${address.port}`;
+    if (purpose === 'anchor') this.#anchorsLeft = this.#anchorsLeft.filter(({ id }) => id !== address.id);
+    this.#dials.set(key, { address, purpose });
+    book.attempt(address, clock.wallMs());
+    dial({ id: address.id, host: address.ip, port: address.port }, { feeler: purpose === 'feeler' })
+      .then(() => {
+        if (purpose === 'extra') this.#extras.add(address.id);
+      })
+      .catch((error: unknown) => this.#failed(address, error))
+      .finally(() => this.#dials.delete(key));
+  }
+
+  /** A node that is cut off with its half of a network finds the other half by looking around for good. */
+  #endOldExtras(): void {
+    for (const id of this.#extras) {
+      if (this.#extras.size <= EXTRAS) return;
+      this.#extras.delete(id);
+      this.#parts.leave(id, { code: ErrorCode.GoingAway, reason: 'makes room for another peer' });
+    }
+  }
+
+  #failed(address: KnownAddress, error: unknown): void {
+    const { book, clock } = this.#parts;
+    // A queue that is full says nothing about the address.
+    if (!(error instanceof PeerError)) return;
+    if (error.code === ErrorCode.SelfConnection) this.own({ host: address.ip, port: address.port });
+    else if (error.code === ErrorCode.IdentityMismatch) book.disproved(address);
+    else if (error.code !== ErrorCode.DuplicateConnection) book.failed(address, clock.wallMs());
+  }
+
+  /** A seed has answered. Whatever it told, it is a node too: who knows nobody else dials it. */
+  #heard(seed: PeerAddress, { entries, address, error }: CrawlResult): boolean {
+    const { book, clock, crawlFailed, isWanted, log } = this.#parts;
+    const wallMs = clock.wallMs();
+    const name = formatHostPort(seed);
+    this.#crawls++;
+    if (error !== null) {
+      this.#crawlsFailed++;
+      crawlFailed(name, { code: error.code, reason: error.message });
+    }
+    let added = 0;
+    for (const entry of entries) {
+      if (!isWanted(entry)) continue;
+      const from = { source: 'seed', fromIp: address, fromPort: seed.port } as const;
+      if (book.add(entry, from, wallMs, wallMs) === 'added') added++;
+    }
+    this.#seedAddresses += added;
+    log.info({ seed: name, peers: entries.length, added, error: error?.message }, 'seed crawled');
+    if (entries.length > 0) return true;
+    if (!this.#isOwn(seed)) this.#dialSeed(seed, name);
+    return false;
+  }
+
+  #dialSeed(seed: PeerAddress, name: string): void {
+    if (this.#seedsUnderWay.has(name)) return;
+    for (const { host, port } of this.#parts.connected()) if (host === seed.host && port === seed.port) return;
+    this.#seedsUnderWay.add(name);
+    this.#parts
+      .dial(seed, { feeler: false })
+      .catch((error: unknown) => {
+        if (error instanceof PeerError && error.code === ErrorCode.SelfConnection) this.own(seed);
+      })
+      .finally(() => this.#seedsUnderWay.delete(name));
+  }
+
+  #isOwn({ host, port }: HostPort): boolean {
+    return this.#own.some((own) => own.host === host && own.port === port);
+  }
+
+  /** The longest outbound peers; those of before fill up, so that a lost network does not make us forget. */
+  #updateAnchors(): void {
+    const outbound = [...this.#parts.connected()]
+      .filter(({ direction, persistent }) => direction === 'outbound' && !persistent)
+      .sort((a, b) => a.connectedMs - b.connectedMs)
+      .map(({ peerId, ip, port }) => ({ id: peerId!, ip, port }));
+    const ids = new Set(outbound.map(({ id }) => id));
+    const anchors = [...outbound, ...this.#anchors.filter(({ id }) => !ids.has(id))].slice(0, ANCHORS);
+    const isSame = anchors.length === this.#anchors.length && anchors.every(({ id }, i) => id === this.#anchors[i]!.id);
+    if (isSame) return;
+    this.#anchors = anchors;
+    this.#parts.keepAnchors(anchors);
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * Exchanges addresses with connected peers (rulings 7): when each is told, and what is taken from what they tell. Main
+ * thread. Nobody is asked: both sides tell at once after the handshake, and from then on every `pexInterval`.
+ */
+import { isIP } from 'node:net';
+import type { Clock } from '../../shared/clock.js';
+import { MIN_PEX_INTERVAL_MS, PEX_SENT_PEERS } from '../../shared/limits.js';
+import { isRoutable } from '../../shared/wire/routability.js';
+import { type HostPort, normalizeHost } from '../net/address.js';
+import type { Connection } from '../net/connection.js';
+import type { Who } from '../peers/conduct.js';
+import type { ReputationEvent } from '../peers/reputation-events.js';
+import type { AddressBook, AddressRecord } from './address-book.js';
+import { decodePex, encodePex } from './pex.js';
+
+/** Messages that were sent 5 s apart may arrive a little closer together; that is nobody's fault. */
+const INTERVAL_TOLERANCE_MS = 500;
+/** A seed keeps an inbound peer so long at most to hear where it listens. */
+const SEED_PATIENCE_MS = 3000;
+
+/** What is remembered of the exchange with one connected peer. */
+interface Exchange {
+  readonly sinceMs: number;
+  nextSendMs: number;
+  sent: boolean;
+  receivedMs: number | null;
+}
+
+export interface PeerExchangeParts {
+  readonly nodeId: string;
+  readonly strict: boolean;
+  readonly intervalMs: number;
+  readonly seedMode: boolean;
+  readonly book: AddressBook;
+  readonly clock: Clock;
+  /** Where we listen: the port is what peers are told, the host too unless it is a wildcard. */
+  readonly listen: () => HostPort;
+  /** Where the operator says that we are reached, as an IP address; null if nothing was said. */
+  readonly external: () => HostPort | null;
+  readonly isWanted: (who: Who) => boolean;
+  /** A message was not as it must be. */
+  fault(event: ReputationEvent, connection: Connection): void;
+  send(connection: Connection, payload: Uint8Array): boolean;
+  /** Seed mode: an inbound peer has got what it came for. */
+  served(connection: Connection): void;
+}
+
+export class PeerExchange {
+  readonly #parts: PeerExchangeParts;
+  readonly #exchanges = new Map<Connection, Exchange>();
+  #received = 0;
+  #sent = 0;
+  #learned = 0;
+
+  constructor(parts: PeerExchangeParts) {
+    this.#parts = parts;
+  }
+
+  get counts() {
+    return { received: this.#received, sent: this.#sent, learned: this.#learned };
+  }
+
+  /** A peer is connected: it is told at once, so that a newcomer needs no more than one peer. */
+  connected(connection: Connection): void {
+    const nowMs = this.#parts.clock.nowMs();
+    this.#exchanges.set(connection, { sinceMs: nowMs, nextSendMs: nowMs, sent: false, receivedMs: null });
+    this.#tellIfDue(connection, nowMs);
+  }
+
+  disconnected(connection: Connection): void {
+    this.#exchanges.delete(connection);
+  }
+
+  /** Tells whoever is due. */
+  tick(): void {
+    const nowMs = this.#parts.clock.nowMs();
+    for (const [connection, exchange] of [...this.#exchanges]) {
+      this.#tellIfDue(connection, nowMs);
+      if (this.#isServed(connection, exchange, nowMs)) this.#parts.served(connection);
+    }
+  }
+
+  /** A peer tells addresses. */
+  receive(connection: Connection, payload: Uint8Array): void {
+    const exchange = this.#exchanges.get(connection);
+    if (exchange === undefined) return;
+    const { clock, strict, fault } = this.#parts;
+    const nowMs = clock.nowMs();
+    const lastMs = exchange.receivedMs;
+    exchange.receivedMs = nowMs;
+    this.#received++;
+    // Asked before a byte is parsed: whoever floods costs us no more than this.
+    if (lastMs !== null && nowMs - lastMs < MIN_PEX_INTERVAL_MS - INTERVAL_TOLERANCE_MS) {
+      fault('pexTooOften', connection);
+      return;
+    }
+    const message = decodePex(payload, strict);
+    if (message.kind === 'too-large') fault('pexTooLarge', connection);
+    else if (message.kind === 'invalid') fault('pexInvalid', connection);
+    else for (const address of message.addresses) this.#learn(connection, address);
+  }
+
+  #learn(connection: Connection, address: { id: string; ip: string; port: number; lastSeenMs: number }): void {
+    const { book, clock, isWanted } = this.#parts;
+    if (!isWanted(address)) return;
+    const from = { source: 'pex', fromIp: connection.ip, fromPort: connection.port } as const;
+    if (book.add(address, from, address.lastSeenMs, clock.wallMs()) === 'added') this.#learned++;
+  }
+
+  #tellIfDue(connection: Connection, nowMs: number): void {
+    const exchange = this.#exchanges.get(connection);
+    if (exchange === undefined || nowMs < exchange.nextSendMs) return;
+    exchange.nextSendMs = nowMs + this.#parts.intervalMs;
+    const { book, clock, send } = this.#parts;
+    const wallMs = clock.wallMs();
+    const own = this.#ownAddress(connection, wallMs);
+    const others = book
+      .sample(PEX_SENT_PEERS, wallMs)
+      .filter(({ id, ip, port }) => id !== connection.peerId && (ip !== connection.ip || port !== connection.port));
+    const told = own === null ? others : [own, ...others.slice(0, PEX_SENT_PEERS - 1)];
+    if (told.length === 0 && !this.#parts.seedMode) return;
+    if (send(connection, encodePex(told, wallMs))) this.#sent++;
+    exchange.sent = true;
+  }
+
+  /** Where this peer and others can reach us, if we know: nobody else tells them, since a handshake has no port. */
+  #ownAddress(connection: Connection, nowMs: number): AddressRecord | null {
+    const { nodeId, strict, listen, external } = this.#parts;
+    const bound = listen();
+    const seen = isWildcard(bound.host) ? normalizeHost(connection.socket.localAddress ?? '') : bound.host;
+    const { host: ip, port } = external() ?? { host: seen, port: bound.port };
+    if (isIP(ip) === 0 || (strict && !isRoutable(ip))) return null;
+    return {
+      id: nodeId,
+      ip,
+      port,
+      source: 'unknown',
+      sourceGroup: '',
+      bucket: 'tried',
+      firstSeenMs: nowMs,
+      lastSeenMs: nowMs,
+      lastTriedMs: 0,
+      lastSuccessMs: 0,
+      attempts: 0,
+    };
+  }
+
+  #isServed(connection: Connection, exchange: Exchange, nowMs: number): boolean {
+    if (!this.#parts.seedMode || connection.direction !== 'inbound' || connection.exempt || !exchange.sent)
+      return false;
+    return exchange.receivedMs !== null || nowMs - exchange.sinceMs >= SEED_PATIENCE_MS;
+  }
+}
+
+function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}

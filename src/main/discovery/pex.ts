@@ -1,0 +1,78 @@
+/**
+ * Owns peer exchange messages (rulings 7): what they say, and what of a peer's message is worth keeping. Pure; main
+ * thread.
+ */
+import { ID_BYTES, MAX_PEX_PEERS } from '../../shared/limits.js';
+import { isValidTypeBytes } from '../../shared/wire/message-type.js';
+import { canonicalIp, isRoutable } from '../../shared/wire/routability.js';
+import { type AddressRecord, addressSources, type KnownAddress } from './address-book.js';
+
+/** Longest message that is read: 200 peers with the longest ID and IP there are, and room for other fields. */
+export const MAX_PEX_BYTES = 128 * 1024;
+const PORT_MAX = 65_535;
+
+/** An address that a peer told. */
+export interface ToldAddress extends KnownAddress {
+  /** When somebody last saw it, as the peer says; wall milliseconds, 0 for not said. */
+  readonly lastSeenMs: number;
+}
+
+export type PexMessage =
+  | { readonly kind: 'peers'; readonly addresses: readonly ToldAddress[]; readonly skipped: number }
+  /** More than 200 peers: the whole message is dropped. */
+  | { readonly kind: 'too-large' }
+  /** Not JSON, or not an object with a list of peers. */
+  | { readonly kind: 'invalid' };
+
+/** The message that tells a peer these addresses, as the published node writes it. */
+export function encodePex(addresses: readonly AddressRecord[], nowMs: number): Buffer {
+  const peers = addresses.map(({ id, ip, port, source, lastSeenMs }) => ({
+    id,
+    address: ip,
+    port,
+    source: addressSources.indexOf(source),
+    last_seen: new Date(lastSeenMs).toISOString(),
+  }));
+  return Buffer.from(JSON.stringify({ timestamp: new Date(nowMs).toISOString(), peers }));
+}
+
+/** Reads a peer's message. Skips what has no ID, address or port, or in strict mode is not routable. */
+export function decodePex(payload: Uint8Array, strict: boolean): PexMessage {
+  if (payload.length > MAX_PEX_BYTES) return { kind: 'too-large' };
+  const peers = readPeers(payload);
+  if (peers === null) return { kind: 'invalid' };
+  if (peers.length > MAX_PEX_PEERS) return { kind: 'too-large' };
+  const addresses = peers.map((peer) => readAddress(peer, strict)).filter((address) => address !== null);
+  return { kind: 'peers', addresses, skipped: peers.length - addresses.length };
+}
+
+function readPeers(payload: Uint8Array): readonly unknown[] | null {
+  let message: unknown;
+  try {
+    message = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+  } catch {
+    return null;
+  }
+  if (typeof message !== 'object' || message === null) return null;
+  const { peers } = message as { peers?: unknown };
+  // A node that knows nobody may write no list at all, as Go does with an empty slice.
+  if (peers === null || peers === undefined) return [];
+  return Array.isArray(peers) ? peers : null;
+}
+
+function readAddress(peer: unknown, strict: boolean): ToldAddress | null {
+  if (typeof peer !== 'object' || peer === null) return null;
+  const { id, address, port, last_seen: lastSeen } = peer as Record<string, unknown>;
+  if (typeof id !== 'string' || typeof address !== 'string' || typeof port !== 'number') return null;
+  if (!isNodeId(id) || !Number.isInteger(port) || port < 1 || port > PORT_MAX) return null;
+  const ip = canonicalIp(address);
+  if (ip === null || (strict && !isRoutable(ip))) return null;
+  const lastSeenMs = typeof lastSeen === 'string' ? Date.parse(lastSeen) : 0;
+  return { id, ip, port, lastSeenMs: Number.isFinite(lastSeenMs) ? Math.max(0, lastSeenMs) : 0 };
+}
+
+/** What a handshake can hold as a node ID. */
+export function isNodeId(id: string): boolean {
+  const bytes = Buffer.from(id);
+  return bytes.length <= ID_BYTES && id.isWellFormed() && isValidTypeBytes(bytes, 0, bytes.length);
+}

@@ -1,0 +1,123 @@
+/**
+ * Asks a seed for peers (specification 2.1, rulings 3): connect, one byte, read the list, close. Main thread. Never
+ * rejects: whatever a seed does, there is a result that says so.
+ */
+import { lookup } from 'node:dns/promises';
+import { connect, isIP } from 'node:net';
+import { ErrorCode, PeerError } from '../../shared/errors.js';
+import { CRAWL_REQUEST } from '../../shared/limits.js';
+import {
+  decodePeerList,
+  type OwnAddress,
+  PeerListCollector,
+  type PeerListEntry,
+  type PeerListFault,
+} from '../../shared/wire/peer-list.js';
+import { formatAddress } from '../net/address.js';
+
+/** Most addresses of one name that are asked, one after the other. */
+const MAX_ADDRESSES = 8;
+
+/** A seed to ask, and how. */
+export interface CrawlRequest {
+  /** A name or an IP address. */
+  readonly host: string;
+  readonly port: number;
+  /** Whether addresses that the internet doesn't route are useless. */
+  readonly strict: boolean;
+  readonly own: OwnAddress;
+  /** For each address of the seed, from the connection to the end of its answer. */
+  readonly timeoutMs: number;
+  /** Gives the crawl up. */
+  readonly signal?: AbortSignal;
+  /** All addresses of a name; the system's resolver by default. */
+  readonly resolve?: (host: string) => Promise<readonly string[]>;
+}
+
+/** What a seed told. With an error, `entries` are those that came before it. */
+export interface CrawlResult {
+  readonly entries: readonly PeerListEntry[];
+  /** Entries that were well formed and useless. */
+  readonly skipped: number;
+  /** The IP address that answered, or that was asked last; empty if the name has none. */
+  readonly address: string;
+  /** InvalidMessageFormat for a wrong answer, NetworkError for none. */
+  readonly error: PeerError | null;
+}
+
+/** Asks a seed for peers: all its addresses in turn, until one gives any. */
+export async function crawlSeed(request: CrawlRequest): Promise<CrawlResult> {
+  const seed = formatAddress(request.host, request.port);
+  let addresses: readonly string[];
+  try {
+    addresses = await (request.resolve ?? resolveAll)(request.host);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return failure('', `${seed}: the name is not known (${code ?? message})`);
+  }
+  let last = failure('', `${seed}: the name has no address`);
+  for (const address of addresses.slice(0, MAX_ADDRESSES)) {
+    if (request.signal?.aborted) break;
+    last = await crawlAddress(address, request);
+    if (last.error === null || last.entries.length > 0) break;
+  }
+  return last;
+}
+
+/** All addresses of a name, IPv4 and IPv6, in the order the system prefers. */
+async function resolveAll(host: string): Promise<readonly string[]> {
+  if (isIP(host) !== 0) return [host];
+  const found = await lookup(host, { all: true });
+  return found.map(({ address }) => address);
+}
+
+function failure(address: string, message: string): CrawlResult {
+  return { entries: [], skipped: 0, address, error: new PeerError(ErrorCode.NetworkError, message) };
+}
+
+function crawlAddress(address: string, request: CrawlRequest): Promise<CrawlResult> {
+  const { port, strict, own, timeoutMs, signal } = request;
+  const where = formatAddress(address, port);
+  return new Promise((resolve) => {
+    const answer = new PeerListCollector();
+    const socket = connect({ host: address, port });
+    const timer = setTimeout(() => end('no whole answer in time'), timeoutMs);
+    const onAbort = () => end('given up');
+    signal?.addEventListener('abort', onAbort, { once: true });
+
+    const settle = (result: CrawlResult): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      socket.destroy();
+      resolve(result);
+    };
+    const decode = (): void => {
+      const { entries, skipped, error } = decodePeerList({ bytes: answer.bytes, strict, own });
+      settle({ entries, skipped, address, error: error === null ? null : faulty(where, error) });
+    };
+    const end = (why: string): void => {
+      if (answer.length === 0) settle(failure(address, `${where}: ${why}`));
+      else decode();
+    };
+
+    socket.on('connect', () => {
+      // Our end closes at once: that tells a crawl from a handshake without a wait (rulings 3).
+      socket.end(Buffer.of(CRAWL_REQUEST));
+    });
+    socket.on('data', (piece: Buffer) => {
+      if (answer.add(piece)) decode();
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
+    socket.on('close', () => end('closed without an answer, as seeds do that were asked too often'));
+  });
+}
+
+function faulty(where: string, fault: PeerListFault): PeerError {
+  const what = {
+    count: 'more than 1000 peers promised',
+    idLen: 'an ID longer than 128 bytes',
+    ipLen: 'an address longer than 64 bytes',
+    truncated: 'fewer peers than promised',
+  }[fault];
+  return new PeerError(ErrorCode.InvalidMessageFormat, `${where}: ${what}`);
+}

@@ -1,0 +1,287 @@
+/**
+ * The part of a connection's life before it is a peer: handshakes in both roles, crawls, admission. Main thread.
+ * Decisions are asked of pure functions (handshake, admission, eviction) and of `Conduct`; what comes of them is carried
+ * out here and by `PeerConnections`.
+ */
+import type { Clock } from '../../shared/clock.js';
+import { ErrorCode } from '../../shared/errors.js';
+import { encodeDisconnect } from '../../shared/wire/disconnect.js';
+import { checkAsInitiator, checkAsResponder, encodeHandshake, encodeRefusal } from '../../shared/wire/handshake.js';
+import { ControlType } from '../../shared/wire/message-type.js';
+import type { Settings } from '../config/settings.js';
+import type { CrawlResponder } from '../discovery/crawl-responder.js';
+import { type Admission, admit, type Newcomer, type Rival } from '../peers/admission.js';
+import { subnetOf } from '../peers/net-group.js';
+import type { Statistics } from '../statistics.js';
+import { normalizeHost } from './address.js';
+import type { Cause, Connection } from './connection.js';
+import type { ConnectionTable } from './connection-table.js';
+import type { Dialer } from './dialer.js';
+
+/** Inbound handshakes under way at most; the oldest gives way to a newer one, since honest ones are quick. */
+const MAX_HANDSHAKING = 256;
+const noSlot: Cause = { code: ErrorCode.ResourceExhausted, reason: 'no free slot' };
+
+export interface HandshakesParts {
+  readonly settings: Settings;
+  readonly nodeId: string;
+  readonly clock: Clock;
+  readonly table: ConnectionTable;
+  readonly dialer: Dialer;
+  readonly statistics: Statistics;
+  readonly crawls: CrawlResponder;
+  /** Why a peer of this address and ID is not wanted (bans, reputation); null if it is. */
+  judge(ip: string, id: string | null): Cause | null;
+  /** The inbound peer that gives way to a newcomer when there is no room; null if none should. */
+  chooseEviction(): Connection | null;
+  sendControl(connection: Connection, type: string, payload: Uint8Array): boolean;
+}
+
+/** What becomes of connections after the handshake. */
+export interface PeerLife {
+  /** Gives the connection a slot. @returns false if there is none */
+  seat(connection: Connection, peerId: string): boolean;
+  connected(connection: Connection): void;
+  leave(connection: Connection, cause: Cause, how: { announce: boolean }): void;
+  /** Everything is written: once the kernel has it, our side closes. */
+  finish(connection: Connection): void;
+}
+
+export class Handshakes {
+  readonly #parts: HandshakesParts;
+  readonly #life: PeerLife;
+  readonly #unconditional: ReadonlySet<string>;
+  /** Inbound connections whose handshake is under way, the oldest first. */
+  readonly #inbound = new Set<Connection>();
+
+  constructor(parts: HandshakesParts, life: PeerLife) {
+    this.#parts = parts;
+    this.#life = life;
+    this.#unconditional = new Set(parts.settings.unconditionalPeerIds);
+  }
+
+  isUnconditional(peerId: string | null): boolean {
+    return peerId !== null && this.#unconditional.has(peerId);
+  }
+
+  /** An inbound connection is there. */
+  expect(connection: Connection): void {
+    this.#inbound.add(connection);
+    if (this.#inbound.size > MAX_HANDSHAKING) this.#endOldest();
+  }
+
+  /** A connection is closed or has left the handshake. */
+  forget(connection: Connection): void {
+    this.#inbound.delete(connection);
+  }
+
+  /** A dial's TCP connection is there: the initiator speaks first, unless we don't want to talk to this address. */
+  opened(connection: Connection): void {
+    const { settings, nodeId, clock, dialer } = this.#parts;
+    connection.become('opened');
+    connection.socketOpened = true;
+    connection.handshakingMs = clock.nowMs();
+    connection.ip = normalizeHost(connection.socket.remoteAddress ?? '');
+    const unwanted = this.#parts.judge(connection.ip, dialer.of(connection)?.address.id ?? null);
+    if (unwanted !== null) {
+      connection.cause = unwanted;
+      connection.destroy();
+      return;
+    }
+    connection.socket.write(encodeHandshake(settings.chainId, nodeId));
+  }
+
+  /** An initiator has sent a part of its handshake, or all of a crawl. */
+  begun(connection: Connection): void {
+    if (connection.graceTimer !== null) clearTimeout(connection.graceTimer);
+    connection.graceTimer = null;
+    if (!connection.startsLikeCrawl) return;
+    connection.graceTimer = setTimeout(() => {
+      if (connection.startsLikeCrawl) this.#serveCrawl(connection);
+    }, this.#parts.settings.crawlGraceMs);
+  }
+
+  /** All 65 bytes are there. */
+  whole(connection: Connection, bytes: Uint8Array): void {
+    this.#inbound.delete(connection);
+    if (connection.graceTimer !== null) clearTimeout(connection.graceTimer);
+    if (connection.direction === 'inbound') this.#respond(connection, bytes);
+    else this.#judgeAnswer(connection, bytes);
+  }
+
+  /** The other side will send nothing more, and the handshake is not whole. */
+  ended(connection: Connection): void {
+    if (connection.direction === 'inbound' && connection.startsLikeCrawl) {
+      this.#serveCrawl(connection);
+      return;
+    }
+    connection.cause ??= { code: ErrorCode.NetworkError, reason: 'closed by peer during handshake' };
+    connection.destroy();
+  }
+
+  /** Answers an inbound handshake with the reason why not (rulings 2), and closes. */
+  refuse(connection: Connection, why: Cause): void {
+    connection.cause ??= { code: why.code, reason: why.reason };
+    this.#turnAway(connection);
+    connection.socket.write(encodeRefusal(why.code, why.reason));
+    this.#life.finish(connection);
+  }
+
+  #serveCrawl(connection: Connection): void {
+    const { crawls, clock, judge } = this.#parts;
+    this.#inbound.delete(connection);
+    connection.crawl = true;
+    if (judge(connection.ip, null) !== null) {
+      crawls.refuse();
+      connection.destroy();
+      return;
+    }
+    const answer = crawls.answer(connection.ip, clock.nowMs());
+    if (answer === null) {
+      connection.destroy();
+      return;
+    }
+    this.#turnAway(connection);
+    connection.socket.write(answer);
+    this.#life.finish(connection);
+  }
+
+  #turnAway(connection: Connection): void {
+    connection.become('refused');
+    connection.leavingMs = this.#parts.clock.nowMs();
+  }
+
+  #respond(connection: Connection, bytes: Uint8Array): void {
+    const { settings, nodeId, dialer, table, judge } = this.#parts;
+    const checked = checkAsResponder({ bytes, chainId: settings.chainId, nodeId });
+    if (checked.kind === 'incomplete') throw new Error('handshake of 65 bytes is incomplete');
+    if (checked.kind === 'refuse') {
+      this.refuse(connection, checked);
+      return;
+    }
+    const peerId = checked.nodeId;
+    const unwanted = judge(connection.ip, peerId);
+    if (unwanted !== null) {
+      connection.peerId = peerId;
+      this.refuse(connection, unwanted);
+      return;
+    }
+    const existing = table.byId(peerId);
+    const rival = existing ?? dialer.underWayTo(peerId);
+    const shown: Rival | null =
+      rival === undefined
+        ? null
+        : { direction: rival.direction, connected: rival === existing, connectedDuringDial: false };
+    connection.exempt = this.isUnconditional(peerId);
+    const newcomer = {
+      peerId,
+      direction: 'inbound',
+      exempt: connection.exempt,
+      subnetPeers: this.#subnetPeers(connection.ip),
+    } as const;
+    const admission = this.#admitInbound(newcomer, shown);
+    if (admission.kind === 'refuse') {
+      this.refuse(connection, admission);
+      return;
+    }
+    if (admission.kind === 'replace') this.#giveWay(rival!);
+    if (!this.#life.seat(connection, peerId)) {
+      this.refuse(connection, noSlot);
+      return;
+    }
+    connection.socket.write(encodeHandshake(settings.chainId, nodeId));
+    this.#life.connected(connection);
+  }
+
+  /** Admission, with an inbound peer giving way to the newcomer if there is no room and one should. */
+  #admitInbound(newcomer: Newcomer, rival: Rival | null): Admission {
+    const { settings, nodeId, table, statistics } = this.#parts;
+    const admission = admit(nodeId, newcomer, rival, table.counts(), settings);
+    if (admission.kind !== 'refuse' || !admission.full) return admission;
+    const victim = this.#parts.chooseEviction();
+    if (victim === null) return admission;
+    statistics.count('evictions');
+    const cause = { code: ErrorCode.PeerLimitReached, reason: 'gives way to another peer' };
+    this.#life.leave(victim, cause, { announce: true });
+    return admit(nodeId, newcomer, rival, table.counts(), settings);
+  }
+
+  #judgeAnswer(connection: Connection, bytes: Uint8Array): void {
+    const { settings, nodeId, dialer, table, clock, judge } = this.#parts;
+    const dial = dialer.of(connection)!;
+    const checked = checkAsInitiator({ bytes, chainId: settings.chainId, dialledId: dial.address.id });
+    if (checked.kind === 'incomplete') throw new Error('handshake of 65 bytes is incomplete');
+    if (checked.kind !== 'accept') {
+      connection.cause = {
+        code: checked.code,
+        reason: checked.kind === 'refused' ? `refused: ${checked.reason}` : checked.reason,
+      };
+      connection.destroy();
+      return;
+    }
+    const peerId = checked.nodeId;
+    connection.peerId = peerId;
+    connection.exempt = dial.persistent !== null || this.isUnconditional(peerId);
+    const unwanted =
+      peerId === nodeId
+        ? { code: ErrorCode.SelfConnection, reason: 'this is our own address' }
+        : judge(connection.ip, peerId);
+    const existing = table.byId(peerId);
+    const rival: Rival | null =
+      existing === undefined
+        ? null
+        : {
+            direction: existing.direction,
+            connected: true,
+            connectedDuringDial: existing.connectedMs >= connection.startedMs && clock.nowMs() >= existing.connectedMs,
+          };
+    const newcomer = { peerId, direction: 'outbound', exempt: connection.exempt, subnetPeers: 0 } as const;
+    const admission = unwanted === null ? admit(nodeId, newcomer, rival, table.counts(), settings) : null;
+    if (connection.feeler && unwanted === null) {
+      this.#part(connection, { code: ErrorCode.GoingAway, reason: 'only looked whether you are there' });
+      return;
+    }
+    if (admission?.kind === 'replace') this.#giveWay(existing!);
+    if (admission !== null && admission.kind !== 'refuse' && this.#life.seat(connection, peerId)) {
+      this.#life.connected(connection);
+      return;
+    }
+    this.#part(connection, unwanted ?? (admission?.kind === 'refuse' ? admission : noSlot));
+  }
+
+  /** Closes an outbound connection that the other side has accepted, and tells it why. */
+  #part(connection: Connection, why: Cause): void {
+    connection.cause = { code: why.code, reason: why.reason };
+    this.#turnAway(connection);
+    this.#parts.sendControl(connection, ControlType.disconnect, encodeDisconnect(why.code, why.reason));
+    this.#life.finish(connection);
+  }
+
+  /** A connection that loses against another of the same peer. */
+  #giveWay(rival: Connection): void {
+    const cause = { code: ErrorCode.DuplicateConnection, reason: 'another connection of this peer is kept' };
+    if (rival.state === 'Connected') {
+      this.#life.leave(rival, cause, { announce: true });
+      return;
+    }
+    rival.cause = cause;
+    rival.destroy();
+  }
+
+  #endOldest(): void {
+    const [oldest] = this.#inbound;
+    this.#inbound.delete(oldest);
+    oldest.cause ??= { code: ErrorCode.ResourceExhausted, reason: 'too many handshakes under way' };
+    oldest.destroy();
+  }
+
+  #subnetPeers(ip: string): number {
+    const subnet = subnetOf(ip);
+    if (subnet === null) return 0;
+    let count = 0;
+    for (const peer of this.#parts.table.connected()) {
+      if (peer.direction === 'inbound' && !peer.exempt && subnetOf(peer.ip) === subnet) count++;
+    }
+    return count;
+  }
+}

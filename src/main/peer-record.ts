@@ -1,0 +1,220 @@
+/**
+ * Where everything goes that happens with peers: to the log, to history, and to their reputation, from which a ban may
+ * come. One method for each kind of event, so that nothing is refused, dropped, banned or failed without a code, a line
+ * and an entry (rulings 6). Main thread.
+ */
+import type { Clock } from '../shared/clock.js';
+import { ErrorCode, errorCodeName } from '../shared/errors.js';
+import type { BanInfo, HistoryEntry, HistoryKind, HistoryQuery } from './api.js';
+import { LogLimiter } from './log-limiter.js';
+import { formatAddress } from './net/address.js';
+import type { Cause, Connection } from './net/connection.js';
+import type { PeerLog } from './peer-log.js';
+import type { BanRecord, Bans } from './peers/bans.js';
+import { Conduct } from './peers/conduct.js';
+import type { History } from './peers/history.js';
+import type { Reputation } from './peers/reputation.js';
+import type { ReputationEvent } from './peers/reputation-events.js';
+import { FRAME_TIMEOUT } from './peers/timeouts.js';
+
+const PROVEN_MS = 60_000;
+const HOUR_MS = 3_600_000;
+/** A peer that sends nothing but malformed frames must not push everything else out of history. */
+const DROPPED_EVERY_MS = 1000;
+
+/** What a timeout says about a peer; the others say nothing. */
+const timeoutEvents: Readonly<Partial<Record<number, ReputationEvent>>> = {
+  [ErrorCode.HandshakeTimeout]: 'handshakeTimeout',
+  [ErrorCode.WriteTimeout]: 'writeTimeout',
+};
+
+/** What dropping a frame says about the peer that sent it. */
+const violationEvents: Readonly<Partial<Record<number, ReputationEvent>>> = {
+  [ErrorCode.InvalidMessageFormat]: 'malformedFrame',
+  [ErrorCode.MessageTooLarge]: 'oversizedFrame',
+  [ErrorCode.WorkerPoisoned]: 'workerPoisoned',
+};
+
+export interface PeerRecordParts {
+  readonly log: PeerLog;
+  readonly history: History;
+  readonly bans: Bans;
+  readonly reputation: Reputation;
+  readonly clock: Clock;
+  /** A ban has begun: whoever it is for is cut off. */
+  cutOff(ban: BanRecord): void;
+}
+
+export class PeerRecord {
+  readonly conduct: Conduct;
+  readonly #parts: PeerRecordParts;
+  readonly #drops = new LogLimiter({ intervalMs: DROPPED_EVERY_MS });
+  /** Hours of service that a connected peer has been credited with; 0 from the first minute on. */
+  readonly #credited = new WeakMap<Connection, number>();
+
+  constructor(parts: PeerRecordParts) {
+    this.#parts = parts;
+    this.conduct = new Conduct({
+      reputation: parts.reputation,
+      bans: parts.bans,
+      wallMs: () => parts.clock.wallMs(),
+      banned: (ban) => this.#banned(ban),
+    });
+  }
+
+  connected(connection: Connection): void {
+    this.#parts.log.connected(connection);
+    this.#note('connected', connection);
+  }
+
+  disconnected(connection: Connection, cause: Cause): void {
+    this.#parts.log.disconnected(connection, cause);
+    this.#enter('disconnected', connection, cause);
+  }
+
+  rejected(connection: Connection, cause: Cause): void {
+    this.#parts.log.rejected(connection, cause);
+    this.#enter('rejected', connection, cause);
+  }
+
+  dialFailed(connection: Connection, cause: Cause): void {
+    this.#parts.log.dialFailed(connection, cause);
+    this.#enter('dial-failed', connection, cause);
+    if (connection.ip !== '') this.#note('dialFailed', connection);
+  }
+
+  /** A frame of a peer was dropped. */
+  violation(connection: Connection, code: number): void {
+    const { log, clock } = this.#parts;
+    log.violation(connection, code);
+    const left = this.#drops.admit(`${code} ${connection.address}`, clock.nowMs());
+    if (left !== null) {
+      const reason = left === 0 ? 'frame dropped' : `frame dropped, and ${left} before it`;
+      this.#enter('dropped', connection, { code, reason });
+    }
+    const event = violationEvents[code];
+    if (event !== undefined) this.#note(event, connection);
+  }
+
+  timedOut(connection: Connection, { code, reason }: Cause): void {
+    const event = reason === FRAME_TIMEOUT ? 'frameTimeout' : timeoutEvents[code];
+    if (event !== undefined) this.#note(event, connection);
+  }
+
+  /** A message handler of the application holds something against the sender. */
+  penalised(connection: Connection, reason: string): void {
+    this.#enter('penalised', connection, { code: ErrorCode.InvalidMessageFormat, reason });
+    this.#note('penalised', connection);
+  }
+
+  grossExcess(connection: Connection): void {
+    this.#enter('penalised', connection, { code: ErrorCode.RateLimited, reason: 'sends far more than its share' });
+    this.#note('rateExcess', connection);
+  }
+
+  /** A peer exchange message was not as it must be. */
+  pexFault(event: ReputationEvent, connection: Connection): void {
+    const reason = pexFaults[event as keyof typeof pexFaults];
+    this.#enter('penalised', connection, { code: ErrorCode.InvalidMessageFormat, reason });
+    this.#note(event, connection);
+  }
+
+  crawlFailed(seed: string, cause: Cause): void {
+    this.#parts.log.crawlFailed(seed, cause);
+    this.#parts.history.add({ ...this.#entry('crawl-failed', cause), peerId: null, address: seed });
+  }
+
+  /** Credits peers that stay with their service. */
+  creditService(connected: Iterable<Connection>): void {
+    const nowMs = this.#parts.clock.nowMs();
+    for (const connection of connected) {
+      const upMs = nowMs - connection.connectedMs;
+      const hours = Math.floor(upMs / HOUR_MS);
+      const credited = this.#credited.get(connection);
+      if (credited === undefined) {
+        if (upMs < PROVEN_MS) continue;
+        this.#credited.set(connection, 0);
+        this.#note('proven', connection);
+      } else if (hours > credited) {
+        this.#credited.set(connection, hours);
+        this.#note('hourOfService', connection);
+      }
+    }
+  }
+
+  score(connection: Connection): number {
+    return this.conduct.score({ ip: connection.ip, id: connection.peerId });
+  }
+
+  /** A ban by the operator. Without a time it lasts as an automatic one would. */
+  ban(target: string, forMs: number | null | 'escalate', reason: string): BanInfo {
+    const nowMs = this.#parts.clock.wallMs();
+    const ban = this.#parts.bans.ban({ target, forMs, reason, code: ErrorCode.Banned, nowMs });
+    this.#banned(ban);
+    return banInfo(ban);
+  }
+
+  /** @returns whether there was such a ban */
+  unban(target: string): boolean {
+    const isLifted = this.#parts.bans.unban(target);
+    if (!isLifted) return false;
+    // Who was banned for what it did would be refused for its reputation next.
+    this.#parts.reputation.clear(target);
+    const cause = { code: ErrorCode.Banned, reason: 'ban lifted' };
+    this.#parts.history.add({ ...this.#entry('unbanned', cause), ...whom(target) });
+    this.#parts.log.unbanned(target);
+    return true;
+  }
+
+  bans(): BanInfo[] {
+    return this.#parts.bans.list(this.#parts.clock.wallMs()).map(banInfo);
+  }
+
+  history(query: HistoryQuery): HistoryEntry[] {
+    return this.#parts.history.query(query);
+  }
+
+  #banned(ban: BanRecord): void {
+    const info = banInfo(ban);
+    this.#parts.log.banned(info);
+    const until = info.until === null ? 'for good' : `until ${info.until}`;
+    const cause = { code: ban.code, reason: `${until}: ${ban.reason || 'no reason given'}` };
+    this.#parts.history.add({ ...this.#entry('banned', cause), ...whom(ban.target) });
+    this.#parts.cutOff(ban);
+  }
+
+  /** What a persistent peer that we dialled does is the operator's affair: it is told, but never banned for it. */
+  #note(event: ReputationEvent, { ip, peerId, persistentPeer }: Connection): void {
+    if (persistentPeer === null) this.conduct.note(event, { ip, id: peerId });
+  }
+
+  #enter(kind: HistoryKind, { peerId, host, port }: Connection, cause: Cause): void {
+    this.#parts.history.add({ ...this.#entry(kind, cause), peerId, address: formatAddress(host, port) });
+  }
+
+  #entry(kind: HistoryKind, { code, reason }: Cause) {
+    return { timeMs: this.#parts.clock.wallMs(), kind, code, detail: reason };
+  }
+}
+
+const pexFaults = {
+  pexTooOften: 'tells addresses too often',
+  pexTooLarge: 'tells more than 200 addresses at once',
+  pexInvalid: 'tells addresses in a form that is none',
+} as const;
+
+function banInfo({ target, reason, code, sinceMs, untilMs }: BanRecord): BanInfo {
+  return {
+    target,
+    reason,
+    code,
+    name: errorCodeName(code),
+    since: new Date(sinceMs).toISOString(),
+    until: untilMs === null ? null : new Date(untilMs).toISOString(),
+  };
+}
+
+/** A ban's target as history shows it. */
+function whom(target: string): { peerId: string | null; address: string | null } {
+  return target.startsWith('id:') ? { peerId: target.slice(3), address: null } : { peerId: null, address: target };
+}

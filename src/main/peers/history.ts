@@ -1,0 +1,59 @@
+/**
+ * Owns the last 10,000 things that were refused, dropped, banned or failed, with why (rulings 6). In memory; main
+ * thread.
+ */
+import { errorCodeName } from '../../shared/errors.js';
+import type { HistoryEntry, HistoryKind, HistoryQuery } from '../api.js';
+
+export const HISTORY_ENTRIES = 10_000;
+const DEFAULT_LIMIT = 100;
+const MAX_DETAIL_CHARS = 200;
+
+/** What is kept of an event. */
+export interface HistoryRecord {
+  readonly timeMs: number;
+  readonly kind: HistoryKind;
+  readonly code: number;
+  readonly peerId: string | null;
+  readonly address: string | null;
+  readonly detail: string;
+}
+
+export class History {
+  readonly #capacity: number;
+  readonly #records: HistoryRecord[] = [];
+  /** Where the next record goes, once all places are taken. */
+  #next = 0;
+
+  constructor(capacity = HISTORY_ENTRIES) {
+    this.#capacity = capacity;
+  }
+
+  /** Adds a record; the oldest makes room. */
+  add(record: HistoryRecord): void {
+    const kept = { ...record, detail: harmlessDetail(record.detail) };
+    if (this.#records.length < this.#capacity) this.#records.push(kept);
+    else this.#records[this.#next] = kept;
+    this.#next = (this.#next + 1) % this.#capacity;
+  }
+
+  /** The newest records first, at most `limit` (100), of one code if given. */
+  query({ limit = DEFAULT_LIMIT, code }: HistoryQuery): HistoryEntry[] {
+    const found: HistoryEntry[] = [];
+    const { length } = this.#records;
+    for (let age = 1; age <= length && found.length < limit; age++) {
+      const record = this.#records[(this.#next - age + 2 * this.#capacity) % this.#capacity]!;
+      if (code === undefined || record.code === code) found.push(entryOf(record));
+    }
+    return found;
+  }
+}
+
+function entryOf({ timeMs, kind, code, peerId, address, detail }: HistoryRecord): HistoryEntry {
+  return { time: new Date(timeMs).toISOString(), kind, code, name: errorCodeName(code), peerId, address, detail };
+}
+
+/** What peers write goes to terminals and pages: no control characters, and not more than a line. */
+function harmlessDetail(detail: string): string {
+  return detail.slice(0, MAX_DETAIL_CHARS).replace(/\p{C}|\p{Zl}|\p{Zp}/gu, '\uFFFD');
+}

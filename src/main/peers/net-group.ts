@@ -1,0 +1,63 @@
+/**
+ * Owns which addresses count as one neighbourhood: whoever has one address of a netgroup or subnet can easily have more
+ * of it. Pure; main thread. Addresses are canonical (`shared/wire/routability.ts`).
+ *
+ *   netgroup   IPv4 /16, IPv6 /32   diversity of the address book and of outbound peers
+ *   subnet     IPv4 /24, IPv6 /64   limit on inbound peers
+ *   host key   IPv4 address, IPv6 /64   what reputation and automatic bans are kept by
+ *
+ * A local address is a netgroup of its own and in no subnet, since one host or one LAN has no /16s to be diverse over.
+ * Loopback outside 127.0/16 counts like a public address, so that tests can play the internet there.
+ */
+import { BlockList, isIPv4 } from 'node:net';
+import { canonicalIp } from '../../shared/wire/routability.js';
+import { formatAddress } from '../net/address.js';
+
+const local = new BlockList();
+for (const [network, prefix] of [
+  ['127.0.0.0', 16],
+  ['10.0.0.0', 8],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+  ['169.254.0.0', 16],
+] as const) {
+  local.addSubnet(network, prefix, 'ipv4');
+}
+local.addAddress('::1', 'ipv6');
+local.addSubnet('fc00::', 7, 'ipv6');
+local.addSubnet('fe80::', 10, 'ipv6');
+
+/** Whether an address is of this host or of its own network. */
+export function isLocal(ip: string): boolean {
+  return local.check(ip, isIPv4(ip) ? 'ipv4' : 'ipv6');
+}
+
+/** The netgroup of an address, as text. */
+export function netGroupOf(ip: string, port: number): string {
+  if (isLocal(ip)) return formatAddress(ip, port);
+  return isIPv4(ip) ? `${firstOctets(ip, 2)}.0.0/16` : `${firstWords(ip, 2)}/32`;
+}
+
+/** The subnet of an address in CIDR notation; null for a local one, which no subnet limit counts. */
+export function subnetOf(ip: string): string | null {
+  if (isLocal(ip)) return null;
+  return isIPv4(ip) ? `${firstOctets(ip, 3)}.0/24` : `${firstWords(ip, 4)}/64`;
+}
+
+/** What reputation and automatic bans of an address are kept by; a target that `ban` takes. */
+export function hostKeyOf(ip: string): string {
+  return isIPv4(ip) || isLocal(ip) ? ip : `${firstWords(ip, 4)}/64`;
+}
+
+function firstOctets(ip: string, count: number): string {
+  return ip.split('.', count).join('.');
+}
+
+/** The first 16-bit words of an IPv6 address, the rest zero, in canonical form. */
+function firstWords(ip: string, count: number): string {
+  const [head, tail] = ip.split('::') as [string, string?];
+  const before = head === '' ? [] : head.split(':');
+  const after = tail === undefined || tail === '' ? [] : tail.split(':');
+  const words = [...before, ...new Array<string>(8 - before.length - after.length).fill('0'), ...after];
+  return canonicalIp(`${words.slice(0, count).join(':')}::`) as string;
+}

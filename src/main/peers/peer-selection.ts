@@ -1,0 +1,96 @@
+/**
+ * Which addresses to dial next. Pure but for the book's and the caller's randomness; main thread. At most one outbound
+ * peer, dials under way included, per netgroup, so that nobody who owns one neighbourhood can surround us.
+ */
+
+import type { Direction } from '../api.js';
+import type { AddressBook, KnownAddress } from '../discovery/address-book.js';
+import { netGroupOf } from './net-group.js';
+
+/**
+ * `outbound` and `anchor` keep up the minimum, `feeler` only looks whether an address is alive, `extra` is a lasting
+ * connection beyond the minimum, which mixes the network.
+ */
+export type DialPurpose = 'outbound' | 'anchor' | 'feeler' | 'extra';
+
+/** Dials that one look begins at most. */
+const DIALS_PER_LOOK = 8;
+
+export interface ConnectedPeer extends KnownAddress {
+  readonly direction: Direction;
+}
+
+export interface SelectionInput {
+  readonly book: Pick<AddressBook, 'candidate' | 'toTest'>;
+  readonly connected: readonly ConnectedPeer[];
+  /** Addresses of dials that have not ended, whatever they are for. */
+  readonly dialling: readonly KnownAddress[];
+  /** Outbound peers and dials that are to become such. */
+  readonly outbound: number;
+  readonly minOutbound: number;
+  readonly maxOutbound: number;
+  /** Outbound peers of the last run that were not tried yet. */
+  readonly anchors: readonly KnownAddress[];
+  /** Neither banned nor otherwise not to be dialled. */
+  isWanted(who: { readonly ip: string; readonly id: string | null }): boolean;
+  /** Wall milliseconds. */
+  readonly nowMs: number;
+  /** What may be done beside keeping up the minimum, now that its time has come. */
+  readonly beside: 'feeler' | 'extra' | null;
+}
+
+export interface PlannedDial {
+  readonly address: KnownAddress;
+  readonly purpose: DialPurpose;
+}
+
+export interface Selection {
+  readonly dials: readonly PlannedDial[];
+  /** Outbound peers are missing and the book has nobody to dial. */
+  readonly starved: boolean;
+}
+
+export function selectDials(input: SelectionInput): Selection {
+  const { book, connected, dialling, minOutbound, maxOutbound, anchors, isWanted, nowMs } = input;
+  const taken = new Set([...connected, ...dialling].map(({ id }) => id));
+  const places = new Set([...connected, ...dialling].map(({ ip, port }) => `${ip}:${port}`));
+  const groups = new Set([...connected.filter(({ direction }) => direction === 'outbound'), ...dialling].map(groupOf));
+  const isFree = (address: KnownAddress) =>
+    !taken.has(address.id) && !places.has(`${address.ip}:${address.port}`) && isWanted(address);
+  const dials: PlannedDial[] = [];
+  const plan = (address: KnownAddress, purpose: DialPurpose): void => {
+    dials.push({ address, purpose });
+    taken.add(address.id);
+    places.add(`${address.ip}:${address.port}`);
+    groups.add(groupOf(address));
+  };
+  const missing = () => minOutbound - input.outbound - dials.length;
+  const find = (want: 'any' | 'new' | 'tried') =>
+    book.candidate({ nowMs, want, excludeGroups: groups, isUsable: isFree });
+
+  for (const anchor of anchors) {
+    if (missing() > 0 && dials.length < DIALS_PER_LOOK && isFree(anchor) && !groups.has(groupOf(anchor))) {
+      plan(anchor, 'anchor');
+    }
+  }
+  let isExhausted = false;
+  while (missing() > 0 && dials.length < DIALS_PER_LOOK && !isExhausted) {
+    const address = find('any');
+    if (address === null) isExhausted = true;
+    else plan(address, 'outbound');
+  }
+  const isFull = missing() <= 0;
+  if (isFull && input.beside === 'feeler') {
+    const tested = book.toTest(nowMs);
+    const address = tested !== null && isFree(tested) ? tested : find('new');
+    if (address !== null) plan(address, 'feeler');
+  } else if (isFull && input.beside === 'extra' && input.outbound < maxOutbound) {
+    const address = find('any');
+    if (address !== null) plan(address, 'extra');
+  }
+  return { dials, starved: isExhausted && missing() > 0 };
+}
+
+function groupOf({ ip, port }: KnownAddress): string {
+  return netGroupOf(ip, port);
+}

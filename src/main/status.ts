@@ -1,0 +1,66 @@
+/**
+ * Owns the answer of `GET /status` and `node.stats()`: one reading of everything that the node counts (specification
+ * 7.1). Reads only; main thread.
+ */
+import type { MemoryBudget } from '../shared/memory/memory-budget.js';
+import type { DiscoveryStatus, LifetimeStatus, NodeStatus } from './api.js';
+import type { ConnectionTable } from './net/connection-table.js';
+import type { WorkerGroup } from './pool/worker-group.js';
+import type { Statistics } from './statistics.js';
+import { version } from './version.js';
+
+export interface StatusParts {
+  readonly nodeId: string;
+  readonly chainId: string;
+  readonly uptimeSeconds: number;
+  readonly listen: string;
+  readonly admin: string | null;
+  readonly statistics: Statistics;
+  readonly table: ConnectionTable;
+  readonly workers: WorkerGroup;
+  readonly budget: MemoryBudget;
+  readonly dialsQueued: number;
+  readonly discovery: DiscoveryStatus;
+  readonly lifetime: LifetimeStatus;
+  readonly eventLoopLagMs: number;
+}
+
+export function nodeStatus(parts: StatusParts): NodeStatus {
+  const { statistics, table, workers, budget } = parts;
+  const { inbound, outbound } = directions(table);
+  const total = (name: Parameters<Statistics['total']>[0]) => statistics.total(name);
+  return {
+    nodeId: parts.nodeId,
+    chainId: parts.chainId,
+    version,
+    uptimeSeconds: parts.uptimeSeconds,
+    listen: parts.listen,
+    admin: parts.admin,
+    peers: { total: inbound + outbound, inbound, outbound },
+    messages: statistics.messages(),
+    bytes: { received: total('bytesReceived'), sent: total('bytesSent') },
+    connections: statistics.connections(table.handshaking()),
+    dials: {
+      succeeded: total('dialsSucceeded'),
+      failed: total('dialsFailed'),
+      queued: parts.dialsQueued,
+      dropped: total('dialsDropped'),
+    },
+    discovery: parts.discovery,
+    gossip: statistics.gossip(),
+    lifetime: parts.lifetime,
+    workers: Array.from({ length: workers.size }, (_, worker) => ({
+      messages: statistics.worker(worker, 'messagesReceived'),
+      lagMs: statistics.lagMs(worker),
+      restarts: workers.restarts(worker),
+    })),
+    memory: { rss: process.memoryUsage.rss(), budget: budget.budgetBytes, used: budget.usedBytes },
+    eventLoopLagMs: parts.eventLoopLagMs,
+  };
+}
+
+function directions(table: ConnectionTable): { inbound: number; outbound: number } {
+  let inbound = 0;
+  for (const connection of table.connected()) if (connection.direction === 'inbound') inbound++;
+  return { inbound, outbound: table.connectedCount - inbound };
+}

@@ -1,0 +1,32 @@
+/**
+ * Owns how the LMDB environment of a store is opened: its file, its tables, its version. Used by the store and by the
+ * check that runs before it.
+ */
+import path from 'node:path';
+import { type Database, open, type RootDatabase } from 'lmdb';
+
+export const tables = ['addresses', 'bans', 'offences', 'reputation', 'meta'] as const;
+export type Table = (typeof tables)[number];
+
+export const SCHEMA_KEY = 'schema';
+export const SCHEMA_VERSION = 1;
+const FILE = 'data.mdb';
+
+export interface Environment {
+  readonly root: RootDatabase;
+  readonly tables: Readonly<Record<Table, Database<unknown, string>>>;
+}
+
+/** Opens the environment in a directory that exists. @throws Error for what LMDB can't read or write */
+export function openEnvironment(directory: string, readOnly: boolean): Environment {
+  const root = open({
+    path: path.join(directory, FILE),
+    noSubdir: true,
+    maxDbs: tables.length,
+    readOnly,
+    // All writes come in one transaction a second: there is nothing to wait for.
+    commitDelay: 0,
+  });
+  const opened = tables.map((name) => [name, root.openDB<unknown, string>({ name, encoding: 'msgpack' })] as const);
+  return { root, tables: Object.fromEntries(opened) as Environment['tables'] };
+}

@@ -1,0 +1,185 @@
+/**
+ * Keeps what a node remembers over restarts, in LMDB in `<dataDir>/store`. Main thread; LMDB writes on threads of its
+ * own. Changes are collected, the latest of each key, and committed once a second: a process that is killed loses at most
+ * the last second and never half of a change. A store that can't be read is moved aside, and the
+ * node starts with an empty one.
+ */
+import { spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Logger } from 'pino';
+import { NodeError } from '../../shared/errors.js';
+import { CheckResult } from './check-result.js';
+import { type Environment, openEnvironment, SCHEMA_KEY, SCHEMA_VERSION, type Table, tables } from './environment.js';
+
+const FOLDER = 'store';
+/** Changes wait so long at most before they are committed. */
+const FLUSH_MS = 1000;
+/** Changes in one transaction: it is filled on the main thread, which must not be held up. */
+const COMMIT_CHANGES = 250;
+/** After a failed commit. */
+const RETRY_MS = 5000;
+/** A check that takes longer than this has found no sound store. */
+const CHECK_MS = 30_000;
+/** Damaged stores that are kept for somebody to look at. */
+const KEPT_ASIDE = 3;
+
+const asideName = /^store\.(damaged|other-version)-/;
+
+/** What a key has become: a value, or gone. */
+type Change = { readonly value: unknown } | null;
+
+/** All that a store holds, by table and key. */
+export type StoreContents = Readonly<Record<Table, ReadonlyMap<string, unknown>>>;
+
+export interface StoreOptions {
+  readonly log: Logger;
+  /** A commit has failed; told once, until one succeeds again. */
+  onFault(error: Error): void;
+}
+
+export class Store {
+  readonly #environment: Environment;
+  readonly #onFault: (error: Error) => void;
+  #pending = new Map<Table, Map<string, Change>>();
+  #timer: NodeJS.Timeout | null = null;
+  #commit: Promise<void> = Promise.resolve();
+  #fault: Error | null = null;
+  #closed = false;
+
+  /**
+   * Opens the store of a data directory, which must be ours alone (`data-dir.ts`).
+   * @throws NodeError ERR_PAW_DATA_DIR when no store can be made there
+   */
+  static async open(dataDir: string, { log, onFault }: StoreOptions): Promise<Store> {
+    const folder = path.join(dataDir, FOLDER);
+    const fault = existsSync(folder) ? await faultOf(folder) : null;
+    if (fault !== null) moveAside(dataDir, folder, fault, log);
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      const environment = openEnvironment(folder, false);
+      for (const name of readdirSync(folder)) chmodSync(path.join(folder, name), 0o600);
+      return new Store(environment, onFault);
+    } catch (cause) {
+      const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
+      throw new NodeError('ERR_PAW_DATA_DIR', `no store can be made in '${dataDir}' (${why})`, { cause });
+    }
+  }
+
+  private constructor(environment: Environment, onFault: (error: Error) => void) {
+    this.#environment = environment;
+    this.#onFault = onFault;
+    if (environment.tables.meta.get(SCHEMA_KEY) === undefined) this.put('meta', SCHEMA_KEY, SCHEMA_VERSION);
+  }
+
+  /** Why the last commit failed; null while all is well. What it should have written is kept and tried again. */
+  get fault(): Error | null {
+    return this.#fault;
+  }
+
+  /** Reads everything. What has been put and not committed is not in it. */
+  contents(): StoreContents {
+    const read = (table: Table) => {
+      const entries = [...this.#environment.tables[table].getRange()];
+      return [table, new Map(entries.map(({ key, value }) => [key, value]))] as const;
+    };
+    return Object.fromEntries(tables.map(read)) as unknown as StoreContents;
+  }
+
+  /** Remembers a value; it is committed within a second. */
+  put(table: Table, key: string, value: unknown): void {
+    this.#change(table, key, { value });
+  }
+
+  /** Forgets a key. */
+  remove(table: Table, key: string): void {
+    this.#change(table, key, null);
+  }
+
+  /** Commits what has been put so far. Settles when that is on the disk or has failed. */
+  flush(): Promise<void> {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#commit = this.#commit.then(() => this.#write());
+    return this.#commit;
+  }
+
+  /** Commits everything and closes. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.flush();
+    await this.#environment.root.close();
+  }
+
+  #change(table: Table, key: string, change: Change): void {
+    let changes = this.#pending.get(table);
+    if (changes === undefined) {
+      changes = new Map();
+      this.#pending.set(table, changes);
+    }
+    changes.set(key, change);
+    if (!this.#closed) this.#timer ??= setTimeout(() => void this.flush(), this.#fault === null ? FLUSH_MS : RETRY_MS);
+  }
+
+  async #write(): Promise<void> {
+    if (this.#pending.size === 0) return;
+    const pending = [...this.#pending].flatMap(([table, changes]) =>
+      [...changes].map(([key, change]) => ({ table, key, change })),
+    );
+    this.#pending = new Map();
+    const { root, tables: databases } = this.#environment;
+    try {
+      for (let at = 0; at < pending.length; at += COMMIT_CHANGES) {
+        await root.transaction(() => {
+          for (const { table, key, change } of pending.slice(at, at + COMMIT_CHANGES)) {
+            if (change === null) void databases[table].remove(key);
+            else void databases[table].put(key, change.value);
+          }
+        });
+      }
+      await root.flushed;
+      this.#fault = null;
+    } catch (error) {
+      // What has changed since is newer than what could not be written.
+      for (const { table, key, change } of pending) {
+        if (this.#pending.get(table)?.has(key) !== true) this.#change(table, key, change);
+      }
+      const isNew = this.#fault === null;
+      this.#fault = error instanceof Error ? error : new Error(String(error));
+      if (isNew) this.#onFault(this.#fault);
+    }
+  }
+}
+
+/** Why a store can't be used; null if it can. */
+async function faultOf(folder: string): Promise<'damaged' | 'other-version' | null> {
+  const script = fileURLToPath(new URL('./check.js', import.meta.url));
+  const child = spawn(process.execPath, [script, folder], {
+    stdio: 'ignore',
+    timeout: CHECK_MS,
+    killSignal: 'SIGKILL',
+  });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject).once('exit', (exitCode) => resolve(exitCode));
+  });
+  if (code === CheckResult.Sound) return null;
+  return code === CheckResult.OtherVersion ? 'other-version' : 'damaged';
+}
+
+function moveAside(dataDir: string, folder: string, fault: 'damaged' | 'other-version', log: Logger): void {
+  const stamp = new Date().toISOString().replaceAll(':', '-');
+  const aside = path.join(dataDir, `${FOLDER}.${fault}-${stamp}`);
+  try {
+    renameSync(folder, aside);
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code;
+    throw new NodeError('ERR_PAW_DATA_DIR', `the store '${folder}' is ${fault} and can't be moved (${why})`, { cause });
+  }
+  const what = fault === 'damaged' ? 'the store is damaged' : 'the store is of another version of paw-p2p';
+  log.warn({ movedTo: aside }, `${what}: moved aside, starting with an empty one`);
+  const others = readdirSync(dataDir).filter((name) => asideName.test(name));
+  const byTime = others.sort((a, b) => (a.replace(asideName, '') < b.replace(asideName, '') ? -1 : 1));
+  for (const name of byTime.slice(0, -KEPT_ASIDE)) rmSync(path.join(dataDir, name), { recursive: true, force: true });
+}

@@ -1,0 +1,151 @@
+import { describe, expect, it } from 'vitest';
+import type { Node, NodeOptions } from '../../dist/main/index.js';
+import { portOf, startNode, until } from './support/nodes.js';
+import { frame, RawPeer } from './support/raw-peer.js';
+
+/** A node that takes loopback addresses into its book, as everything here is on loopback. */
+function startLocal(options: NodeOptions = {}): Promise<Node> {
+  return startNode({ nonStrictAddresses: true, workers: 1, ...options });
+}
+
+function pex(peers: readonly object[]): Buffer {
+  return Buffer.from(JSON.stringify({ timestamp: new Date().toISOString(), peers }));
+}
+
+function told(id: string, address: string, port = 26656) {
+  return { id, address, port, source: 3, last_seen: new Date().toISOString() };
+}
+
+describe('a node that knows one seed', () => {
+  it('finds the others through it and keeps its minimum of outbound peers', async () => {
+    const seed = await startLocal();
+    const nodes = await Promise.all(
+      Array.from({ length: 6 }, () => startLocal({ seeds: [seed.listen], minOutbound: 3 })),
+    );
+    const outbound = (node: Node) => node.peers().filter(({ direction }) => direction === 'outbound').length;
+    await until(() => nodes.every((node) => outbound(node) >= 3), 'three outbound peers each', 20_000);
+  });
+
+  it('comes back when all its peers were lost', async () => {
+    const seed = await startLocal();
+    const node = await startLocal({ seeds: [seed.listen], minOutbound: 1 });
+    await until(() => node.peers().length === 1, 'the seed');
+    node.disconnect(seed.nodeId);
+    await until(() => node.peers().length === 0, 'nobody');
+    await until(() => node.peers().length === 1, 'the seed again', 15_000);
+  });
+
+  it('dials nobody else when its only seed is itself', async () => {
+    const node = await startLocal({ listen: '127.0.0.1:39871', seeds: ['127.0.0.1:39871'] });
+    await until(() => node.stats().discovery.crawls === 1, 'a crawl');
+    expect(node.addresses()).toEqual([]);
+  });
+});
+
+describe('peer exchange', () => {
+  it('tells a peer where we listen and whom we know, as soon as it is connected', async () => {
+    const other = await startLocal();
+    const node = await startLocal();
+    await node.dial(other.listen);
+    const peer = await RawPeer.join(portOf(node));
+    const message = JSON.parse((await peer.frame('pex/peers')).payload.toString());
+    expect(Date.parse(message.timestamp)).not.toBeNaN();
+    expect(message.peers).toContainEqual(
+      expect.objectContaining({ id: node.nodeId, address: '127.0.0.1', port: portOf(node) }),
+    );
+    expect(message.peers).toContainEqual(
+      expect.objectContaining({ id: other.nodeId, port: portOf(other), source: expect.any(Number) }),
+    );
+  });
+
+  it('takes what a peer tells into the book and skips what is useless or our own', async () => {
+    const node = await startLocal({ minOutbound: 0 });
+    const peer = await RawPeer.join(portOf(node));
+    const useless = [told('', '127.3.0.1'), told('x', 'no.ip'), told('y', '127.3.0.2', 0), { id: 7 }, null, 'text'];
+    peer.send('pex/peers', pex([told('good', '127.3.0.9'), told(node.nodeId, '127.3.0.3'), ...(useless as object[])]));
+    await until(() => node.addresses().length > 0, 'an address');
+    expect(node.addresses()).toMatchObject([{ id: 'good', address: '127.3.0.9', port: 26656, bucket: 'new' }]);
+    expect(node.peers()[0]?.reputation).toBeGreaterThanOrEqual(50);
+  });
+
+  it('in strict mode takes only addresses that the internet routes', async () => {
+    const node = await startNode({ minOutbound: 0 });
+    const peer = await RawPeer.join(portOf(node));
+    peer.send('pex/peers', pex([told('a', '127.3.0.9'), told('b', '10.1.1.1'), told('c', '8.8.4.4')]));
+    await until(() => node.addresses().length > 0, 'an address');
+    expect(node.addresses()).toMatchObject([{ id: 'c' }]);
+  });
+
+  it('costs reputation when it comes too often, and neither parses nor keeps what it tells', async () => {
+    const node = await startLocal({ minOutbound: 0 });
+    const peer = await RawPeer.join(portOf(node));
+    peer.send('pex/peers', pex([told('a', '127.3.0.1')]));
+    peer.send('pex/peers', pex([told('b', '127.3.0.2')]));
+    await until(() => node.stats().discovery.pexReceived === 2, 'both messages');
+    expect(node.addresses()).toHaveLength(1);
+    expect(node.peers()[0]?.reputation).toBeLessThan(50);
+    expect(node.history()[0]).toMatchObject({ kind: 'penalised', peerId: 'raw' });
+  });
+
+  it('drops a message with more than 200 peers as a whole', async () => {
+    const node = await startLocal({ minOutbound: 0 });
+    const peer = await RawPeer.join(portOf(node));
+    peer.send('pex/peers', pex(Array.from({ length: 201 }, (_, i) => told(`n${i}`, `127.3.${i}.1`))));
+    await until(() => node.stats().discovery.pexReceived === 1, 'the message');
+    expect(node.addresses()).toEqual([]);
+    expect(node.peers()[0]?.reputation).toBeLessThan(50);
+  });
+
+  it('neither tells nor takes with pex off', async () => {
+    const node = await startLocal({ pex: false });
+    const peer = await RawPeer.join(portOf(node));
+    peer.send('pex/peers', pex([told('a', '127.3.0.9')]));
+    peer.send('ping', Buffer.from('x'));
+    await peer.frame('pong');
+    expect(node.addresses()).toEqual([]);
+    expect(peer.of('pex/peers')).toEqual([]);
+  });
+
+  it('is not held up by a handler that is slow', async () => {
+    const node = await startLocal({ minOutbound: 0, handlers: [new URL('./handlers/slow.mjs', import.meta.url)] });
+    const peer = await RawPeer.join(portOf(node));
+    peer.socket.write(Buffer.concat(Array.from({ length: 50 }, () => frame('slow'))));
+    peer.send('pex/peers', pex([told('good', '127.3.0.9')]));
+    await until(() => node.addresses().length > 0, 'the address', 1500);
+  });
+});
+
+describe('a seed', () => {
+  it('hands out what it knows and closes inbound connections after that', async () => {
+    const node = await startLocal();
+    const seed = await startLocal({ seedMode: true });
+    await seed.dial(node.listen);
+    const peer = await RawPeer.join(portOf(seed));
+    const message = JSON.parse((await peer.frame('pex/peers')).payload.toString());
+    expect(message.peers).toContainEqual(expect.objectContaining({ id: node.nodeId }));
+    peer.send('pex/peers', pex([told('raw', '127.0.0.1', 9)]));
+    await until(() => peer.ended, 'the end');
+    expect(peer.of('disconnect')[0]?.payload[0]).toBe(0);
+  });
+
+  it('feels for the addresses that it is told, so that it can hand them out', async () => {
+    const seed = await startLocal({ seedMode: true, minOutbound: 0 });
+    const node = await startLocal({ seeds: [seed.listen] });
+    await until(() => seed.addresses().some(({ id, bucket }) => id === node.nodeId && bucket === 'tried'), 'a feeler');
+    expect(seed.stats().discovery.feelers).toBeGreaterThan(0);
+  });
+});
+
+describe('an IPv6 node', () => {
+  it('listens on both families, and each finds it', async () => {
+    const node = await startLocal({ listen: '[::]:0' });
+    const v4 = await startLocal();
+    const v6 = await startLocal({ listen: '[::1]:0' });
+    await v4.dial(`127.0.0.1:${portOf(node)}`);
+    await v6.dial(`[::1]:${portOf(node)}`);
+    const addresses = node.peers().map(({ address }) => address.replace(/:\d+$/, ''));
+    expect(addresses.sort()).toEqual(['127.0.0.1', '[::1]']);
+    await node.dial(v6.listen).catch(() => undefined);
+    expect(v6.listen).toMatch(/^\[::1\]:/);
+  });
+});

@@ -1,0 +1,258 @@
+/** Commands that talk to a running node, against a made-up one behind the real admin HTTP. */
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { AdminServer } from '../../../src/main/admin/server.js';
+import type { HistoryQuery, NodeView } from '../../../src/main/api.js';
+import { ConfigError, ErrorCode, NodeError, PeerError } from '../../../src/shared/errors.js';
+import { ban, entry, peer, startAdmin, status } from '../admin/fake-node.js';
+import { type Run, run } from './run.js';
+
+let admin: AdminServer | undefined;
+let other: Server | undefined;
+
+beforeEach(() => {
+  for (const name of Object.keys(process.env)) if (name.startsWith('PAW_')) vi.stubEnv(name, undefined);
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await admin?.close();
+  admin = undefined;
+  other?.close();
+  other = undefined;
+});
+
+/** Runs a command against a node with these methods. */
+async function tell(view: Partial<NodeView>, ...args: string[]): Promise<Run> {
+  admin ??= await startAdmin(view);
+  return run(...args, '--admin', admin.address);
+}
+
+describe('what a node tells', () => {
+  test('is a table for people, and with --json exactly what the route answers', async () => {
+    for (const [command, path, text] of [
+      ['peers', '/peers', /^id +address .*\npeer-a +10\.0\.0\.1:26656 .*\n1 peer \(0 inbound, 1 outbound\)\n$/],
+      ['bans', '/bans', /^target .*\n10\.0\.0\.0\/24 .*RateLimited +spam\n1 ban\n$/],
+      ['history', '/history', /^time .*\n.*dial-failed .*NetworkError .*ECONNREFUSED\n$/],
+      ['status', '/status', /^node +node-a /],
+    ] as const) {
+      expect(await tell({}, command)).toEqual({ code: 0, out: expect.stringMatching(text), err: '' });
+      const answer = await (await fetch(`http://${admin!.address}${path}`)).text();
+      expect(await tell({}, command, '--json')).toEqual({ code: 0, out: `${answer}\n`, err: '' });
+    }
+  });
+
+  test('that it has none is told as that', async () => {
+    const view = { peers: () => [], bans: () => [], history: () => [] };
+    const told = [];
+    for (const command of ['peers', 'bans', 'history']) told.push((await tell(view, command)).out);
+    expect(told).toEqual(['no peers\n', 'no bans\n', 'no history\n']);
+  });
+
+  test('of status has discovery and gossip', async () => {
+    const { out } = await tell({}, 'status');
+    for (const line of [
+      'addresses          101 known, 102 tried, 105 learned from others',
+      'peer exchange      103 received, 104 sent',
+      'crawls             106 of seeds, 6 failed',
+      'crawls of us       107 served, 108 refused',
+      'feelers            109',
+      'evictions          110',
+      'bans               111',
+      'gossip             201 relayed, 202 duplicates, 203 forgotten early',
+      'all runs           3 starts since 2026-01-01T00:00:00.000Z, up 1h 2m 5s',
+    ]) {
+      expect(out.split('\n').map((one) => one.replace(/ {2,}/, '  '))).toContain(line.replace(/ {2,}/, '  '));
+    }
+  });
+
+  test('of history can be limited and be of one code', async () => {
+    const asked: HistoryQuery[] = [];
+    const view: Partial<NodeView> = {
+      history: (query) => {
+        asked.push(query);
+        return [entry];
+      },
+    };
+    await tell(view, 'history', '--limit', '7');
+    await tell(view, 'history', '--code', 'handshaketimeout', '--limit', '1');
+    await tell(view, 'history', '--code', '0x4A');
+    expect(asked).toEqual([{ limit: 7 }, { limit: 1, code: 3 }, { code: 0x4a }]);
+  });
+
+  test('is shown again and again with --watch, until a signal', async () => {
+    for (const command of ['peers', 'bans', 'history', 'status']) {
+      let looks = 0;
+      const look = <T>(seen: T) => {
+        if (++looks === 2) process.emit('SIGINT');
+        return seen;
+      };
+      const view: Partial<NodeView> = {
+        peers: () => look([peer]),
+        bans: () => look([ban]),
+        history: () => look([entry]),
+        status: () => look(status),
+      };
+      const { code, out, err } = await tell(view, command, '--watch', '--json');
+      expect([code, err, out.trimEnd().split('\n').length, looks]).toEqual([0, '', 2, 2]);
+      await admin!.close();
+      admin = undefined;
+    }
+  });
+});
+
+describe('what a node is told', () => {
+  test('is done and said', async () => {
+    const calls: unknown[] = [];
+    const note = <T>(name: string, args: readonly unknown[], answer: T): T => {
+      calls.push([name, ...args]);
+      return answer;
+    };
+    const view: Partial<NodeView> = {
+      dial: async (...args) => note('dial', args, peer),
+      disconnect: (...args) => note('disconnect', args, true),
+      ban: (...args) => note('ban', args, ban),
+      unban: (...args) => note('unban', args, true),
+    };
+    const said = [
+      await tell(view, 'dial', 'peer-a@[::1]:26656'),
+      await tell(view, 'disconnect', '../a b?'),
+      await tell(view, 'disconnect', '..'),
+      await tell(view, 'ban', '10.0.0.0/24', '--for', '24h', '--reason', 'spam'),
+      await tell(view, 'ban', 'id:x'),
+      await tell(view, 'unban', '10.0.0.0/24'),
+    ];
+    expect(said.map(({ code, out, err }) => [code, out, err])).toEqual([
+      [0, 'connected to peer-a@10.0.0.1:26656\n', ''],
+      [0, 'disconnected ../a b?\n', ''],
+      [0, 'disconnected ..\n', ''],
+      [0, 'banned 10.0.0.0/24 until 2026-01-02T00:00:00.000Z\n', ''],
+      [0, 'banned 10.0.0.0/24 until 2026-01-02T00:00:00.000Z\n', ''],
+      [0, 'lifted the ban of 10.0.0.0/24\n', ''],
+    ]);
+    expect(calls).toEqual([
+      ['dial', 'peer-a@[::1]:26656'],
+      ['disconnect', '../a b?'],
+      ['disconnect', '..'],
+      ['ban', '10.0.0.0/24', { for: '24h', reason: 'spam' }],
+      ['ban', 'id:x', {}],
+      ['unban', '10.0.0.0/24'],
+    ]);
+  });
+
+  test('is answered with --json as the routes answer', async () => {
+    const view: Partial<NodeView> = { ban: () => ({ ...ban, until: null }) };
+    expect((await tell(view, 'dial', '10.0.0.1:1', '--json')).out).toBe(`${JSON.stringify(peer)}\n`);
+    expect((await tell(view, 'disconnect', 'peer-a', '--json')).out).toBe('{"id":"peer-a"}\n');
+    expect(JSON.parse((await tell(view, 'ban', '::1', '--json')).out)).toEqual({ ...ban, until: null });
+    expect((await tell(view, 'unban', ban.target, '--json')).out).toBe('{"target":"10.0.0.0/24"}\n');
+    expect((await tell(view, 'ban', '::1')).out).toBe('banned 10.0.0.0/24 until it is lifted\n');
+  });
+
+  test.each<[Error, number, string]>([
+    [
+      new PeerError(ErrorCode.NetworkError, '10.0.0.1:1: ECONNREFUSED'),
+      1,
+      '10.0.0.1:1: ECONNREFUSED (0x08 NetworkError)',
+    ],
+    [
+      new PeerError(ErrorCode.ChainIDMismatch, '10.0.0.1:1: refused: a\nb\x1b[2J'),
+      1,
+      '10.0.0.1:1: refused: a\uFFFDb\uFFFD[2J (0x02 ChainIDMismatch)',
+    ],
+    [new PeerError(0xee, '10.0.0.1:1: refused'), 1, '10.0.0.1:1: refused (0xEE Unknown)'],
+    [new ConfigError('address', "'10.0.0.1:1' is ours"), 2, "'10.0.0.1:1' is ours"],
+    [
+      new NodeError('ERR_PAW_DIAL_QUEUE_FULL', 'the dial queue is full'),
+      1,
+      'the node on AT refuses: the dial queue is full',
+    ],
+    [new Error('x'), 1, 'the node on AT refuses: the node failed to answer; its log says why'],
+  ])('a dial that fails with %s is one line', async (error, code, line) => {
+    const failed = await tell({ dial: () => Promise.reject(error) }, 'dial', '10.0.0.1:1');
+    expect(failed).toEqual({ code, out: '', err: `paw-p2p: ${line.replace('AT', admin!.address)}\n` });
+  });
+
+  test('that does not fit what there is fails with one line', async () => {
+    expect(await tell({}, 'disconnect', 'nobody')).toEqual({
+      code: 1,
+      out: '',
+      err: expect.stringMatching(/^paw-p2p: the node on \S+ refuses: no connected peer has the ID 'nobody'\n$/),
+    });
+    expect(await tell({}, 'unban', '10.0.0.1')).toEqual({
+      code: 1,
+      out: '',
+      err: expect.stringMatching(/^paw-p2p: the node on \S+ refuses: there is no ban of '10\.0\.0\.1'\n$/),
+    });
+  });
+
+  test('that the node finds wrong is told as wrong usage, by its name', async () => {
+    const view: Partial<NodeView> = {
+      ban: () => {
+        throw new ConfigError('for', "for is 'soon': must be a duration");
+      },
+    };
+    const err = "paw-p2p: for is 'soon': must be a duration\n";
+    expect(await tell(view, 'ban', '::1', '--for', 'soon')).toEqual({ code: 2, out: '', err });
+    expect(await tell(view, 'ban', '::1', '--for', '')).toEqual({
+      code: 2,
+      out: '',
+      err: expect.stringMatching(/^paw-p2p: for is ''/),
+    });
+  });
+});
+
+describe('a node that is not there', () => {
+  async function listen(server: Server): Promise<string> {
+    other = server;
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  test.each([
+    ['peers'],
+    ['bans'],
+    ['history'],
+    ['status'],
+    ['dial', 'a:1'],
+    ['disconnect', 'a'],
+    ['ban', '::1'],
+    ['unban', '::1'],
+  ])('is told by %s on one line', async (...args) => {
+    const at = await listen(createServer());
+    await new Promise((resolve) => other!.close(resolve));
+    const err = `paw-p2p: no node answers on ${at} (ECONNREFUSED): start one, or name its address with --admin\n`;
+    expect(await run(...args, '--admin', at)).toEqual({ code: 1, out: '', err });
+  });
+
+  test('is told from something else that answers there', async () => {
+    const wrong = (at: string) => `paw-p2p: what answers on ${at} is no PAW node: name its address with --admin\n`;
+    for (const text of ['<html>', 'null', '[]', '{}', '{"peers":5}', '"peers"']) {
+      const at = await listen(createHttpServer((_request, response) => response.end(text)));
+      expect([text, await run('peers', '--admin', at)]).toEqual([text, { code: 1, out: '', err: wrong(at) }]);
+      other!.close();
+    }
+    // As a node answers on its address for peers.
+    const at = await listen(createServer((socket) => void socket.on('error', () => undefined).end(Buffer.alloc(65))));
+    expect(await run('peers', '--admin', at)).toEqual({ code: 1, out: '', err: wrong(at) });
+  });
+
+  test('and hangs up is told', async () => {
+    const at = await listen(createServer((socket) => void socket.destroy()));
+    const { code, err } = await run('peers', '--admin', at);
+    expect([code, err]).toEqual([1, expect.stringMatching(/^paw-p2p: no node answers on \S+ \(\w+\): start one.*\n$/)]);
+  });
+
+  test('or wants a token is told, and the token is never shown', async () => {
+    admin = await startAdmin({}, 's3cret');
+    const { address } = admin;
+    expect(await run('peers', '--admin', address)).toEqual({
+      code: 1,
+      out: '',
+      err: `paw-p2p: the node on ${address} refuses: this address needs the admin token as Authorization: Bearer TOKEN\n`,
+    });
+    expect(await run('peers', '--admin', address, '--admin-token', 's3cret')).toMatchObject({ code: 0, err: '' });
+    vi.stubEnv('PAW_ADMIN_TOKEN', 's3cret');
+    expect(await run('ban', '10.0.0.1', '--admin', address)).toMatchObject({ code: 0, err: '' });
+  });
+});

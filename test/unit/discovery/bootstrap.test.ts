@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { Bootstrap } from '../../../src/main/discovery/bootstrap.js';
+import type { CrawlResult } from '../../../src/main/discovery/seed-crawler.js';
+import { formatHostPort, requirePeerAddress } from '../../../src/main/net/address.js';
+
+const empty: CrawlResult = { entries: [], skipped: 0, address: '127.0.0.1', error: null };
+const seeds = ['seed1.test:1', 'seed2.test:1', '127.0.0.9:1'].map(requirePeerAddress);
+
+/** A node whose seeds answer as the test says; time stands still until it is moved. */
+function start(answers: Record<string, boolean | 'never'>) {
+  const asked: string[] = [];
+  const time = { nowMs: 1000 };
+  const bootstrap = new Bootstrap({
+    seeds,
+    clock: { nowMs: () => time.nowMs, wallMs: () => time.nowMs },
+    jitter: 0,
+    random: () => 0,
+    crawl: (seed, signal) => {
+      asked.push(seed.host);
+      if (answers[formatHostPort(seed)] !== 'never') return Promise.resolve(empty);
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve(empty)));
+    },
+    heard: (seed) => answers[formatHostPort(seed)] === true,
+  });
+  return { bootstrap, asked, time };
+}
+
+/** Lets everything happen that needs no timer. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('asking seeds', () => {
+  it('goes through them in order until one knows somebody', async () => {
+    const { bootstrap, asked } = start({ 'seed2.test:1': true });
+    bootstrap.look();
+    await settled();
+    expect(asked).toEqual(['seed1.test', 'seed2.test']);
+    expect(bootstrap.isFailing).toBe(false);
+  });
+
+  it('asks again ever more seldom while nobody knows anybody, but at least once a minute', async () => {
+    const { bootstrap, asked, time } = start({});
+    const rounds: number[] = [];
+    for (let i = 0; i < 400; i++) {
+      const before = asked.length;
+      bootstrap.look();
+      await settled();
+      if (asked.length > before) rounds.push(time.nowMs);
+      time.nowMs += 1000;
+    }
+    const pauses = rounds.slice(1).map((ms, i) => ms - rounds[i]!);
+    expect(bootstrap.isFailing).toBe(true);
+    expect(pauses.slice(0, 5)).toEqual([11_000, 11_000, 11_000, 16_000, 32_000]);
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(60_000);
+  });
+
+  it('has one round at a time, and does not wait for ever for a seed that says nothing', async () => {
+    const { bootstrap, asked } = start({ 'seed1.test:1': 'never', 'seed2.test:1': true });
+    bootstrap.look();
+    bootstrap.look();
+    await settled();
+    expect(asked).toEqual(['seed1.test']);
+    const startedMs = performance.now();
+    while (asked.length < 2 && performance.now() - startedMs < 5000) await settled();
+    expect(asked).toEqual(['seed1.test', 'seed2.test']);
+    await bootstrap.stop();
+  });
+
+  it('gives up at once when the node stops, and asks nobody after that', async () => {
+    const { bootstrap, asked } = start({ 'seed1.test:1': 'never' });
+    bootstrap.look();
+    await settled();
+    await bootstrap.stop();
+    bootstrap.look();
+    await settled();
+    expect(asked).toEqual(['seed1.test']);
+  });
+});
