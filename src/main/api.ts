@@ -254,8 +254,8 @@ export interface NodeView {
   ban(target: string, options?: BanOptions): BanInfo;
   /** @returns whether there was such a ban. @throws ConfigError `target` */
   unban(target: string): boolean;
-  /** @throws NodeError ERR_PAW_MESSAGE */
-  broadcast(type: string, payload: Uint8Array): BroadcastResult;
+  /** Sends these bytes as they are, whatever the type's codec. @throws NodeError ERR_PAW_MESSAGE */
+  broadcastBytes(type: string, payload: Uint8Array): BroadcastResult;
 }
 
 /** Which entries of history are wanted. */

@@ -367,6 +367,11 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     return this.#postman.broadcast(type, payload, [options.exclude ?? []].flat());
   }
 
+  /** @internal For the admin HTTP, where payloads come as bytes whatever their type's codec. */
+  broadcastBytes(type: string, payload: Uint8Array): BroadcastResult {
+    return this.#postman.broadcastBytes(type, payload, []);
+  }
+
   /** Calls `listener` on this thread for each message of a type that arrives from now on. @returns ends it */
   subscribe(type: string, listener: (message: SubscribedMessage) => void): () => void {
     return this.#postman.subscribe(type, listener);

@@ -84,9 +84,15 @@ export class Postman {
    * broadcast again.
    */
   broadcast(type: string, payload: unknown, exclude: readonly string[]): BroadcastResult {
+    this.#type(type);
+    return this.broadcastBytes(type, this.#encode(type, payload), exclude);
+  }
+
+  /** The same for bytes that are encoded already, or are not what their type's codec makes. */
+  broadcastBytes(type: string, bytes: Uint8Array, exclude: readonly string[]): BroadcastResult {
     const { table, pump, statistics, sendQueueBytes } = this.#parts;
     const known = this.#type(type);
-    const bytes = this.#encode(type, payload);
+    requireFrameSize(type, bytes);
     if (this.#parts.policies()[type]?.gossip) this.#parts.remember(known.bytes, bytes);
     const targets = [...table.connected()].filter((connection) => !exclude.includes(connection.peerId!));
     const open = targets.filter(
@@ -204,9 +210,7 @@ export class Postman {
 
   #encode(type: string, payload: unknown): Uint8Array {
     const bytes = this.#payloadBytes(type, payload);
-    if (frameBytes(Buffer.byteLength(type), bytes.length) > MAX_WIRE_FRAME_BYTES) {
-      throw new NodeError('ERR_PAW_MESSAGE', `message of ${bytes.length} bytes: a frame holds at most 10 MB`);
-    }
+    requireFrameSize(type, bytes);
     return bytes;
   }
 
@@ -221,6 +225,11 @@ export class Postman {
     if (payload instanceof Uint8Array) return payload;
     throw new NodeError('ERR_PAW_MESSAGE', `payload of '${type}' must be a Uint8Array; values need codec 'msgpack'`);
   }
+}
+
+function requireFrameSize(type: string, bytes: Uint8Array): void {
+  if (frameBytes(Buffer.byteLength(type), bytes.length) <= MAX_WIRE_FRAME_BYTES) return;
+  throw new NodeError('ERR_PAW_MESSAGE', `message of ${bytes.length} bytes: a frame holds at most 10 MB`);
 }
 
 const reserved: readonly string[] = Object.values(ControlType);

@@ -31,8 +31,8 @@ describe('paw-p2p devnet', () => {
     expect(summary.sent).toBeGreaterThanOrEqual(850);
     expect(summary.arrived).toBe(3 * (summary.sent as number));
     expect(summary.nodes.map(({ preset }) => preset)).toEqual(['high-traffic', 'default', 'default', 'default']);
-    expect(summary.nodes.map(({ peers }) => peers)).toEqual([3, 1, 1, 1]);
-    expect(stderr).toMatch(/\d s running {2}peers 3\/1\/1\/1/);
+    expect(summary.nodes.map(({ peers }) => peers)).toEqual([3, 3, 3, 3]);
+    expect(stderr).toMatch(/\d s running {2}peers 3\/3\/3\/3/);
     expect(leftovers()).toEqual(before);
   });
 

@@ -18,12 +18,14 @@ function told(id: string, address: string, port = 26656) {
 
 describe('a node that knows one seed', () => {
   it('finds the others through it and keeps its minimum of outbound peers', async () => {
-    const seed = await startLocal();
+    const seed = await startLocal({ minOutbound: 0 });
     const nodes = await Promise.all(
-      Array.from({ length: 6 }, () => startLocal({ seeds: [seed.listen], minOutbound: 3 })),
+      Array.from({ length: 6 }, () => startLocal({ seeds: [seed.listen], minOutbound: 2 })),
     );
     const outbound = (node: Node) => node.peers().filter(({ direction }) => direction === 'outbound').length;
-    await until(() => nodes.every((node) => outbound(node) >= 3), 'three outbound peers each', 20_000);
+    // Who is dialled by all the others has nobody left to dial.
+    const isKeptUp = (node: Node) => outbound(node) >= 2 || node.peers().length === 6;
+    await until(() => nodes.every(isKeptUp), 'two outbound peers each', 20_000);
   });
 
   it('comes back when all its peers were lost', async () => {
@@ -131,7 +133,9 @@ describe('a seed', () => {
   it('feels for the addresses that it is told, so that it can hand them out', async () => {
     const seed = await startLocal({ seedMode: true, minOutbound: 0 });
     const node = await startLocal({ seeds: [seed.listen] });
-    await until(() => seed.addresses().some(({ id, bucket }) => id === node.nodeId && bucket === 'tried'), 'a feeler');
+    // A feeler that meets the node's own connection to the seed is a duplicate, and rests for 10 s.
+    const isReached = () => seed.addresses().some(({ id, bucket }) => id === node.nodeId && bucket === 'tried');
+    await until(isReached, 'a feeler', 25_000);
     expect(seed.stats().discovery.feelers).toBeGreaterThan(0);
   });
 });

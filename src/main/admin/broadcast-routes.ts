@@ -35,7 +35,7 @@ export function registerBroadcastRoutes(app: FastifyInstance, view: NodeView): v
     noQuery(request.query);
     const { type, payloadBase64: payload } = readBroadcast(request.body);
     checkFits(type, payload);
-    const { sent, skipped } = view.broadcast(type, payload);
+    const { sent, skipped } = view.broadcastBytes(type, payload);
     return reply.send({ sent, skipped });
   });
 }

@@ -144,9 +144,9 @@ function parseAll(given: GivenValues, preset: PresetName): Parsed {
   return bendLimits(result.data, given);
 }
 
-/** Who lowers `maxPeers` alone gets the preset's other limits cut to fit, not an error about what they never set. */
+/** Who lowers one limit alone gets those that hang on it cut to fit, not an error about what they never set. */
 function bendLimits(parsed: Parsed, given: GivenValues): Parsed {
-  const bend = (key: 'maxInbound' | 'maxOutbound' | 'minOutbound', most: number): number =>
+  const bend = (key: 'maxInbound' | 'maxOutbound' | 'minOutbound' | 'crawlGrace', most: number): number =>
     given.has(key) ? parsed[key] : Math.min(parsed[key], most);
   const maxOutbound = bend('maxOutbound', parsed.maxPeers);
   return {
@@ -154,6 +154,7 @@ function bendLimits(parsed: Parsed, given: GivenValues): Parsed {
     maxInbound: bend('maxInbound', parsed.maxPeers),
     maxOutbound,
     minOutbound: bend('minOutbound', maxOutbound),
+    crawlGrace: bend('crawlGrace', Math.ceil(parsed.handshakeTimeout / 2)),
   };
 }
 

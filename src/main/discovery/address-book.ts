@@ -5,6 +5,7 @@
  * share of `new` and pushes out only its own. Nothing in `tried` gives way before it was dialled again and failed.
  * Times are wall milliseconds; a clock that jumps makes nothing older than it is.
  */
+import { isPeerId } from '../../shared/wire/handshake.js';
 import { canonicalIp, isRoutable } from '../../shared/wire/routability.js';
 import { backoffMs } from '../peers/backoff.js';
 import { netGroupOf } from '../peers/net-group.js';
@@ -294,7 +295,13 @@ export class AddressBook {
   /** Whether an address may stand in the book at all. */
   #isWelcome(address: KnownAddress): boolean {
     const { ownId, strict } = this.#parts;
-    return address.id !== ownId && !this.#own.has(addressKey(address)) && (!strict || isRoutable(address.ip));
+    // A seed may tell IDs of up to 128 bytes, but no handshake can show one.
+    return (
+      isPeerId(address.id) &&
+      address.id !== ownId &&
+      !this.#own.has(addressKey(address)) &&
+      (!strict || isRoutable(address.ip))
+    );
   }
 
   /** Whether hearsay may put an address beside what the book knows of its ID and its place. */
@@ -439,6 +446,7 @@ function isRecord(value: unknown): value is AddressRecord {
   const record = value as Partial<AddressRecord> | null;
   return (
     typeof record?.id === 'string' &&
+    isPeerId(record.id) &&
     typeof record.ip === 'string' &&
     canonicalIp(record.ip) === record.ip &&
     Number.isInteger(record.port) &&

@@ -15,6 +15,9 @@ import { decodePex, encodePex } from './pex.js';
 
 /** Messages that were sent 5 s apart may arrive a little closer together; that is nobody's fault. */
 const INTERVAL_TOLERANCE_MS = 500;
+/** A new connection is told more often for a while: networks form in their first seconds. */
+const EARLY_INTERVAL_MS = MIN_PEX_INTERVAL_MS + 1000;
+const EARLY_MS = 30_000;
 /** A seed keeps an inbound peer so long at most to hear where it listens. */
 const SEED_PATIENCE_MS = 3000;
 
@@ -110,7 +113,9 @@ export class PeerExchange {
   #tellIfDue(connection: Connection, nowMs: number): void {
     const exchange = this.#exchanges.get(connection);
     if (exchange === undefined || nowMs < exchange.nextSendMs) return;
-    exchange.nextSendMs = nowMs + this.#parts.intervalMs;
+    const isEarly = nowMs - exchange.sinceMs < EARLY_MS;
+    exchange.nextSendMs =
+      nowMs + (isEarly ? Math.min(EARLY_INTERVAL_MS, this.#parts.intervalMs) : this.#parts.intervalMs);
     const { book, clock, send } = this.#parts;
     const wallMs = clock.wallMs();
     const own = this.#ownAddress(connection, wallMs);

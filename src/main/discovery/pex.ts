@@ -2,8 +2,8 @@
  * Owns peer exchange messages (rulings 7): what they say, and what of a peer's message is worth keeping. Pure; main
  * thread.
  */
-import { ID_BYTES, MAX_PEX_PEERS } from '../../shared/limits.js';
-import { isValidTypeBytes } from '../../shared/wire/message-type.js';
+import { MAX_PEX_PEERS } from '../../shared/limits.js';
+import { isPeerId } from '../../shared/wire/handshake.js';
 import { canonicalIp, isRoutable } from '../../shared/wire/routability.js';
 import { type AddressRecord, addressSources, type KnownAddress } from './address-book.js';
 
@@ -64,15 +64,9 @@ function readAddress(peer: unknown, strict: boolean): ToldAddress | null {
   if (typeof peer !== 'object' || peer === null) return null;
   const { id, address, port, last_seen: lastSeen } = peer as Record<string, unknown>;
   if (typeof id !== 'string' || typeof address !== 'string' || typeof port !== 'number') return null;
-  if (!isNodeId(id) || !Number.isInteger(port) || port < 1 || port > PORT_MAX) return null;
+  if (!isPeerId(id) || !Number.isInteger(port) || port < 1 || port > PORT_MAX) return null;
   const ip = canonicalIp(address);
   if (ip === null || (strict && !isRoutable(ip))) return null;
   const lastSeenMs = typeof lastSeen === 'string' ? Date.parse(lastSeen) : 0;
   return { id, ip, port, lastSeenMs: Number.isFinite(lastSeenMs) ? Math.max(0, lastSeenMs) : 0 };
-}
-
-/** What a handshake can hold as a node ID. */
-export function isNodeId(id: string): boolean {
-  const bytes = Buffer.from(id);
-  return bytes.length <= ID_BYTES && id.isWellFormed() && isValidTypeBytes(bytes, 0, bytes.length);
 }

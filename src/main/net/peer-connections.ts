@@ -24,6 +24,8 @@ import type { OutboundPump } from './outbound-pump.js';
 import { PeerRates } from './peer-rates.js';
 import { SocketWriter } from './socket-writer.js';
 
+/** Most that a peer whose rates are limited gets at once. */
+const RATED_WRITE_BYTES = 64 * 1024;
 /** How often a draining node looks whether it is done. */
 const DRAIN_LOOK_MS = 5;
 /** How long frames that arrived before a close may take to be dispatched before the socket goes anyway. */
@@ -353,6 +355,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     statistics.count(isInbound ? 'connectionsInbound' : 'connectionsOutbound');
     if (!isInbound) statistics.count('dialsSucceeded');
     connection.rates = PeerRates.of(this.#parts.settings);
+    if (connection.rates !== null) connection.writer.limitWrites(RATED_WRITE_BYTES);
     connection.persistent ||= persistent.find(connection.peerId) !== undefined;
     this.#tellGoneBefore(connection);
     const dial = dialer.done(connection);

@@ -8,7 +8,7 @@ import type { Chunk, ChunkPool } from './chunk-pool.js';
 
 interface Segment {
   readonly chunk: Chunk;
-  readonly start: number;
+  start: number;
   end: number;
 }
 
@@ -34,6 +34,7 @@ export class SocketWriter {
   #kernelLeft = -1;
   #progressMs = 0;
   #held = false;
+  #writeBytes = WRITE_BYTES;
   #waiting: { readonly bytes: number; resolve(): void }[] = [];
 
   /** `onQueued` is told how many bytes wait whenever that changes, `onTaken` what the kernel has taken. */
@@ -57,6 +58,11 @@ export class SocketWriter {
     }
     this.queuedBytes += length;
     return true;
+  }
+
+  /** Hands no more than this to the kernel at once, so that a hold can begin in good time. */
+  limitWrites(bytes: number): void {
+    this.#writeBytes = Math.min(WRITE_BYTES, bytes);
   }
 
   /** The peer has had its share for now (rulings 8): what comes waits until the hold is taken back. */
@@ -140,8 +146,8 @@ export class SocketWriter {
   #write(): void {
     const batch: Segment[] = [];
     let bytes = 0;
-    while (this.#segments.length > 0 && bytes < WRITE_BYTES) {
-      const segment = this.#segments.shift()!;
+    while (this.#segments.length > 0 && bytes < this.#writeBytes) {
+      const segment = this.#takeFirst(this.#writeBytes - bytes);
       batch.push(segment);
       bytes += segment.end - segment.start;
     }
@@ -155,6 +161,16 @@ export class SocketWriter {
     if (socket.writableLength === 0) this.#taken();
     // An empty write behind it tells when the rest has gone.
     else socket.write(NOTHING, () => this.#onDrained());
+  }
+
+  /** The first segment, or its first `most` bytes. */
+  #takeFirst(most: number): Segment {
+    const [first] = this.#segments;
+    if (first.end - first.start <= most) return this.#segments.shift()!;
+    first.chunk.retain();
+    const part = { chunk: first.chunk, start: first.start, end: first.start + most };
+    first.start += most;
+    return part;
   }
 
   #taken(): void {

@@ -1,7 +1,8 @@
 /**
  * Owns what can be banned: an IP address, a CIDR range or `id:NODEID`, each with one spelling. Pure; main thread.
  */
-import { isIPv4 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
+import { isPeerId } from '../../shared/wire/handshake.js';
 import { canonicalIp } from '../../shared/wire/routability.js';
 import { oneLine } from '../config/wrong-value.js';
 
@@ -16,21 +17,23 @@ export type BanTarget =
     }
   | { readonly kind: 'id'; readonly text: string; readonly id: string };
 
-/** Rulings 2: 1 to 32 printable ASCII characters without `@`. */
-const idShape = /^id:([ -?A-~]{1,32})$/;
+const ID_PREFIX = 'id:';
 const rangeShape = /^([^/]{1,64})\/(\d{1,3})$/;
 
 /** Null for what is no target. A range of everything is none: it would ban everybody. */
 export function parseBanTarget(text: string): BanTarget | null {
-  const id = idShape.exec(text)?.[1];
-  if (id !== undefined) return { kind: 'id', text, id };
-  const ip = canonicalIp(text);
+  if (text.startsWith(ID_PREFIX)) {
+    const id = text.slice(ID_PREFIX.length);
+    return isPeerId(id) ? { kind: 'id', text, id } : null;
+  }
+  const ip = canonicalIp(withoutZone(text));
   if (ip !== null) return { kind: 'ip', text: ip };
   const [, host, prefixText] = rangeShape.exec(text) ?? [];
   const base = host === undefined ? null : canonicalIp(host);
-  if (base === null) return null;
+  if (host === undefined || base === null) return null;
   const bits = isIPv4(base) ? 32 : 128;
-  const prefix = Number(prefixText);
+  // The prefix of an IPv4 address mapped into IPv6 counts the 96 bits before it, too.
+  const prefix = Number(prefixText) - (bits === 32 && host.includes(':') ? 96 : 0);
   if (prefix < 1 || prefix > bits) return null;
   if (prefix === bits) return { kind: 'ip', text: base };
   const network = networkOf(ipNumber(base), prefix, bits);
@@ -44,6 +47,11 @@ export function requireBanTarget(text: string): string {
   throw new TypeError(
     `target is '${oneLine(text)}': must be an IP address, a CIDR range such as 1.2.3.0/24, or id:NODEID`,
   );
+}
+
+/** An address without its interface (`fe80::1%eth0`): sockets name it for link-local peers, a ban holds on any. */
+export function withoutZone(ip: string): string {
+  return ip.includes('%') && isIPv6(ip) ? ip.slice(0, ip.indexOf('%')) : ip;
 }
 
 /** The bits of an address that a prefix leaves. */

@@ -2,17 +2,18 @@
  * Owns who is banned, until when and why (specification 6.3; rulings 2 and 6). Decides and remembers; main thread.
  * Times are wall milliseconds, since bans outlive the process.
  */
-
-import { isIPv4 } from 'node:net';
-import { type BanTarget, ipNumber, networkOf, parseBanTarget } from './ban-target.js';
+import { isIP } from 'node:net';
+import { type BanTarget, ipNumber, networkOf, parseBanTarget, withoutZone } from './ban-target.js';
 
 const DAY_MS = 86_400_000;
 /** How long the first, the second and every further ban of a target lasts. */
 const ESCALATION_MS = [DAY_MS, 7 * DAY_MS, 30 * DAY_MS] as const;
 /** Offences that are this old are forgotten. */
 const OFFENCE_MEMORY_MS = 90 * DAY_MS;
-/** Most bans at once; the one that ends first makes room, since attackers choose how many there are. */
+/** Most bans at once, and most offences: attackers choose how many there are. The ban that ends first makes room. */
 const MAX_BANS = 100_000;
+/** The last moment that a date can tell (ECMAScript time values). */
+const MAX_TIME_MS = 8.64e15;
 
 /** A ban. `target` is in its one spelling. */
 export interface BanRecord {
@@ -32,7 +33,7 @@ export interface Offences {
 }
 
 export interface BanRequest {
-  /** In its one spelling, see `ban-target.ts`. */
+  /** Any spelling, see `ban-target.ts`. */
   readonly target: string;
   /** Milliseconds, null for good, or as long as the target's record says. */
   readonly forMs: number | null | 'escalate';
@@ -51,6 +52,7 @@ export class Bans {
   readonly #parts: BansParts;
   readonly #maxBans: number;
   readonly #bans = new Map<string, BanRecord>();
+  /** The one that is longest ago first. */
   readonly #offences = new Map<string, Offences>();
   /** Targets of ranges by family and prefix: as many look-ups as there are different prefixes. */
   readonly #ranges = { 32: new Map<number, Map<bigint, string>>(), 128: new Map<number, Map<bigint, string>>() };
@@ -62,10 +64,13 @@ export class Bans {
 
   /** Bans a target; a ban that is there already is replaced. @throws Error for a target that is none */
   ban({ target, forMs, reason, code, nowMs }: BanRequest): BanRecord {
-    const lastsMs = forMs === 'escalate' ? this.#escalate(target, nowMs) : forMs;
-    const ban = { target, reason, code, sinceMs: nowMs, untilMs: lastsMs === null ? null : nowMs + lastsMs };
+    const { text } = requireParsed(target);
+    const lastsMs = forMs === 'escalate' ? this.#escalate(text, nowMs) : forMs;
+    const untilMs = lastsMs === null ? null : Math.min(nowMs + lastsMs, MAX_TIME_MS);
+    const ban = { target: text, reason, code, sinceMs: nowMs, untilMs };
     this.#put(ban);
-    if (this.#bans.size > this.#maxBans) this.#forgetFirstToEnd(target);
+    this.#parts.onBan?.(text, ban);
+    if (this.#bans.size > this.#maxBans) this.#forgetFirstToEnd(text);
     return ban;
   }
 
@@ -77,11 +82,11 @@ export class Bans {
   }
 
   /** The ban that somebody falls under, null for none. @param ip canonical */
-  check({ ip, id }: { readonly ip: string; readonly id: string | null }, nowMs: number): BanRecord | null {
+  check(who: { readonly ip: string; readonly id: string | null }, nowMs: number): BanRecord | null {
     if (this.#bans.size === 0) return null;
-    return (
-      this.#inForce(ip, nowMs) ?? (id === null ? null : this.#inForce(`id:${id}`, nowMs)) ?? this.#range(ip, nowMs)
-    );
+    const ip = withoutZone(who.ip);
+    const byId = who.id === null ? null : this.#inForce(`id:${who.id}`, nowMs);
+    return this.#inForce(ip, nowMs) ?? byId ?? this.#range(ip, nowMs);
   }
 
   /** Bans in force, the newest first. */
@@ -89,31 +94,55 @@ export class Bans {
     return [...this.#bans.values()].filter((ban) => isInForce(ban, nowMs)).sort((a, b) => b.sinceMs - a.sinceMs);
   }
 
-  /** Forgets what has ended and what is long ago. */
+  /** Forgets what has ended and what is long ago, and has nothing last longer because the clock was wrong. */
   sweep(nowMs: number): void {
-    for (const ban of [...this.#bans.values()]) if (!isInForce(ban, nowMs)) this.#end(ban.target);
-    for (const { target, lastMs } of [...this.#offences.values()]) {
-      if (nowMs - lastMs < OFFENCE_MEMORY_MS) continue;
-      this.#offences.delete(target);
-      this.#parts.onOffence?.(target, null);
+    for (const ban of [...this.#bans.values()]) {
+      if (ban.sinceMs > nowMs) this.#beginAgain(ban, nowMs);
+      else if (!isInForce(ban, nowMs)) this.#end(ban.target);
+    }
+    for (const offences of [...this.#offences.values()]) {
+      if (offences.lastMs > nowMs) this.#putOffences({ ...offences, lastMs: nowMs });
+      else if (!isRemembered(offences, nowMs)) this.#forgetOffences(offences.target);
     }
   }
 
-  /** Takes up what an earlier run had; what is not valid or over is left out. */
+  /** Takes up what an earlier run had; what is not valid is left out, and what is over is ended. */
   restore(bans: Iterable<unknown>, offences: Iterable<unknown>, nowMs: number): void {
-    for (const ban of bans) {
-      if (isBanRecord(ban) && isInForce(ban, nowMs) && this.#bans.size < this.#maxBans) this.#put(ban);
-    }
-    for (const offence of offences) if (isOffences(offence)) this.#offences.set(offence.target, offence);
+    for (const ban of bans) if (isBanRecord(ban)) this.#put(ban);
+    const valid = [...offences].filter(isOffences).sort((a, b) => a.lastMs - b.lastMs);
+    for (const record of valid) this.#offences.set(record.target, record);
     this.sweep(nowMs);
+    let isFull = this.#bans.size > this.#maxBans;
+    while (isFull) isFull = this.#forgetFirstToEnd(null) && this.#bans.size > this.#maxBans;
+    while (this.#offences.size > this.#maxBans) this.#forgetOffences(this.#offences.keys().next().value!);
   }
 
   #escalate(target: string, nowMs: number): number {
-    const before = this.#offences.get(target)?.count ?? 0;
-    const offences = { target, count: before + 1, lastMs: nowMs };
+    const earlier = this.#offences.get(target);
+    const before = earlier !== undefined && isRemembered(earlier, nowMs) ? earlier.count : 0;
+    this.#putOffences({ target, count: before + 1, lastMs: nowMs });
+    if (this.#offences.size > this.#maxBans) this.#forgetOffences(this.#offences.keys().next().value!);
+    return ESCALATION_MS[Math.min(before, ESCALATION_MS.length - 1)]!;
+  }
+
+  #putOffences(offences: Offences): void {
+    const { target } = offences;
+    this.#offences.delete(target);
     this.#offences.set(target, offences);
     this.#parts.onOffence?.(target, offences);
-    return ESCALATION_MS[Math.min(before, ESCALATION_MS.length - 1)]!;
+  }
+
+  #forgetOffences(target: string): void {
+    this.#offences.delete(target);
+    this.#parts.onOffence?.(target, null);
+  }
+
+  /** A ban that begins in the future was made before the clock was set back: it lasts as long as it should, from now. */
+  #beginAgain(ban: BanRecord, nowMs: number): void {
+    const untilMs = ban.untilMs === null ? null : nowMs + Math.max(0, ban.untilMs - ban.sinceMs);
+    const moved = { ...ban, sinceMs: nowMs, untilMs };
+    this.#bans.set(ban.target, moved);
+    this.#parts.onBan?.(ban.target, moved);
   }
 
   #inForce(target: string, nowMs: number): BanRecord | null {
@@ -122,7 +151,10 @@ export class Bans {
   }
 
   #range(ip: string, nowMs: number): BanRecord | null {
-    const bits = isIPv4(ip) ? 32 : 128;
+    const family = isIP(ip);
+    // A socket that is gone before we look has no address.
+    if (family === 0) return null;
+    const bits = family === 4 ? 32 : 128;
     const ranges = this.#ranges[bits];
     if (ranges.size === 0) return null;
     const number = ipNumber(ip);
@@ -142,7 +174,6 @@ export class Bans {
       const networks = ranges.get(target.prefix) ?? new Map<bigint, string>();
       ranges.set(target.prefix, networks.set(target.network, target.text));
     }
-    this.#parts.onBan?.(ban.target, ban);
   }
 
   #end(text: string): void {
@@ -157,14 +188,20 @@ export class Bans {
     this.#parts.onBan?.(text, null);
   }
 
-  #forgetFirstToEnd(but: string): void {
+  /** @returns whether there was one; bans for good stay */
+  #forgetFirstToEnd(but: string | null): boolean {
     let first: BanRecord | null = null;
     for (const ban of this.#bans.values()) {
       if (ban.target === but || ban.untilMs === null) continue;
       if (first === null || ban.untilMs < first.untilMs!) first = ban;
     }
     if (first !== null) this.#end(first.target);
+    return first !== null;
   }
+}
+
+function isRemembered({ lastMs }: Offences, nowMs: number): boolean {
+  return nowMs - lastMs < OFFENCE_MEMORY_MS;
 }
 
 function isInForce({ untilMs }: BanRecord, nowMs: number): boolean {
@@ -173,8 +210,12 @@ function isInForce({ untilMs }: BanRecord, nowMs: number): boolean {
 
 function requireParsed(text: string): BanTarget {
   const target = parseBanTarget(text);
-  if (target === null || target.text !== text) throw new Error(`'${text}' is not the spelling of a ban's target`);
+  if (target === null) throw new Error(`'${text}' is no target of a ban`);
   return target;
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Math.abs(value) <= MAX_TIME_MS;
 }
 
 function isBanRecord(value: unknown): value is BanRecord {
@@ -184,8 +225,8 @@ function isBanRecord(value: unknown): value is BanRecord {
     parseBanTarget(ban.target)?.text === ban.target &&
     typeof ban.reason === 'string' &&
     Number.isInteger(ban.code) &&
-    Number.isFinite(ban.sinceMs) &&
-    (ban.untilMs === null || Number.isFinite(ban.untilMs))
+    isTime(ban.sinceMs) &&
+    (ban.untilMs === null || isTime(ban.untilMs))
   );
 }
 
@@ -196,6 +237,6 @@ function isOffences(value: unknown): value is Offences {
     parseBanTarget(offences.target)?.text === offences.target &&
     Number.isInteger(offences.count) &&
     offences.count! > 0 &&
-    Number.isFinite(offences.lastMs)
+    isTime(offences.lastMs)
   );
 }

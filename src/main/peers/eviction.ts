@@ -41,7 +41,7 @@ export function chooseEviction<T extends EvictionCandidate>(candidates: readonly
   );
   protect(PROTECTED_BY_MESSAGE, (a, b) => b.lastMessageMs - a.lastMessageMs);
   protect(PROTECTED_BY_REPUTATION, (a, b) => b.reputation - a.reputation);
-  protect(Math.ceil(left.length / 2), (a, b) => a.connectedMs - b.connectedMs);
+  protect(Math.floor(left.length / 2), (a, b) => a.connectedMs - b.connectedMs);
   return youngestOfLargestGroup(left);
 }
 

@@ -55,5 +55,11 @@ function entryOf({ timeMs, kind, code, peerId, address, detail }: HistoryRecord)
 
 /** What peers write goes to terminals and pages: no control characters, and not more than a line. */
 function harmlessDetail(detail: string): string {
-  return detail.slice(0, MAX_DETAIL_CHARS).replace(/\p{C}|\p{Zl}|\p{Zp}/gu, '\uFFFD');
+  return cut(detail).replace(/\p{C}|\p{Zl}|\p{Zp}/gu, '\uFFFD');
+}
+
+/** A copy: a slice would hold on to the whole text, and there are 10,000 of them. */
+function cut(text: string): string {
+  if (text.length <= MAX_DETAIL_CHARS) return text;
+  return Buffer.from(text.slice(0, MAX_DETAIL_CHARS), 'utf16le').toString('utf16le');
 }

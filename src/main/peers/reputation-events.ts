@@ -17,6 +17,8 @@ export interface EventRule {
   readonly code: ErrorCode;
   /** Debt up to which it adds: so far accidents may go, and no further. */
   readonly mostDebt?: number;
+  /** Standing up to which it adds: who connects again and again has not served anybody. */
+  readonly mostStanding?: number;
   readonly outrage?: Outrage;
 }
 
@@ -24,10 +26,11 @@ const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 
 export const reputationEvents = {
-  connected: { weight: 1, on: 'standing', code: ErrorCode.GoingAway },
+  connected: { weight: 1, on: 'standing', code: ErrorCode.GoingAway, mostStanding: 52 },
   /** Stayed connected for a minute. */
-  proven: { weight: 4, on: 'standing', code: ErrorCode.GoingAway },
+  proven: { weight: 4, on: 'standing', code: ErrorCode.GoingAway, mostStanding: 60 },
   hourOfService: { weight: 2, on: 'standing', code: ErrorCode.GoingAway },
+  /** Also a wrong ID: whoever gossips it must not harm the host that it names. */
   dialFailed: { weight: -2, on: 'standing', code: ErrorCode.NetworkError },
   malformedFrame: {
     weight: -2,

@@ -8,6 +8,7 @@
  * 2). Both drift back to rest, so that months do not turn accidents into a ban. Times are wall milliseconds.
  */
 import type { ErrorCode } from '../../shared/errors.js';
+import { withoutZone } from './ban-target.js';
 import { hostKeyOf } from './net-group.js';
 import { type EventRule, type ReputationEvent, ruleOf } from './reputation-events.js';
 
@@ -22,8 +23,10 @@ const LEAST_STANDING = 30;
 const HALF_LIFE_MS = 6 * 3_600_000;
 /** What differs from rest by less than this is at rest. */
 const REST = 0.5;
-/** Most hosts and most peers that are remembered; the one nearest to rest is forgotten first. */
+/** Most hosts and most peers that are remembered; those nearest to rest are forgotten first. */
 const MAX_RECORDS = 20_000;
+/** The share that is forgotten at once: to find the nearest to rest takes a look at all. */
+const FORGOTTEN_SHARE = 1 / 32;
 
 /** A value that drifts back to rest. `key` is a host, or `host id` for a standing. */
 export interface ReputationRecord {
@@ -63,10 +66,11 @@ export class Reputation {
 
   /** Something happened. */
   note(event: ReputationEvent, { ip, id }: Subject, nowMs: number): Noted {
-    const { on, weight, code, outrage } = ruleOf(event);
-    const host = hostKeyOf(ip);
-    if (on === 'debt') this.#addDebt(host, ruleOf(event), nowMs);
-    else if (id !== null) this.#addStanding(`${host} ${id}`, weight, nowMs);
+    const rule = ruleOf(event);
+    const { on, code, outrage } = rule;
+    const host = hostOf(ip);
+    if (on === 'debt') this.#addDebt(host, rule, nowMs);
+    else if (id !== null) this.#addStanding(`${host} ${id}`, rule, nowMs);
     const score = this.score({ ip, id }, nowMs);
     if (
       outrage !== undefined &&
@@ -80,7 +84,7 @@ export class Reputation {
 
   /** 0 to 100. Without an ID it is that of a newcomer from there. */
   score({ ip, id }: Subject, nowMs: number): number {
-    const host = hostKeyOf(ip);
+    const host = hostOf(ip);
     const standing = id === null ? NEWCOMER : this.#standing(`${host} ${id}`, nowMs);
     return Math.min(MAX_SCORE, Math.max(0, standing - this.#debt(host, nowMs)));
   }
@@ -89,14 +93,19 @@ export class Reputation {
     return this.score(subject, nowMs) < REFUSED_UNDER;
   }
 
-  /** Forgets what is at rest. */
+  /** Forgets what is at rest. What seems to come from the future was noted before the clock was set back. */
   sweep(nowMs: number): void {
     for (const records of [this.#standings, this.#debts]) {
-      for (const record of [...records.values()]) if (distance(record, nowMs) < REST) this.#forget(records, record);
+      for (const record of [...records.values()]) {
+        if (distance(record, nowMs) < REST) this.#forget(records, record);
+        else if (record.atMs > nowMs) this.#set(records, { ...record, atMs: nowMs });
+      }
     }
     for (const [key, times] of [...this.#recent]) {
       const [event] = key.split(' ') as [ReputationEvent];
-      if (nowMs - times.at(-1)! > (ruleOf(event).outrage?.withinMs ?? 0)) this.#recent.delete(key);
+      const left = within(times, ruleOf(event).outrage?.withinMs ?? 0, nowMs);
+      if (left.length === 0) this.#recent.delete(key);
+      else this.#recent.set(key, left);
     }
   }
 
@@ -112,9 +121,10 @@ export class Reputation {
     for (const record of records) {
       if (!isRecord(record)) continue;
       const into = record.kind === 'debt' ? this.#debts : this.#standings;
-      if (into.size < this.#maxRecords) into.set(record.key, record);
+      into.set(record.key, record);
     }
     this.sweep(nowMs);
+    for (const kept of [this.#standings, this.#debts]) this.#makeRoom(kept, null, nowMs);
   }
 
   #standing(key: string, nowMs: number): number {
@@ -133,22 +143,33 @@ export class Reputation {
     this.#put(this.#debts, { key: host, kind: 'debt', value, atMs: nowMs });
   }
 
-  #addStanding(key: string, weight: number, nowMs: number): void {
+  #addStanding(key: string, { weight, mostStanding = MAX_SCORE }: EventRule, nowMs: number): void {
     const before = this.#standing(key, nowMs);
-    const value = Math.min(MAX_SCORE, Math.max(Math.min(before, LEAST_STANDING), before + weight));
+    const least = Math.min(before, LEAST_STANDING);
+    const most = Math.max(before, mostStanding);
+    const value = Math.min(most, Math.max(least, before + weight));
     this.#put(this.#standings, { key, kind: 'standing', value, atMs: nowMs });
   }
 
   #put(records: Map<string, ReputationRecord>, record: ReputationRecord): void {
+    this.#set(records, record);
+    this.#makeRoom(records, record, record.atMs);
+  }
+
+  #set(records: Map<string, ReputationRecord>, record: ReputationRecord): void {
     records.set(record.key, record);
     this.#onChange(storeKey(record), record);
+  }
+
+  /** Forgets those nearest to rest if there are too many, but not the one that has just come. */
+  #makeRoom(records: Map<string, ReputationRecord>, but: ReputationRecord | null, nowMs: number): void {
     if (records.size <= this.#maxRecords) return;
-    let least: ReputationRecord | null = null;
-    for (const candidate of records.values()) {
-      if (candidate === record) continue;
-      if (least === null || distance(candidate, record.atMs) < distance(least, record.atMs)) least = candidate;
-    }
-    if (least !== null) this.#forget(records, least);
+    const surplus = records.size - this.#maxRecords;
+    const others = [...records.values()].filter((record) => record !== but);
+    const distances = new Map(others.map((record) => [record, distance(record, nowMs)]));
+    const nearest = others.sort((a, b) => distances.get(a)! - distances.get(b)!);
+    const count = Math.max(surplus, Math.floor(this.#maxRecords * FORGOTTEN_SHARE));
+    for (const record of nearest.slice(0, count)) this.#forget(records, record);
   }
 
   #forget(records: Map<string, ReputationRecord>, record: ReputationRecord): void {
@@ -159,12 +180,22 @@ export class Reputation {
   /** How often an event has happened at a host within a time, this one included. */
   #countRecent(event: ReputationEvent, host: string, withinMs: number, enough: number, nowMs: number): number {
     const key = `${event} ${host}`;
-    const times = (this.#recent.get(key) ?? []).filter((ms) => nowMs - ms < withinMs).slice(1 - enough);
-    times.push(nowMs);
+    const before = within(this.#recent.get(key) ?? [], withinMs, nowMs);
+    const times = [...before, nowMs].slice(-enough);
+    this.#recent.delete(key);
     this.#recent.set(key, times);
     if (this.#recent.size > this.#maxRecords) this.#recent.delete(this.#recent.keys().next().value!);
     return times.length;
   }
+}
+
+/** Those times that are no longer ago; none lies in the future, whatever the clock has done. */
+function within(times: readonly number[], withinMs: number, nowMs: number): number[] {
+  return times.map((ms) => Math.min(ms, nowMs)).filter((ms) => nowMs - ms < withinMs);
+}
+
+function hostOf(ip: string): string {
+  return hostKeyOf(withoutZone(ip));
 }
 
 function storeKey({ kind, key }: ReputationRecord): string {

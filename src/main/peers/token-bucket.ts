@@ -10,7 +10,8 @@ export class TokenBucket {
 
   /** @param rate tokens a second, and how many may be in hand at most; a new bucket is full */
   constructor({ ratePerSecond, burst }: { readonly ratePerSecond: number; readonly burst: number }) {
-    if (!(ratePerSecond > 0) || !(burst > 0)) throw new RangeError('a token bucket needs a rate and a burst');
+    const isAmount = (value: number) => value > 0 && Number.isFinite(value);
+    if (!isAmount(ratePerSecond) || !isAmount(burst)) throw new RangeError('a token bucket needs a rate and a burst');
     this.#ratePerMs = ratePerSecond / 1000;
     this.#burst = burst;
     this.#tokens = burst;

@@ -45,6 +45,12 @@ export function validateId(key: 'chainId' | 'nodeId', id: string): void {
   throw new ConfigError(key, `${key} is '${readReason(bytes)}': must be 1 to ${ID_BYTES} ${allowed}`);
 }
 
+/** Whether a text is what a peer may show as its node ID: 1 to 32 bytes of text without control characters. */
+export function isPeerId(id: string): boolean {
+  const bytes = Buffer.from(id);
+  return bytes.length <= ID_BYTES && id.isWellFormed() && isValidTypeBytes(bytes, 0, bytes.length);
+}
+
 /** The 65 bytes that we send. @throws ConfigError for IDs that don't fit */
 export function encodeHandshake(chainId: string, nodeId: string): Buffer {
   validateId('chainId', chainId);

@@ -125,7 +125,7 @@ export function fakeNode(more: Partial<NodeView> = {}): NodeView {
     disconnect: (id) => id === peer.id,
     ban: () => ban,
     unban: (target) => target === ban.target,
-    broadcast: () => ({ sent: 2, skipped: 1 }),
+    broadcastBytes: () => ({ sent: 2, skipped: 1 }),
     ...more,
   };
 }

@@ -177,7 +177,7 @@ describe('POST /broadcast', () => {
   test('hands the bytes to the node and tells how many peers get them', async () => {
     const sent: [string, Buffer][] = [];
     await start({
-      broadcast: (type, payload) => {
+      broadcastBytes: (type, payload) => {
         sent.push([type, Buffer.from(payload)]);
         return { sent: 2, skipped: 1 };
       },
@@ -198,7 +198,7 @@ describe('POST /broadcast', () => {
   test('takes as much as a frame holds, however its JSON is written, and not a byte more', async () => {
     const lengths: number[] = [];
     await start({
-      broadcast: (_type, payload) => {
+      broadcastBytes: (_type, payload) => {
         lengths.push(payload.length);
         return { sent: 1, skipped: 0 };
       },
@@ -235,7 +235,7 @@ describe('POST /broadcast', () => {
 
   test('tells a type that the node refuses', async () => {
     await start({
-      broadcast: () => {
+      broadcastBytes: () => {
         throw new NodeError('ERR_PAW_MESSAGE', "'ping' belongs to the protocol");
       },
     });

@@ -2,7 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Host, resolveSettings, type Sources } from '../../../src/main/config/resolve.js';
+import { defaultSeeds } from '../../../src/main/config/seeds.js';
 import type { NodeOptions } from '../../../src/main/config/settings.js';
+import { formatHostPort } from '../../../src/main/net/address.js';
 import { ConfigError } from '../../../src/shared/errors.js';
 
 const host: Host = { cwd: '/work', homeDir: '/home/paw', cores: 8, stdoutIsTerminal: false };
@@ -63,14 +65,31 @@ describe('defaults', () => {
       chainId: 'paw-mainnet',
       nodeId: null,
       dataDir: '/home/paw/.paw/p2p',
-      listen: { host: '0.0.0.0', port: 26656 },
+      listen: { host: '::', port: 26656 },
       admin: { host: '127.0.0.1', port: 26660 },
       adminToken: null,
+      externalAddress: null,
+      seeds: defaultSeeds,
       persistentPeers: [],
+      privatePeerIds: [],
       unconditionalPeerIds: [],
       maxPeers: 100,
       maxInbound: 50,
       maxOutbound: 50,
+      minOutbound: 10,
+      maxPerSubnet: 10,
+      pex: true,
+      pexIntervalMs: 30_000,
+      feelerIntervalMs: 120_000,
+      seedMode: false,
+      strictAddresses: true,
+      crawlGraceMs: 300,
+      relay: [],
+      gossipCacheBytes: 4 * 2 ** 20,
+      receiveRateBytes: null,
+      receiveRateMessages: null,
+      sendRateBytes: null,
+      sendRateMessages: null,
       workers: 4,
       handlers: [],
       dialTimeoutMs: 5000,
@@ -89,6 +108,62 @@ describe('defaults', () => {
       logLevel: 'info',
       logFormat: 'json',
     });
+  });
+
+  test('of seeds are those of section 2.2 for paw-mainnet alone, in its order', () => {
+    const seeds = (flags: Record<string, unknown>) => resolve({ flags }).seeds.map(formatHostPort);
+    expect(seeds({})).toEqual([
+      'seed1.paw.network:26656',
+      'seed2.paw.network:26656',
+      'seed3.paw.network:26656',
+      '35.184.142.101:26656',
+      '34.89.156.233:26656',
+      '35.201.123.45:26656',
+      'seed-us-west.paw.network:26656',
+      'seed-eu-central.paw.network:26656',
+      'seed-asia-east.paw.network:26656',
+    ]);
+    expect(seeds({ chainId: 'another' })).toEqual([]);
+    expect(seeds({ seeds: '' })).toEqual([]);
+    expect(seeds({ chainId: 'another', seeds: '[::1]:5' })).toEqual(['[::1]:5']);
+  });
+
+  test('of rates are off, but 1 MiB/s each way for low-resource', () => {
+    expect(resolve({ flags: { preset: 'low-resource' } })).toMatchObject({
+      receiveRateBytes: 2 ** 20,
+      sendRateBytes: 2 ** 20,
+      receiveRateMessages: null,
+      gossipCacheBytes: 2 ** 20,
+    });
+    expect(resolve({ flags: { preset: 'low-resource', sendRate: 'off' } }).sendRateBytes).toBeNull();
+  });
+
+  test('bend where one limit is lowered alone', () => {
+    expect(resolve({ flags: { maxPeers: 4 } })).toMatchObject({ maxOutbound: 4, minOutbound: 4 });
+    expect(resolve({ flags: { maxOutbound: 2 } }).minOutbound).toBe(2);
+    expect(resolve({ flags: { handshakeTimeout: '100ms' } }).crawlGraceMs).toBe(50);
+  });
+
+  test.each([
+    [{ minOutbound: 51 }, /^minOutbound is 51 .*: must be at most maxOutbound, which is 50$/],
+    [{ externalAddress: '1.2.3.4:0' }, /^externalAddress is .*: must be HOST:PORT with a port from 1/],
+    [{ crawlGrace: '10s' }, /^crawlGrace is '10s' .*: must be shorter than handshakeTimeout/],
+    [{ relay: 'ping' }, /^relay is 'ping' .*: must be different message types that are not the protocol's own/],
+    [{ relay: 'tx,tx=4' }, /^relay is/],
+    [{ relay: 'tx=99999' }, /^relay is/],
+    [{ pex: 'maybe' }, /^pex is 'maybe' .*: must be true or false$/],
+    [{ receiveRate: 'fast' }, /^receiveRate is 'fast' .*: must be 'off' or a size/],
+    [{ gossipCache: '3MiB' }, /^gossipCache is .*: must be a power of two/],
+  ])('give way to %j only if it is right', (flags, message) => {
+    expect(() => resolve({ flags })).toThrow(message);
+  });
+
+  test('of relay fan-out is all', () => {
+    expect(resolve({ flags: { relay: 'block,tx=4,a=b=all' } }).relay).toEqual([
+      { type: 'block', fanout: 'all' },
+      { type: 'tx', fanout: 4 },
+      { type: 'a=b', fanout: 'all' },
+    ]);
   });
 
   test.each([
