@@ -10,11 +10,15 @@ import { type HostPort, normalizeHost } from '../net/address.js';
 import type { Connection } from '../net/connection.js';
 import type { Who } from '../peers/conduct.js';
 import type { ReputationEvent } from '../peers/reputation-events.js';
+import { TokenBucket } from '../peers/token-bucket.js';
 import type { AddressBook, AddressRecord } from './address-book.js';
-import { decodePex, encodePex } from './pex.js';
+import { decodePex, encodePex, type ToldAddress } from './pex.js';
 
 /** Messages that were sent 5 s apart may arrive a little closer together; that is nobody's fault. */
 const INTERVAL_TOLERANCE_MS = 500;
+/** Addresses that are taken from one peer: so many at first, then so many a second (bitcoin: 1000 and 0.1). */
+const ADDRESSES_AT_FIRST = 1000;
+const ADDRESSES_PER_SECOND = 2;
 /** A new connection is told more often for a while: networks form in their first seconds. */
 const EARLY_INTERVAL_MS = MIN_PEX_INTERVAL_MS + 1000;
 const EARLY_MS = 30_000;
@@ -27,6 +31,8 @@ interface Exchange {
   nextSendMs: number;
   sent: boolean;
   receivedMs: number | null;
+  /** Addresses that it may still tell; what is over is left unread, without penalty. */
+  readonly allowance: TokenBucket;
 }
 
 export interface PeerExchangeParts {
@@ -66,7 +72,8 @@ export class PeerExchange {
   /** A peer is connected: it is told at once, so that a newcomer needs no more than one peer. */
   connected(connection: Connection): void {
     const nowMs = this.#parts.clock.nowMs();
-    this.#exchanges.set(connection, { sinceMs: nowMs, nextSendMs: nowMs, sent: false, receivedMs: null });
+    const allowance = new TokenBucket({ ratePerSecond: ADDRESSES_PER_SECOND, burst: ADDRESSES_AT_FIRST });
+    this.#exchanges.set(connection, { sinceMs: nowMs, nextSendMs: nowMs, sent: false, receivedMs: null, allowance });
     this.#tellIfDue(connection, nowMs);
   }
 
@@ -100,10 +107,16 @@ export class PeerExchange {
     const message = decodePex(payload, strict);
     if (message.kind === 'too-large') fault('pexTooLarge', connection);
     else if (message.kind === 'invalid') fault('pexInvalid', connection);
-    else for (const address of message.addresses) this.#learn(connection, address);
+    else {
+      for (const address of message.addresses) {
+        if (exchange.allowance.waitMs(nowMs) > 0) break;
+        exchange.allowance.take(1, nowMs);
+        this.#learn(connection, address);
+      }
+    }
   }
 
-  #learn(connection: Connection, address: { id: string; ip: string; port: number; lastSeenMs: number }): void {
+  #learn(connection: Connection, address: ToldAddress): void {
     const { book, clock, isWanted } = this.#parts;
     if (!isWanted(address)) return;
     const from = { source: 'pex', fromIp: connection.ip, fromPort: connection.port } as const;

@@ -13,20 +13,21 @@ export const SCHEMA_VERSION = 1;
 const FILE = 'data.mdb';
 
 export interface Environment {
+  /** The file with the data. */
+  readonly file: string;
   readonly root: RootDatabase;
   readonly tables: Readonly<Record<Table, Database<unknown, string>>>;
 }
 
 /** Opens the environment in a directory that exists. @throws Error for what LMDB can't read or write */
 export function openEnvironment(directory: string, readOnly: boolean): Environment {
+  const file = path.join(directory, FILE);
   const root = open({
-    path: path.join(directory, FILE),
+    path: file,
     noSubdir: true,
     maxDbs: tables.length,
     readOnly,
-    // All writes come in one transaction a second: there is nothing to wait for.
-    commitDelay: 0,
   });
   const opened = tables.map((name) => [name, root.openDB<unknown, string>({ name, encoding: 'msgpack' })] as const);
-  return { root, tables: Object.fromEntries(opened) as Environment['tables'] };
+  return { file, root, tables: Object.fromEntries(opened) as Environment['tables'] };
 }

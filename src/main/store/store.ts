@@ -1,13 +1,16 @@
 /**
- * Keeps what a node remembers over restarts, in LMDB in `<dataDir>/store`. Main thread; LMDB writes on threads of its
- * own. Changes are collected, the latest of each key, and committed once a second: a process that is killed loses at most
+ * Keeps what a node remembers over restarts, in LMDB in `<dataDir>/store`. Main thread; what waits for the disk does so
+ * elsewhere (LMDB's own asynchronous writes leave rejected promises behind when the disk is full). Changes are collected, the latest of each key, and committed once a second: a process that is killed loses at most
  * the last second and never half of a change. A store that can't be read is moved aside, and the
  * node starts with an empty one.
  */
 import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { type FileHandle, open as openFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { TransactionFlags } from 'lmdb';
 import type { Logger } from 'pino';
 import { NodeError } from '../../shared/errors.js';
 import { CheckResult } from './check-result.js';
@@ -16,8 +19,10 @@ import { type Environment, openEnvironment, SCHEMA_KEY, SCHEMA_VERSION, type Tab
 const FOLDER = 'store';
 /** Changes wait so long at most before they are committed. */
 const FLUSH_MS = 1000;
-/** Changes in one transaction: it is filled on the main thread, which must not be held up. */
+/** Changes in one transaction: it is made on the main thread, which must not be held up. */
 const COMMIT_CHANGES = 250;
+/** ABORTABLE, SYNCHRONOUS_COMMIT, NO_SYNC_FLUSH: into the system's memory at once, to the disk in our own time. */
+const COMMIT_FLAGS = 0x1_0003 as TransactionFlags;
 /** After a failed commit. */
 const RETRY_MS = 5000;
 /** A check that takes longer than this has found no sound store. */
@@ -41,6 +46,7 @@ export interface StoreOptions {
 
 export class Store {
   readonly #environment: Environment;
+  readonly #file: FileHandle;
   readonly #onFault: (error: Error) => void;
   #pending = new Map<Table, Map<string, Change>>();
   #timer: NodeJS.Timeout | null = null;
@@ -60,15 +66,16 @@ export class Store {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       const environment = openEnvironment(folder, false);
       for (const name of readdirSync(folder)) chmodSync(path.join(folder, name), 0o600);
-      return new Store(environment, onFault);
+      return new Store(environment, await openFile(environment.file, 'r+'), onFault);
     } catch (cause) {
       const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
       throw new NodeError('ERR_PAW_DATA_DIR', `no store can be made in '${dataDir}' (${why})`, { cause });
     }
   }
 
-  private constructor(environment: Environment, onFault: (error: Error) => void) {
+  private constructor(environment: Environment, file: FileHandle, onFault: (error: Error) => void) {
     this.#environment = environment;
+    this.#file = file;
     this.#onFault = onFault;
     if (environment.tables.meta.get(SCHEMA_KEY) === undefined) this.put('meta', SCHEMA_KEY, SCHEMA_VERSION);
   }
@@ -111,6 +118,7 @@ export class Store {
     this.#closed = true;
     await this.flush();
     await this.#environment.root.close();
+    await this.#file.close();
   }
 
   #change(table: Table, key: string, change: Change): void {
@@ -132,14 +140,15 @@ export class Store {
     const { root, tables: databases } = this.#environment;
     try {
       for (let at = 0; at < pending.length; at += COMMIT_CHANGES) {
-        await root.transaction(() => {
+        if (at > 0) await nextTurn();
+        root.transactionSync(() => {
           for (const { table, key, change } of pending.slice(at, at + COMMIT_CHANGES)) {
-            if (change === null) void databases[table].remove(key);
-            else void databases[table].put(key, change.value);
+            if (change === null) databases[table].removeSync(key);
+            else databases[table].putSync(key, change.value);
           }
-        });
+        }, COMMIT_FLAGS);
       }
-      await root.flushed;
+      await this.#file.datasync();
       this.#fault = null;
     } catch (error) {
       // What has changed since is newer than what could not be written.

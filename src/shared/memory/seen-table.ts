@@ -29,13 +29,16 @@ const When = 2;
 const Mark = 3;
 
 /** A mark is the worker + 1 in its low bits, so that a replacement finds its own, and above them a count. */
-const MARK_BITS = 8;
-const MAX_WORKERS = 2 ** MARK_BITS - 2;
+const OWNER_BITS = 8;
+const OWNER_MASK = 2 ** OWNER_BITS - 1;
+const MAX_WORKERS = OWNER_MASK - 1;
 
 /** A bucket is looked at in less than a microsecond. */
 const SPINS = 200;
 /** A worker waits longer, by the millisecond: the owner may be dead, and the main thread busy. */
 const PATIENCE_MS = 5000;
+/** The lock of a worker that dies while the node stops is never taken back. */
+const MAX_TURNS = 1000;
 
 const EXPIRED = 0x7fff_ffff;
 
@@ -103,8 +106,8 @@ export class SeenTable {
   add(high: number, low: number, nowMs: number): SeenHold | null {
     const words = this.#words;
     if (this.#held === 0) throw new Error('the main thread holds no messages');
-    this.#count = (this.#count + 1) & (2 ** (32 - MARK_BITS) - 1);
-    const mark = (this.#count << MARK_BITS) | this.#owner;
+    this.#count = (this.#count + 1) & (2 ** (32 - OWNER_BITS) - 1);
+    const mark = (this.#count << OWNER_BITS) | this.#owner;
     words[this.#held]++;
     const at = this.#insert(high, low, nowMs, mark);
     if (at > 0) return { at: at + Mark, mark };
@@ -112,9 +115,14 @@ export class SeenTable {
     return at === NO_LOCK ? nothingHeld : null;
   }
 
-  /** Remembers a message that needs no holding: our own. @returns whether it is new */
-  remember(high: number, low: number, nowMs: number): boolean {
-    return this.#insert(high, low, nowMs, 0) !== SEEN;
+  /**
+   * Remembers a message that needs no holding, such as our own. The main thread, which may not wait for a lock, tries
+   * again in its next turns.
+   */
+  remember(high: number, low: number, nowMs: number, turns = MAX_TURNS): void {
+    const at = this.#insert(high, low, nowMs, 0);
+    if (at !== NO_LOCK || this.#held !== 0 || turns === 0) return;
+    setImmediate(() => this.remember(high, low, nowMs, turns - 1)).unref();
   }
 
   /** The message is done: it stays remembered whatever becomes of this worker. */
@@ -127,7 +135,7 @@ export class SeenTable {
   /** The message was not taken after all: the next copy of it is new. */
   forget({ at, mark }: SeenHold): void {
     if (at === 0) return;
-    const bucket = Math.floor((at - this.#entries) / BUCKET_WORDS);
+    const bucket = this.#bucketOf(at);
     if (this.#lock(bucket)) {
       if (Atomics.load(this.#words, at) === mark) this.#clear(at - Mark);
       this.#unlock(bucket);
@@ -138,18 +146,15 @@ export class SeenTable {
   /** Forgets what the worker before this one had in its hands. @returns how many messages */
   forgetHeld(): number {
     const words = this.#words;
-    if (words[this.#held] === 0) return 0;
+    const owner = this.#owner;
+    const end = this.#entries + this.#buckets * BUCKET_WORDS;
+    let left = words[this.#held];
     let forgotten = 0;
-    for (let bucket = 0; bucket < this.#buckets; bucket++) {
-      const first = this.#entries + bucket * BUCKET_WORDS;
-      for (let at = first; at < first + BUCKET_WORDS; at += ENTRY_WORDS) {
-        if (!this.#isOwn(at) || !this.#lock(bucket)) continue;
-        if (this.#isOwn(at)) {
-          this.#clear(at);
-          forgotten++;
-        }
-        this.#unlock(bucket);
-      }
+    for (let at = this.#entries; at < end && left > 0; at += ENTRY_WORDS) {
+      if ((words[at + Mark] & OWNER_MASK) !== owner) continue;
+      this.#forgetOwn(at);
+      forgotten++;
+      left--;
     }
     words[this.#held] = 0;
     return forgotten;
@@ -204,8 +209,12 @@ export class SeenTable {
     return age > -SKEW_MS && age < SEEN_MS ? age : EXPIRED;
   }
 
-  #isOwn(at: number): boolean {
-    return (Atomics.load(this.#words, at + Mark) & (2 ** MARK_BITS - 1)) === this.#owner;
+  /** Another thread may just be replacing it. */
+  #forgetOwn(at: number): void {
+    const bucket = this.#bucketOf(at);
+    if (!this.#lock(bucket)) return;
+    if ((Atomics.load(this.#words, at + Mark) & OWNER_MASK) === this.#owner) this.#clear(at);
+    this.#unlock(bucket);
   }
 
   #clear(at: number): void {
@@ -217,6 +226,11 @@ export class SeenTable {
 
   #bucket(low: number): number {
     return low & (this.#buckets - 1);
+  }
+
+  /** The bucket that a word lies in. */
+  #bucketOf(at: number): number {
+    return Math.floor((at - this.#entries) / BUCKET_WORDS);
   }
 
   #lockWord(bucket: number): number {

@@ -376,7 +376,7 @@ describe('bad input', () => {
     const no = (): never => {
       throw new Error('the node was asked');
     };
-    await start({ dial: no, ban: no, broadcast: no, disconnect: no, unban: no });
+    await start({ dial: no, ban: no, broadcastBytes: no, disconnect: no, unban: no });
     const paths = ['/peers', '/bans', '/broadcast'];
     const headers = { 'content-type': 'application/json' };
     await fc.assert(

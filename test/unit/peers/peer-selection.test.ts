@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import type { AddressRecord, CandidateQuery, KnownAddress } from '../../../src/main/discovery/address-book.js';
+import { netGroupOf } from '../../../src/main/peers/net-group.js';
+import { type SelectionInput, selectDials } from '../../../src/main/peers/peer-selection.js';
+
+function address(ip: string, id = `id-${ip}`): KnownAddress {
+  return { id, ip, port: 26656 };
+}
+
+/** A book that gives its addresses in order. */
+function bookOf(addresses: readonly KnownAddress[], tested: KnownAddress | null = null) {
+  return {
+    toTest: () => tested,
+    candidate: ({ excludeGroups, isUsable }: CandidateQuery) =>
+      (addresses.find((one) => !excludeGroups.has(netGroupOf(one.ip, one.port)) && isUsable(one as AddressRecord)) as
+        | AddressRecord
+        | undefined) ?? null,
+  };
+}
+
+function select(given: Partial<SelectionInput>) {
+  return selectDials({
+    book: bookOf([]),
+    connected: [],
+    dialling: [],
+    outbound: 0,
+    minOutbound: 3,
+    maxOutbound: 10,
+    anchors: [],
+    isWanted: () => true,
+    nowMs: 0,
+    beside: null,
+    ...given,
+  });
+}
+
+const ips = (selection: ReturnType<typeof select>) => selection.dials.map(({ address: { ip } }) => ip);
+const many = Array.from({ length: 30 }, (_, i) => address(`8.${i}.0.1`));
+
+describe('what to dial', () => {
+  it('fills up to the minimum, one per netgroup', () => {
+    const crowded = [address('8.0.0.1'), address('8.0.0.2'), address('8.0.1.1'), address('8.1.0.1')];
+    expect(ips(select({ book: bookOf(crowded) }))).toEqual(['8.0.0.1', '8.1.0.1']);
+    expect(ips(select({ book: bookOf(many), outbound: 1 }))).toEqual(['8.0.0.1', '8.1.0.1']);
+    expect(ips(select({ book: bookOf(many), outbound: 3 }))).toEqual([]);
+    expect(ips(select({ book: bookOf(many), minOutbound: 50 }))).toHaveLength(8);
+  });
+
+  it('is nobody of a netgroup that is connected outbound or being dialled; an inbound peer does not take one', () => {
+    const connected = [
+      { ...address('8.0.0.9'), direction: 'outbound' },
+      { ...address('8.1.0.9'), direction: 'inbound' },
+    ] as const;
+    const selection = select({ book: bookOf(many), connected, dialling: [address('8.2.0.9')], outbound: 2 });
+    expect(ips(selection)).toEqual(['8.1.0.1']);
+  });
+
+  it('is nobody who is connected or being dialled, by ID or address, or not wanted', () => {
+    const connected = [{ ...address('9.9.9.9', 'id-8.0.0.1'), direction: 'inbound' } as const];
+    const dialling = [address('8.1.0.1', 'other')];
+    const isWanted = ({ ip }: { ip: string }) => ip !== '8.2.0.1';
+    expect(ips(select({ book: bookOf(many), connected, dialling, isWanted, outbound: 2 }))).toEqual(['8.3.0.1']);
+  });
+
+  it('is the anchors of the last run first', () => {
+    const anchors = [address('8.7.0.1'), address('8.7.0.2'), address('8.9.0.1')];
+    const { dials } = select({ book: bookOf(many), anchors });
+    expect(dials.map(({ address: { ip }, purpose }) => `${purpose} ${ip}`)).toEqual([
+      'anchor 8.7.0.1',
+      'anchor 8.9.0.1',
+      'outbound 8.0.0.1',
+    ]);
+  });
+
+  it('says when peers are missing and nobody is left to dial', () => {
+    expect(select({}).starved).toBe(true);
+    expect(select({ book: bookOf(many.slice(0, 2)) }).starved).toBe(true);
+    expect(select({ book: bookOf(many.slice(0, 3)) }).starved).toBe(false);
+    expect(select({ outbound: 3 }).starved).toBe(false);
+    expect(select({ minOutbound: 0 }).starved).toBe(false);
+  });
+
+  it('beside that is a feeler, an occupant to test before all, only once the minimum is there', () => {
+    const tested = address('9.1.0.1');
+    const full = { book: bookOf(many, tested), beside: 'feeler', outbound: 3 } as const;
+    expect(select(full).dials).toEqual([{ address: tested, purpose: 'feeler' }]);
+    const [first] = select({ ...full, book: bookOf(many) }).dials;
+    expect(first).toEqual({ address: many[0], purpose: 'feeler' });
+    expect(select({ ...full, outbound: 2 }).dials.map(({ purpose }) => purpose)).toEqual(['outbound', 'feeler']);
+  });
+
+  it('or one more outbound peer, unless there are as many as there may be', () => {
+    expect(select({ book: bookOf(many), beside: 'extra', outbound: 3 }).dials).toMatchObject([{ purpose: 'extra' }]);
+    expect(select({ book: bookOf(many), beside: 'extra', outbound: 10 }).dials).toEqual([]);
+  });
+});
