@@ -3,7 +3,6 @@
  * of this side that constructs things.
  */
 import { randomBytes } from 'node:crypto';
-import { lookup } from 'node:dns/promises';
 import { EventEmitter } from 'node:events';
 import { Unpackr } from 'msgpackr';
 import type { Logger } from 'pino';
@@ -12,11 +11,9 @@ import { ConfigError, ErrorCode, errorCodeName, NodeError } from '../shared/erro
 import { Arena } from '../shared/memory/arena.js';
 import { MemoryBudget } from '../shared/memory/memory-budget.js';
 import { SeenTable } from '../shared/memory/seen-table.js';
-import { completePolicy } from '../shared/policy.js';
 import { decodeDisconnect } from '../shared/wire/disconnect.js';
 import { HASH_KEY_BYTES, MessageHash } from '../shared/wire/message-hash.js';
-import { ControlType, encodeType } from '../shared/wire/message-type.js';
-import { canonicalIp, isRoutable } from '../shared/wire/routability.js';
+import { ControlType } from '../shared/wire/message-type.js';
 import { AdminServer } from './admin/server.js';
 import type {
   AddressInfo,
@@ -33,20 +30,20 @@ import type {
   SubscribedMessage,
   TypeDeclarations,
 } from './api.js';
-import { parseDuration } from './config/duration.js';
+import { checkTypes } from './config/check-types.js';
 import type { Settings } from './config/settings.js';
-import { oneLine } from './config/wrong-value.js';
 import { type DataDir, openDataDir } from './data-dir.js';
-import type { AddressRecord } from './discovery/address-book.js';
+import { addressInfo } from './discovery/address-info.js';
 import { CrawlResponder } from './discovery/crawl-responder.js';
 import { Discovery } from './discovery/discovery.js';
+import { OwnAddress } from './discovery/own-address.js';
 import { PeerExchange } from './discovery/peer-exchange.js';
 import { EventLoopWatch } from './event-loop-watch.js';
 import { geometryOf } from './geometry.js';
 import { readOrCreateNodeKey } from './identity.js';
 import { createLogger, withContext } from './logger.js';
 import { Acceptor } from './net/acceptor.js';
-import { formatHostPort, type HostPort, type PeerAddress, parseHostPort, requirePeerAddress } from './net/address.js';
+import { type PeerAddress, requirePeerAddress } from './net/address.js';
 import type { Cause, Connection } from './net/connection.js';
 import { ConnectionTable } from './net/connection-table.js';
 import { Dialer } from './net/dialer.js';
@@ -56,7 +53,7 @@ import { PeerLog } from './peer-log.js';
 import { PeerMemory, type RunCounters } from './peer-memory.js';
 import { PeerRecord } from './peer-record.js';
 
-import { requireBanTarget } from './peers/ban-target.js';
+import { banTarget, banTimeMs } from './peers/ban-request.js';
 import type { BanRecord } from './peers/bans.js';
 import { chooseEviction } from './peers/eviction.js';
 import { FanOut } from './peers/fan-out.js';
@@ -71,7 +68,6 @@ import { nodeStatus } from './status.js';
 
 /** How often what needs no hurry is done: message flow in the log, credit for service, lifetime counters. */
 const LEISURE_EVERY_MS = 1000;
-const MAX_BAN_MS = 100 * 365 * 86_400_000;
 
 /** What `startNode` takes beside settings. */
 export interface NodeExtras {
@@ -119,21 +115,6 @@ interface NodeParts {
   readonly log: Logger;
 }
 
-/** Types are declared in every worker; what is wrong with one is told here, before anything starts. */
-function checkTypes(types: TypeDeclarations): void {
-  for (const [type, declaration] of Object.entries(types)) {
-    try {
-      encodeType(type);
-      completePolicy(type, declaration, 'inline');
-    } catch (error) {
-      throw new ConfigError('types', `types: ${(error as Error).message}`);
-    }
-    if ((Object.values(ControlType) as string[]).includes(type)) {
-      throw new ConfigError('types', `types: '${type}' belongs to the protocol`);
-    }
-  }
-}
-
 /** A running node. Made by `createNode`. */
 export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDisposable {
   readonly nodeId: string;
@@ -161,7 +142,8 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   readonly #acceptor: Acceptor;
   readonly #loopWatch: EventLoopWatch;
   readonly #unpackr = new Unpackr({ useRecords: false });
-  #external: HostPort | null = null;
+  /** Set once we listen; nobody is connected before. */
+  #ownAddress!: OwnAddress;
   #admin: AdminServer | null = null;
   #sweepTimer: NodeJS.Timeout | null = null;
   #listening = false;
@@ -327,8 +309,8 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     await this.#workers.start();
     await this.#acceptor.listen(settings.listen.host, settings.listen.port);
     this.#listening = true;
-    await this.#learnOwnAddress();
-    if (this.#exchange !== null) this.#workers.subscribe(ControlType.pexPeers, true);
+    this.#ownAddress = await OwnAddress.of(this.#acceptor.address, settings, this.#log);
+    for (const own of this.#ownAddress.all) this.#discovery.own(own);
     if (settings.admin !== null) {
       this.#admin = await AdminServer.start({
         node: this,
@@ -564,26 +546,6 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     });
   }
 
-  /** Where others reach us, as far as we know: that never goes into the book. */
-  async #learnOwnAddress(): Promise<void> {
-    const { externalAddress, strictAddresses } = this.#settings;
-    const bound = this.#bound();
-    this.#discovery.own(bound);
-    if (externalAddress === null) return;
-    const ip = await firstAddressOf(externalAddress.host);
-    if (ip === null || (strictAddresses && !isRoutable(ip))) {
-      const why = ip === null ? 'its name is not known' : `${ip} is not an address that the internet routes`;
-      this.#log.warn({ externalAddress: formatHostPort(externalAddress) }, `not told to peers: ${why}`);
-      return;
-    }
-    this.#external = { host: ip, port: externalAddress.port };
-    this.#discovery.own(this.#external);
-  }
-
-  #bound(): HostPort {
-    return parseHostPort(this.#acceptor.address)!;
-  }
-
   #peerExchange(): PeerExchange {
     const { strictAddresses: strict, pexIntervalMs: intervalMs, seedMode } = this.#settings;
     return new PeerExchange({
@@ -593,8 +555,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       seedMode,
       book: this.#memory.book,
       clock: this.#clock,
-      listen: () => this.#bound(),
-      external: () => this.#external,
+      own: () => this.#ownAddress,
       isWanted: (who) => this.#record.conduct.judge(who) === null,
       fault: (event, connection) => this.#record.pexFault(event, connection),
       send: (connection, payload) => this.#postman.control(connection, ControlType.pexPeers, payload),
@@ -696,38 +657,6 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   #fail(error: Error): void {
     this.#log.error({ error: error.message }, 'node error');
     if (this.listenerCount('error') > 0) this.emit('error', error);
-  }
-}
-
-function banTarget(text: string): string {
-  try {
-    return requireBanTarget(text);
-  } catch (error) {
-    throw new ConfigError('target', (error as Error).message);
-  }
-}
-
-/** How long a ban lasts: milliseconds, null for good. */
-function banTimeMs(time: BanOptions['for']): number | null | 'escalate' {
-  if (time === undefined) return 'escalate';
-  if (time === 'forever') return null;
-  const ms = typeof time === 'number' ? time : parseDuration(time);
-  if (ms !== null && Number.isSafeInteger(ms) && ms > 0 && ms <= MAX_BAN_MS) return ms;
-  throw new ConfigError('for', `for is '${oneLine(String(time))}': must be a duration such as 24h or 30d, or forever`);
-}
-
-function addressInfo(record: AddressRecord): AddressInfo {
-  const { id, ip, port, source, bucket, firstSeenMs, lastSeenMs, attempts } = record;
-  const iso = (ms: number) => new Date(ms).toISOString();
-  return { id, address: ip, port, source, bucket, firstSeen: iso(firstSeenMs), lastSeen: iso(lastSeenMs), attempts };
-}
-
-/** The first IP address of a host; null if its name is not known. */
-async function firstAddressOf(host: string): Promise<string | null> {
-  try {
-    return canonicalIp((await lookup(host)).address);
-  } catch {
-    return null;
   }
 }
 

@@ -49,6 +49,8 @@ export const DIALS_IN_FLIGHT = 16;
 export const MAX_PEX_PEERS = 200;
 export const PEX_SENT_PEERS = 25;
 export const MIN_PEX_INTERVAL_MS = 5000;
+/** Longest PEX message that is read: 200 peers with the longest ID and IP there are, and room for other fields. */
+export const MAX_PEX_BYTES = 128 * 1024;
 
 /** Different `type` labels in metrics; the rest count as `other` (rulings 9). */
 export const MAX_TYPE_LABELS = 64;

@@ -4,7 +4,7 @@
  */
 import type { ErrorCode } from '../shared/errors.js';
 import type { Handler, Message } from '../shared/handler.js';
-import { MAX_PONG_BYTES } from '../shared/limits.js';
+import { MAX_PEX_BYTES, MAX_PONG_BYTES } from '../shared/limits.js';
 import type { Arena } from '../shared/memory/arena.js';
 import { addCounter } from '../shared/memory/counters.js';
 import { RecordKind } from '../shared/memory/outbound-ring.js';
@@ -164,6 +164,12 @@ export class Dispatcher {
       case Control.Disconnect:
         this.#sender.outbox.tell(RecordKind.Disconnect, stream.slot, stream.generation, [payload.subarray(0, 256)]);
         break;
+      case Control.Pex:
+        // One byte more than is ever read tells that there was more.
+        this.#sender.outbox.tell(RecordKind.Pex, stream.slot, stream.generation, [
+          payload.subarray(0, MAX_PEX_BYTES + 1),
+        ]);
+        break;
     }
   }
 
@@ -231,10 +237,9 @@ export class Dispatcher {
   }
 
   #deliver(stream: PeerStream, frame: FrameDecoder<Route>): void {
-    const { bytes, route } = frame.type;
-    const payload = payloadOf(frame);
-    const pieces = route.deliveredAs === RecordKind.Pex ? [payload] : [Uint8Array.of(bytes.length), bytes, payload];
-    this.#sender.outbox.tell(route.deliveredAs, stream.slot, stream.generation, pieces);
+    const { bytes } = frame.type;
+    const pieces = [Uint8Array.of(bytes.length), bytes, payloadOf(frame)];
+    this.#sender.outbox.tell(RecordKind.Deliver, stream.slot, stream.generation, pieces);
   }
 
   #decode(frame: FrameDecoder<Route>): unknown {

@@ -4,14 +4,13 @@
  */
 import { NodeError } from '../shared/errors.js';
 import type { DeclaredHandler, Handler, HandlerModule } from '../shared/handler.js';
-import { RecordKind } from '../shared/memory/outbound-ring.js';
 import { completePolicy, type Policy, type PolicyDeclaration, type RelayedType } from '../shared/policy.js';
 import { ControlType } from '../shared/wire/message-type.js';
 import type { HandlerQueue } from './handler-queue.js';
 import type { TypeInterner } from './type-interner.js';
 
 /** Control messages of the protocol; they never wait behind application handlers. */
-export const Control = { None: 0, Ping: 1, Pong: 2, Disconnect: 3 } as const;
+export const Control = { None: 0, Ping: 1, Pong: 2, Disconnect: 3, Pex: 4 } as const;
 export type Control = (typeof Control)[keyof typeof Control];
 
 /** Where messages of a type go. */
@@ -23,8 +22,6 @@ export interface Route {
   queue: HandlerQueue | null;
   /** The main thread subscribed to the type. */
   subscribed: boolean;
-  /** How it gets them. */
-  readonly deliveredAs: typeof RecordKind.Deliver | typeof RecordKind.Pex;
   /** Duplicates are dropped, and new messages passed on. */
   gossip: boolean;
   /** Peers that a message is passed on to, 0 for all. */
@@ -40,6 +37,7 @@ const controls: readonly (readonly [string, Control])[] = [
   [ControlType.ping, Control.Ping],
   [ControlType.pong, Control.Pong],
   [ControlType.disconnect, Control.Disconnect],
+  [ControlType.pexPeers, Control.Pex],
 ];
 
 const reserved: readonly string[] = Object.values(ControlType);
@@ -51,7 +49,6 @@ export const unknownRoute: Route = {
   handler: null,
   queue: null,
   subscribed: false,
-  deliveredAs: RecordKind.Deliver,
   gossip: false,
   fanout: 0,
   trust: TRUSTED,
@@ -81,7 +78,6 @@ export class HandlerRegistry {
     for (const [name, control] of controls) {
       types.declare(name, () => ({ ...unknownRoute, control }));
     }
-    types.declare(ControlType.pexPeers, () => ({ ...newRoute(), deliveredAs: RecordKind.Pex }));
   }
 
   /** Types that are passed on whatever their declarations say. Call before `declare` and `load`. */
@@ -121,9 +117,7 @@ export class HandlerRegistry {
 
   /** Whether the main thread wants messages of this type. */
   subscribe(type: string, wanted: boolean): void {
-    const isPex = type === ControlType.pexPeers;
-    const route = isPex ? this.#types.declare(type, newRoute).route : this.#route(type);
-    route.subscribed = wanted;
+    this.#route(type).subscribed = wanted;
   }
 
   /** The policy table: every declared type with its policy. */

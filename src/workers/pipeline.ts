@@ -350,7 +350,7 @@ export class Pipeline {
       this.#table.addReceived(entry.number, entry.received);
       entry.received = 0;
       const { control } = entry.route;
-      if (control === Control.None || control === Control.Disconnect) {
+      if (control !== Control.Ping && control !== Control.Pong) {
         this.#arena.words[stream.control + Slot.LastFrameMs] = toSharedMs(this.#clock.nowMs());
       }
     }

@@ -98,6 +98,15 @@ describe('peer exchange', () => {
     expect(node.peers()[0]?.reputation).toBeLessThan(50);
   });
 
+  it('drops one that is longer than any with 200 peers, however it begins', async () => {
+    const node = await startLocal({ minOutbound: 0 });
+    const peer = await RawPeer.join(portOf(node));
+    peer.send('pex/peers', pex([{ ...told('a', '127.3.0.1'), filler: 'x'.repeat(400_000) }]));
+    await until(() => node.stats().discovery.pexReceived === 1, 'the message');
+    expect(node.addresses()).toEqual([]);
+    expect(node.history()[0]?.detail).toContain('more than 200');
+  });
+
   it('neither tells nor takes with pex off', async () => {
     const node = await startLocal({ pex: false });
     const peer = await RawPeer.join(portOf(node));
@@ -111,7 +120,7 @@ describe('peer exchange', () => {
   it('is not held up by a handler that is slow', async () => {
     const node = await startLocal({ minOutbound: 0, handlers: [new URL('./handlers/slow.mjs', import.meta.url)] });
     const peer = await RawPeer.join(portOf(node));
-    peer.socket.write(Buffer.concat(Array.from({ length: 50 }, () => frame('slow'))));
+    peer.socket.write(Buffer.concat(Array.from({ length: 1000 }, () => frame('slow'))));
     peer.send('pex/peers', pex([told('good', '127.3.0.9')]));
     await until(() => node.addresses().length > 0, 'the address', 1500);
   });

@@ -133,8 +133,9 @@ export class Discovery {
 
   /** A dial has found the node that it was for, or another whose ID we now know. */
   reached(connection: Connection): void {
-    const { book, clock } = this.#parts;
-    const source: AddressSource = connection.persistent ? 'persistent' : 'manual';
+    const { book, clock, settings } = this.#parts;
+    const isSeed = settings.seeds.some(({ host, port }) => host === connection.host && port === connection.port);
+    const source: AddressSource = connection.persistent ? 'persistent' : isSeed ? 'seed' : 'manual';
     const address = { id: connection.peerId!, ip: connection.ip, port: connection.port };
     book.good(address, book.find(address.id)?.source ?? source, clock.wallMs());
   }

@@ -6,12 +6,13 @@ import { isIP } from 'node:net';
 import type { Clock } from '../../shared/clock.js';
 import { MIN_PEX_INTERVAL_MS, PEX_SENT_PEERS } from '../../shared/limits.js';
 import { isRoutable } from '../../shared/wire/routability.js';
-import { type HostPort, normalizeHost } from '../net/address.js';
+import { normalizeHost } from '../net/address.js';
 import type { Connection } from '../net/connection.js';
 import type { Who } from '../peers/conduct.js';
 import type { ReputationEvent } from '../peers/reputation-events.js';
 import { TokenBucket } from '../peers/token-bucket.js';
 import type { AddressBook, AddressRecord } from './address-book.js';
+import type { OwnAddress } from './own-address.js';
 import { decodePex, encodePex, type ToldAddress } from './pex.js';
 
 /** Messages that were sent 5 s apart may arrive a little closer together; that is nobody's fault. */
@@ -42,10 +43,7 @@ export interface PeerExchangeParts {
   readonly seedMode: boolean;
   readonly book: AddressBook;
   readonly clock: Clock;
-  /** Where we listen: the port is what peers are told, the host too unless it is a wildcard. */
-  readonly listen: () => HostPort;
-  /** Where the operator says that we are reached, as an IP address; null if nothing was said. */
-  readonly external: () => HostPort | null;
+  readonly own: () => OwnAddress;
   readonly isWanted: (who: Who) => boolean;
   /** A message was not as it must be. */
   fault(event: ReputationEvent, connection: Connection): void;
@@ -143,10 +141,10 @@ export class PeerExchange {
 
   /** Where this peer and others can reach us, if we know: nobody else tells them, since a handshake has no port. */
   #ownAddress(connection: Connection, nowMs: number): AddressRecord | null {
-    const { nodeId, strict, listen, external } = this.#parts;
-    const bound = listen();
-    const seen = isWildcard(bound.host) ? normalizeHost(connection.socket.localAddress ?? '') : bound.host;
-    const { host: ip, port } = external() ?? { host: seen, port: bound.port };
+    const { nodeId, strict } = this.#parts;
+    const { listen, external } = this.#parts.own();
+    const seen = isWildcard(listen.host) ? normalizeHost(connection.socket.localAddress ?? '') : listen.host;
+    const { host: ip, port } = external ?? { host: seen, port: listen.port };
     if (isIP(ip) === 0 || (strict && !isRoutable(ip))) return null;
     return {
       id: nodeId,

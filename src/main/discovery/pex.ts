@@ -2,13 +2,11 @@
  * Owns peer exchange messages (rulings 7): what they say, and what of a peer's message is worth keeping. Pure; main
  * thread.
  */
-import { MAX_PEX_PEERS } from '../../shared/limits.js';
+import { MAX_PEX_BYTES, MAX_PEX_PEERS } from '../../shared/limits.js';
 import { isPeerId } from '../../shared/wire/handshake.js';
 import { canonicalIp, isRoutable } from '../../shared/wire/routability.js';
 import { type AddressRecord, addressSources, type KnownAddress } from './address-book.js';
 
-/** Longest message that is read: 200 peers with the longest ID and IP there are, and room for other fields. */
-export const MAX_PEX_BYTES = 128 * 1024;
 const PORT_MAX = 65_535;
 
 /** An address that a peer told. */

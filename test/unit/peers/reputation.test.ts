@@ -5,6 +5,135 @@ import { type ReputationEvent, reputationEvents, ruleOf } from '../../../src/mai
 import { ErrorCode } from '../../../src/shared/errors.js';
 
 const HOUR_MS = 3_600_000;
+const who = { ip: '8.8.4.4', id: 'peer' };
+
+function times(reputation: Reputation, count: number, event: ReputationEvent, at = who, nowMs = 0) {
+  let last = reputation.note(event, at, nowMs);
+  for (let i = 1; i < count; i++) last = reputation.note(event, at, nowMs);
+  return last;
+}
+
+describe('a peer’s reputation', () => {
+  it('is 50 for a newcomer, rises with connections and service, and falls with failed dials, never to a refusal', () => {
+    const reputation = new Reputation();
+    expect(reputation.score(who, 0)).toBe(50);
+    times(reputation, 1, 'connected');
+    times(reputation, 1, 'proven');
+    times(reputation, 10, 'hourOfService');
+    expect(reputation.score(who, 0)).toBe(75);
+    times(reputation, 100, 'dialFailed');
+    expect(reputation.score(who, 0)).toBe(30);
+    expect(reputation.isRefused(who, 0)).toBe(false);
+  });
+
+  it('drifts back to rest by half in six hours, however often one looks', () => {
+    const [seldom, often] = [new Reputation(), new Reputation()];
+    for (const reputation of [seldom, often]) times(reputation, 2, 'oversizedFrame');
+    for (let ms = 0; ms < 6 * HOUR_MS; ms += HOUR_MS / 4) often.score(who, ms);
+    expect(seldom.score(who, 0)).toBe(20);
+    expect(seldom.score(who, 6 * HOUR_MS)).toBeCloseTo(35);
+    expect(often.score(who, 6 * HOUR_MS)).toBeCloseTo(35);
+    expect(seldom.score(who, -HOUR_MS)).toBe(20);
+  });
+
+  it('is its host’s debt: a new ID does not wash it off, and who borrows the ID elsewhere is a newcomer', () => {
+    const reputation = new Reputation();
+    times(reputation, 2, 'oversizedFrame');
+    times(reputation, 5, 'malformedFrame');
+    expect(reputation.isRefused({ ip: who.ip, id: 'fresh' }, 0)).toBe(false);
+    times(reputation, 1, 'penalised');
+    expect(reputation.isRefused({ ip: who.ip, id: 'fresh' }, 0)).toBe(true);
+    expect(reputation.isRefused({ ip: who.ip, id: null }, 0)).toBe(true);
+    expect(reputation.score({ ip: '9.9.9.9', id: who.id }, 0)).toBe(50);
+  });
+
+  it('of an IPv6 host is that of its /64', () => {
+    const reputation = new Reputation();
+    times(reputation, 2, 'oversizedFrame', { ip: '2600:1:2:3::4', id: 'a' });
+    expect(reputation.score({ ip: '2600:1:2:3::5', id: 'b' }, 0)).toBe(20);
+    expect(reputation.score({ ip: '2600:1:2:4::5', id: 'b' }, 0)).toBe(50);
+  });
+});
+
+describe('a ban at once', () => {
+  it.each([
+    ['oversizedFrame', 3, ErrorCode.MessageTooLarge],
+    ['malformedFrame', 101, ErrorCode.InvalidMessageFormat],
+    ['workerPoisoned', 1, ErrorCode.WorkerPoisoned],
+    ['pexTooLarge', 3, ErrorCode.InvalidMessageFormat],
+  ] as const)('comes for %s number %d, not before', (event, count, code) => {
+    const reputation = new Reputation();
+    if (count > 1) expect(times(reputation, count - 1, event).ban).toBeNull();
+    expect(reputation.note(event, who, 0).ban).toMatchObject({ code });
+  });
+
+  it('does not come for what is spread over more than its time', () => {
+    const reputation = new Reputation();
+    for (let i = 0; i < 300; i++) expect(reputation.note('malformedFrame', who, i * 700).ban).toBeNull();
+    const other = { ip: '1.1.1.1', id: 'x' };
+    for (let i = 0; i < 3; i++) expect(reputation.note('oversizedFrame', other, i * 31 * 60_000).ban).toBeNull();
+  });
+
+  it('comes when nothing is left of a host’s reputation', () => {
+    const reputation = new Reputation();
+    expect(times(reputation, 9, 'penalised').ban).toBeNull();
+    expect(times(reputation, 1, 'penalised').ban).toMatchObject({ code: ErrorCode.InvalidMessageFormat });
+  });
+
+  it('does not come for a hundred malformed frames a minute, day and night, nor is such a peer refused', () => {
+    const reputation = new Reputation();
+    let bans = 0;
+    for (let i = 0; i < 20_000; i++) if (reputation.note('malformedFrame', who, i * 601).ban !== null) bans++;
+    expect(bans).toBe(0);
+    expect(reputation.isRefused(who, 20_000 * 601)).toBe(false);
+  });
+});
+
+describe('reputations', () => {
+  it('stay within 0 and 100 whatever happens', () => {
+    const event = fc.constantFrom(...(Object.keys(reputationEvents) as ReputationEvent[]));
+    const step = fc.record({ event, ms: fc.integer({ min: -HOUR_MS, max: 10 * HOUR_MS }) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
+        const reputation = new Reputation();
+        let nowMs = 0;
+        for (const { event: one, ms } of steps) {
+          nowMs += ms;
+          const { score } = reputation.note(one, who, nowMs);
+          expect(score).toBeGreaterThanOrEqual(0);
+          expect(score).toBeLessThanOrEqual(100);
+        }
+      }),
+    );
+  });
+
+  it('survive a restart, and rubbish in the store does not matter', () => {
+    const stored = new Map<string, ReputationRecord>();
+    const before = new Reputation({
+      onChange: (key, record) => void (record === null ? stored.delete(key) : stored.set(key, record)),
+    });
+    times(before, 2, 'oversizedFrame');
+    times(before, 5, 'hourOfService');
+    const after = new Reputation();
+    after.restore([...stored.values(), null, {}, { key: 'x', kind: 'debt', value: Number.NaN, atMs: 0 }], 0);
+    expect(after.score(who, HOUR_MS)).toBe(before.score(who, HOUR_MS));
+  });
+
+  it('at rest are forgotten, and of too many the one nearest to rest', () => {
+    const kept = new Map<string, ReputationRecord>();
+    const reputation = new Reputation(
+      { onChange: (key, record) => void (record === null ? kept.delete(key) : kept.set(key, record)) },
+      10,
+    );
+    times(reputation, 2, 'oversizedFrame', { ip: '9.9.9.9', id: null as never });
+    for (let i = 0; i < 50; i++) reputation.note('malformedFrame', { ip: `8.8.8.${i}`, id: 'x' }, 0);
+    expect(kept.size).toBe(10);
+    expect(reputation.score({ ip: '9.9.9.9', id: null }, 0)).toBe(20);
+    reputation.sweep(100 * HOUR_MS);
+    expect(kept.size).toBe(0);
+  });
+});
+
 const MINUTE_MS = 60_000;
 const NOW_MS = 1_800_000_000_000;
 const alice = { ip: '1.2.3.4', id: 'alice' };
@@ -27,22 +156,7 @@ function stored(): { table: Map<string, ReputationRecord>; reputation: (maxRecor
   return { table, reputation: (maxRecords) => new Reputation({ onChange }, maxRecords) };
 }
 
-describe('the score of a peer', () => {
-  it('is 50 for a newcomer, with an ID or without', () => {
-    const reputation = new Reputation();
-    expect(reputation.score(alice, NOW_MS)).toBe(50);
-    expect(reputation.score({ ip: '2001:db8::1', id: null }, NOW_MS)).toBe(50);
-    expect(reputation.isRefused(alice, NOW_MS)).toBe(false);
-  });
-
-  it('rises with connections and service', () => {
-    const reputation = new Reputation();
-    const scores = (['connected', 'proven', 'hourOfService'] as const).map(
-      (event) => reputation.note(event, alice, NOW_MS).score,
-    );
-    expect(scores).toEqual([51, 55, 57]);
-  });
-
+describe('the score over time', () => {
   it('does not rise far for who only connects again and again, but for who serves', () => {
     const reputation = new Reputation();
     expect(noteTimes(reputation, 'connected', 500).score).toBeLessThanOrEqual(52);
@@ -50,54 +164,6 @@ describe('the score of a peer', () => {
     const served = noteTimes(reputation, 'hourOfService', 500).score;
     expect(served).toBe(100);
     expect(reputation.note('connected', mallory, NOW_MS).score).toBe(served);
-  });
-
-  it('does not fall to a refusal by failed dials and slow lines, however many', () => {
-    const reputation = new Reputation();
-    noteTimes(reputation, 'dialFailed', 1000);
-    expect(noteTimes(reputation, 'writeTimeout', 1000).score).toBe(30);
-    expect(reputation.isRefused(mallory, NOW_MS)).toBe(false);
-  });
-
-  it('falls under 20 by misbehaviour, which is a refusal, before it is a ban', () => {
-    const reputation = new Reputation();
-    expect(noteTimes(reputation, 'rateExcess', 3)).toEqual({ score: 20, ban: null });
-    expect(reputation.isRefused(mallory, NOW_MS)).toBe(false);
-    expect(noteTimes(reputation, 'rateExcess', 1)).toEqual({ score: 10, ban: null });
-    expect(reputation.isRefused(mallory, NOW_MS)).toBe(true);
-    expect(noteTimes(reputation, 'rateExcess', 1).ban).toMatchObject({ code: ErrorCode.RateLimited });
-  });
-
-  it('drifts back to 50 from both sides, half of the way in six hours', () => {
-    const reputation = new Reputation();
-    noteTimes(reputation, 'hourOfService', 10, alice);
-    noteTimes(reputation, 'rateExcess', 4);
-    expect(reputation.score(alice, NOW_MS + 6 * HOUR_MS)).toBeCloseTo(60);
-    expect(reputation.score(mallory, NOW_MS + 6 * HOUR_MS)).toBeCloseTo(30);
-    expect(reputation.score(mallory, NOW_MS + 12 * HOUR_MS)).toBeCloseTo(40);
-  });
-
-  it('stays within 0 and 100 and is a number, whatever happens and whatever the clock does', () => {
-    const steps = fc.array(
-      fc.record({
-        event: fc.constantFrom(...events),
-        who: fc.constantFrom(alice, mallory, { ip: '6.6.6.6', id: null }, { ip: '2001:db8::1', id: 'x' }),
-        nowMs: fc.oneof(fc.integer({ min: 0, max: 2 * NOW_MS }), fc.integer({ min: NOW_MS, max: NOW_MS + HOUR_MS })),
-        sweeps: fc.boolean(),
-      }),
-      { maxLength: 60 },
-    );
-    fc.assert(
-      fc.property(steps, (taken) => {
-        const reputation = new Reputation();
-        for (const { event, who, nowMs, sweeps } of taken) {
-          const { score } = reputation.note(event, who, nowMs);
-          if (sweeps) reputation.sweep(nowMs);
-          expect(score >= 0 && score <= 100).toBe(true);
-          expect(reputation.score(who, nowMs)).toBeCloseTo(score, 0);
-        }
-      }),
-    );
   });
 
   it('does not depend on how often it is looked at', () => {
@@ -124,27 +190,6 @@ describe('the score of a peer', () => {
 });
 
 describe('misbehaviour', () => {
-  it('counts for everybody behind the address, so that a new ID does not wash it off', () => {
-    const reputation = new Reputation();
-    noteTimes(reputation, 'rateExcess', 4);
-    expect(reputation.isRefused({ ip: mallory.ip, id: 'a new ID' }, NOW_MS)).toBe(true);
-    expect(reputation.isRefused({ ip: mallory.ip, id: null }, NOW_MS)).toBe(true);
-  });
-
-  it('under a borrowed ID does not harm its owner elsewhere', () => {
-    const reputation = new Reputation();
-    noteTimes(reputation, 'rateExcess', 5, { ip: mallory.ip, id: alice.id });
-    noteTimes(reputation, 'dialFailed', 5, { ip: mallory.ip, id: alice.id });
-    expect(reputation.score(alice, NOW_MS)).toBe(50);
-  });
-
-  it('counts for a whole IPv6 /64 and not for the next one', () => {
-    const reputation = new Reputation();
-    noteTimes(reputation, 'rateExcess', 4, { ip: '2001:db8:0:1::1', id: 'a' });
-    expect(reputation.isRefused({ ip: '2001:db8:0:1:ffff::9', id: 'b' }, NOW_MS)).toBe(true);
-    expect(reputation.isRefused({ ip: '2001:db8:0:2::1', id: 'a' }, NOW_MS)).toBe(false);
-  });
-
   it('of a link-local peer counts whatever interface it comes in by', () => {
     const reputation = new Reputation();
     noteTimes(reputation, 'rateExcess', 4, { ip: 'fe80::1%eth0', id: 'a' });
@@ -160,13 +205,6 @@ describe('misbehaviour', () => {
     const { score, ban } = reputation.note('rateExcess', mallory, NOW_MS);
     expect(score).toBe(50);
     expect(ban?.reason).toContain('rateExcess');
-  });
-
-  it('by malformed frames alone, as few a minute as an accident, gets nobody refused or banned', () => {
-    const reputation = new Reputation();
-    const { score, ban } = noteTimes(reputation, 'malformedFrame', 5000, mallory, MINUTE_MS / 100);
-    expect(ban).toBeNull();
-    expect(score).toBeGreaterThanOrEqual(20);
   });
 
   it('does not become less by malformed frames when there is more already', () => {
@@ -187,7 +225,7 @@ describe('misbehaviour', () => {
   });
 });
 
-describe('what can’t be an accident is a ban at once', () => {
+describe('what can’t be an accident', () => {
   it.each([
     ['oversizedFrame', 3, HOUR_MS, ErrorCode.MessageTooLarge],
     ['malformedFrame', 101, MINUTE_MS, ErrorCode.InvalidMessageFormat],
@@ -199,11 +237,6 @@ describe('what can’t be an accident is a ban at once', () => {
     expect(spread.ban?.reason ?? '').not.toContain('times');
     const close = noteTimes(new Reputation(), event, count, mallory, Math.floor((withinMs - 1) / (count - 1)));
     expect(close.ban).toEqual({ code, reason: `${event}, ${count} times` });
-  });
-
-  it('a poisoned worker the first time', () => {
-    const { ban } = new Reputation().note('workerPoisoned', alice, NOW_MS);
-    expect(ban).toEqual({ code: ErrorCode.WorkerPoisoned, reason: 'workerPoisoned' });
   });
 
   it('and is counted by address, whatever IDs it takes on', () => {
@@ -252,24 +285,6 @@ describe('a wall clock that is set back', () => {
 });
 
 describe('records', () => {
-  it('restore the same scores', () => {
-    const steps = fc.array(fc.tuple(fc.constantFrom(...events), fc.constantFrom(alice, mallory), fc.nat(HOUR_MS)), {
-      maxLength: 30,
-    });
-    fc.assert(
-      fc.property(steps, (taken) => {
-        const { table, reputation } = stored();
-        const before = reputation();
-        for (const [event, who, afterMs] of taken) before.note(event, who, NOW_MS + afterMs);
-        const atMs = NOW_MS + 2 * HOUR_MS;
-        before.sweep(atMs);
-        const after = new Reputation();
-        after.restore(structuredClone([...table.values()]), atMs);
-        for (const who of [alice, mallory]) expect(after.score(who, atMs)).toBe(before.score(who, atMs));
-      }),
-    );
-  });
-
   it('that are rubbish are left out', () => {
     const good = { key: '6.6.6.6', kind: 'debt', value: 40, atMs: NOW_MS };
     const rubbish = [
@@ -301,17 +316,6 @@ describe('records', () => {
     both.note('rateExcess', { ip: '1.2.3.4', id: 'x' }, NOW_MS);
     both.note('connected', { ip: '1.2.3.4', id: '1.2.3.4' }, NOW_MS);
     expect(table.size).toBe(2);
-  });
-
-  it('are forgotten once they are at rest, here and in the store', () => {
-    const { table, reputation } = stored();
-    const both = reputation();
-    both.note('connected', alice, NOW_MS);
-    both.note('rateExcess', mallory, NOW_MS);
-    both.sweep(NOW_MS + 12 * HOUR_MS);
-    expect([...table.values()].map(({ kind }) => kind)).toEqual(['debt']);
-    both.sweep(NOW_MS + 48 * HOUR_MS);
-    expect(table.size).toBe(0);
   });
 
   it('are bounded, and a crowd of newcomers pushes out neither debtors nor who has served', () => {

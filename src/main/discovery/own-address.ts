@@ -1,0 +1,48 @@
+/**
+ * Where others reach this node: what it listens on, and what the operator says. Main thread.
+ */
+import { lookup } from 'node:dns/promises';
+import type { Logger } from 'pino';
+import { canonicalIp, isRoutable } from '../../shared/wire/routability.js';
+import type { Settings } from '../config/settings.js';
+import { formatHostPort, type HostPort, parseHostPort } from '../net/address.js';
+
+export class OwnAddress {
+  /** Where we listen, the host maybe a wildcard. */
+  readonly listen: HostPort;
+  /** The IP address and port that the operator says we are reached at; null if none was said or it is of no use. */
+  readonly external: HostPort | null;
+
+  private constructor(listen: HostPort, external: HostPort | null) {
+    this.listen = listen;
+    this.external = external;
+  }
+
+  /** @param bound `host:port` that is listened on. Warns about an external address that nobody can be told. */
+  static async of(bound: string, settings: Settings, log: Logger): Promise<OwnAddress> {
+    const listen = parseHostPort(bound) as HostPort;
+    const { externalAddress, strictAddresses } = settings;
+    if (externalAddress === null) return new OwnAddress(listen, null);
+    const ip = await firstAddressOf(externalAddress.host);
+    if (ip !== null && (!strictAddresses || isRoutable(ip))) {
+      return new OwnAddress(listen, { host: ip, port: externalAddress.port });
+    }
+    const why = ip === null ? 'its name is not known' : `${ip} is not an address that the internet routes`;
+    log.warn({ externalAddress: formatHostPort(externalAddress) }, `not told to peers: ${why}`);
+    return new OwnAddress(listen, null);
+  }
+
+  /** Addresses that are ours and belong into no book. */
+  get all(): readonly HostPort[] {
+    return this.external === null ? [this.listen] : [this.listen, this.external];
+  }
+}
+
+/** The first IP address of a host; null if its name is not known. */
+async function firstAddressOf(host: string): Promise<string | null> {
+  try {
+    return canonicalIp((await lookup(host)).address);
+  } catch {
+    return null;
+  }
+}
