@@ -80,7 +80,7 @@ export class PeerRecord {
   dialFailed(connection: Connection, cause: Cause): void {
     this.#parts.log.dialFailed(connection, cause);
     this.#enter('dial-failed', connection, cause);
-    if (connection.ip !== '') this.#note('dialFailed', connection);
+    this.#note('dialFailed', connection);
   }
 
   /** A frame of a peer was dropped. */
@@ -185,7 +185,8 @@ export class PeerRecord {
 
   /** What a persistent peer that we dialled does is the operator's affair: it is told, but never banned for it. */
   #note(event: ReputationEvent, { ip, peerId, persistentPeer }: Connection): void {
-    if (persistentPeer === null) this.conduct.note(event, { ip, id: peerId });
+    // A socket that was gone before anybody looked has no address to blame.
+    if (persistentPeer === null && ip !== '') this.conduct.note(event, { ip, id: peerId });
   }
 
   #enter(kind: HistoryKind, { peerId, host, port }: Connection, cause: Cause): void {

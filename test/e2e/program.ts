@@ -43,7 +43,8 @@ export class Program {
   constructor(args: readonly string[], env: Record<string, string> = {}) {
     this.child = spawn(process.execPath, [program, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, NO_COLOR: '1', ...env },
+      // Tests use loopback only: no node of theirs asks the seeds of the real chain.
+      env: { ...process.env, NO_COLOR: '1', PAW_SEEDS: '', ...env },
     });
     running.push(this.child);
     this.child.stdout?.on('data', (data: Buffer) => {

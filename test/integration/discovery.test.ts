@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Node, NodeOptions } from '../../dist/main/index.js';
 import { portOf, startNode, until } from './support/nodes.js';
@@ -41,6 +45,51 @@ describe('a node that knows one seed', () => {
     const node = await startLocal({ listen: '127.0.0.1:39871', seeds: ['127.0.0.1:39871'] });
     await until(() => node.stats().discovery.crawls === 1, 'a crawl');
     expect(node.addresses()).toEqual([]);
+  });
+});
+
+describe('a node that starts again', () => {
+  it('knows its addresses, and is back with its outbound peers of before without any seed', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'paw-again-'));
+    const others = await Promise.all([startLocal(), startLocal(), startLocal()]);
+    const node = await startLocal({ dataDir, minOutbound: 2, seeds: others.map(({ listen }) => listen) });
+    const outbound = (one: Node) => one.peers().filter(({ direction }) => direction === 'outbound');
+    await until(() => outbound(node).length >= 2, 'two outbound peers');
+    const before = outbound(node).map(({ id }) => id);
+    const tried = node.addresses().filter(({ bucket }) => bucket === 'tried').length;
+    await node.close();
+    const again = await startLocal({ dataDir, minOutbound: 2, seeds: [] });
+    expect(again.addresses().filter(({ bucket }) => bucket === 'tried')).toHaveLength(tried);
+    await until(() => outbound(again).length >= 2, 'two outbound peers again');
+    expect(before).toEqual(expect.arrayContaining(outbound(again).map(({ id }) => id)));
+    expect(again.stats().lifetime).toMatchObject({ starts: 2 });
+    expect(again.stats().lifetime.bytes.sent).toBeGreaterThan(again.stats().bytes.sent);
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+
+  it('still knows what it learnt a second before it was killed', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'paw-killed-'));
+    const script = `
+      import { createNode } from ${JSON.stringify(new URL('../../dist/main/index.js', import.meta.url).href)};
+      const node = await createNode({ chainId: 'paw-test', dataDir: ${JSON.stringify(dataDir)}, listen: '127.0.0.1:0',
+        admin: 'off', logLevel: 'silent', nonStrictAddresses: true, minOutbound: 0, workers: 1 });
+      node.ban('127.50.0.0/16', { for: 'forever', reason: 'test' });
+      process.send(node.listen);`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    const listen = await new Promise<string>((resolve) => child.once('message', (text) => resolve(String(text))));
+    const peer = await RawPeer.join(Number(listen.split(':').at(-1)));
+    peer.send('pex/peers', pex([told('known', '127.3.0.9')]));
+    peer.send('ping', Buffer.from('read'));
+    await peer.frame('pong');
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    child.kill('SIGKILL');
+    await new Promise((resolve) => child.once('exit', resolve));
+    const again = await startLocal({ dataDir, minOutbound: 0 });
+    expect(again.addresses()).toMatchObject([{ id: 'known', address: '127.3.0.9' }]);
+    expect(again.bans()).toMatchObject([{ target: '127.50.0.0/16', until: null, reason: 'test' }]);
+    rmSync(dataDir, { recursive: true, force: true });
   });
 });
 

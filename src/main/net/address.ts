@@ -84,6 +84,11 @@ export function normalizeHost(host: string): string {
   return canonicalIp(host) ?? host;
 }
 
+/** The IP address of a connected socket's other side, canonical and without a zone; empty once the socket is gone. */
+export function peerIp(socket: { readonly remoteAddress?: string | undefined }): string {
+  return canonicalIp((socket.remoteAddress ?? '').replace(/%.*$/, '')) ?? '';
+}
+
 /** Why {@link parsePeerAddress} says no. */
 function peerFault(text: string): string {
   const at = text.indexOf('@');

@@ -13,7 +13,7 @@ import type { CrawlResponder } from '../discovery/crawl-responder.js';
 import { type Admission, admit, type Newcomer, type Rival } from '../peers/admission.js';
 import { subnetOf } from '../peers/net-group.js';
 import type { Statistics } from '../statistics.js';
-import { normalizeHost } from './address.js';
+import { peerIp } from './address.js';
 import type { Cause, Connection } from './connection.js';
 import type { ConnectionTable } from './connection-table.js';
 import type { Dialer } from './dialer.js';
@@ -81,8 +81,10 @@ export class Handshakes {
     connection.become('opened');
     connection.socketOpened = true;
     connection.handshakingMs = clock.nowMs();
-    connection.ip = normalizeHost(connection.socket.remoteAddress ?? '');
-    const unwanted = this.#parts.judge(connection.ip, dialer.of(connection)?.address.id ?? null);
+    connection.ip = peerIp(connection.socket);
+    const gone = { code: ErrorCode.NetworkError, reason: 'closed at once' };
+    const dialledId = dialer.of(connection)?.address.id ?? null;
+    const unwanted = connection.ip === '' ? gone : this.#parts.judge(connection.ip, dialledId);
     if (unwanted !== null) {
       connection.cause = unwanted;
       connection.destroy();

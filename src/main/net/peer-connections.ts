@@ -15,7 +15,7 @@ import { ControlType } from '../../shared/wire/message-type.js';
 import type { PersistentPeers } from '../peers/persistent-peers.js';
 import { type Ages, due } from '../peers/timeouts.js';
 import type { WorkerGroup } from '../pool/worker-group.js';
-import { formatAddress, normalizeHost } from './address.js';
+import { formatAddress, normalizeHost, peerIp } from './address.js';
 import { adoptSocket } from './adopt-socket.js';
 import { type Cause, Connection, type ConnectionEvents } from './connection.js';
 import { dialError } from './dialer.js';
@@ -72,10 +72,15 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
 
   /** Takes an accepted socket in. */
   accept(accepted: Socket): void {
+    if (peerIp(accepted) === '') {
+      // Reset before we came to look: there is nobody to be connected to.
+      accepted.destroy();
+      return;
+    }
     const connection = this.create('inbound');
     const socket = adoptSocket(accepted, connection);
     connection.host = normalizeHost(socket.remoteAddress ?? '');
-    connection.ip = connection.host;
+    connection.ip = peerIp(socket);
     connection.port = socket.remotePort ?? 0;
     connection.address = formatAddress(connection.host, connection.port);
     this.attach(connection, socket);
@@ -254,14 +259,13 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     }
   }
 
-  /** When a peer last sent something other than ping and pong; when it connected, if it has not. */
-  lastMessageMs(connection: Connection): number {
+  /** When a peer last sent something other than ping and pong; 0 if it never has. */
+  lastMessageMs({ seat }: Connection): number {
     const { arena, clock } = this.#parts;
-    const { seat, connectedMs } = connection;
-    if (seat === null) return connectedMs;
+    if (seat === null) return 0;
     const lastFrame = Atomics.load(arena.words, arena.layout.slot(seat.slot) + Slot.LastFrameMs);
     const nowMs = clock.nowMs();
-    return lastFrame === 0 ? connectedMs : nowMs - sinceSharedMs(nowMs, lastFrame);
+    return lastFrame === 0 ? 0 : nowMs - sinceSharedMs(nowMs, lastFrame);
   }
 
   /** Looks at all connections' timeouts. */
