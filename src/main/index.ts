@@ -26,11 +26,19 @@ export type {
   HandlerModule,
   Message,
 } from '../shared/handler.js';
-export type { Codec, Overflow, Policy, PolicyDeclaration } from '../shared/policy.js';
+export type { Codec, Fanout, Overflow, Policy, PolicyDeclaration } from '../shared/policy.js';
 export type {
+  AddressInfo,
+  BanInfo,
+  BanOptions,
   BroadcastResult,
   ConnectionState,
   Direction,
+  DiscoveryStatus,
+  HistoryEntry,
+  HistoryKind,
+  HistoryQuery,
+  LifetimeStatus,
   NodeEvents,
   NodeHealth,
   NodeStatus,

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Node, NodeOptions } from '../../dist/main/index.js';
-import { portOf, startNode, until } from './support/nodes.js';
-import { frame, RawPeer } from './support/raw-peer.js';
+import { CHAIN_ID, portOf, startNode, until } from './support/nodes.js';
+import { frame, handshakeBytes, RawPeer } from './support/raw-peer.js';
 
 /** A node that takes loopback addresses into its book, as everything here is on loopback. */
 function startLocal(options: NodeOptions = {}): Promise<Node> {
@@ -210,4 +211,52 @@ describe('an IPv6 node', () => {
     await node.dial(v6.listen).catch(() => undefined);
     expect(v6.listen).toMatch(/^\[::1\]:/);
   });
+});
+
+describe('an attacker with a whole /16 who feeds addresses as fast as he is let', () => {
+  it('gets his share of the book, and one outbound place at most', async () => {
+    const sockets = new Set<Socket>();
+    // One listener is every host of 127.66.0.0/16, each under the ID that was told for it.
+    const evil = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
+      socket.once('data', () => socket.write(handshakeBytes(CHAIN_ID, `id-${socket.localAddress}`)));
+    });
+    await new Promise<void>((resolve) => evil.listen(0, '0.0.0.0', resolve));
+    const { port } = evil.address() as { port: number };
+    const honest = await Promise.all(Array.from({ length: 3 }, () => startLocal({ minOutbound: 0 })));
+    const victim = await startLocal({
+      seeds: honest.map(({ listen }) => listen),
+      minOutbound: 6,
+      feelerInterval: '200ms',
+    });
+    await until(() => victim.peers().length >= 3, 'the honest peers', 20_000);
+    const feeders = await Promise.all(
+      Array.from({ length: 10 }, (_, i) => RawPeer.join(portOf(victim), `feeder-${i}`, `127.66.200.${i + 1}`)),
+    );
+    const ips = Array.from({ length: 1000 }, (_, i) => `127.66.${i >> 8}.${i & 255}`);
+    for (const [i, feeder] of feeders.entries()) {
+      const mine = ips.slice(i * 100, (i + 1) * 100).map((ip) => told(`id-${ip}`, ip, port));
+      feeder.send('pex/peers', pex(mine));
+    }
+    await until(() => victim.stats().discovery.pexReceived >= 10, 'all that he tells');
+    const isEvil = (address: string) => address.startsWith('127.66.');
+    await until(
+      () => victim.peers().some(({ address, direction }) => direction === 'outbound' && isEvil(address)),
+      'one of his to be dialled',
+      20_000,
+    );
+    // Time for many more looks, feelers and extra dials.
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    const outbound = victim.peers().filter(({ direction }) => direction === 'outbound');
+    expect(outbound.filter(({ address }) => isEvil(address))).toHaveLength(1);
+    expect(outbound.length).toBeGreaterThanOrEqual(4);
+    // All his addresses are one netgroup told by one netgroup: one bucket of new, and eight of tried at most.
+    const known = victim.addresses().filter(({ address }) => isEvil(address));
+    expect(known.filter(({ bucket }) => bucket === 'new').length).toBeLessThanOrEqual(64);
+    expect(known.length).toBeLessThanOrEqual(64 + 8 * 64);
+    expect(victim.addresses().filter(({ address }) => !isEvil(address)).length).toBeGreaterThanOrEqual(3);
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => evil.close(resolve));
+  }, 60_000);
 });
