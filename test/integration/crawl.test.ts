@@ -159,6 +159,16 @@ describe('a crawler', () => {
     expect((await crawl(port)).error?.codeName).toBe('NetworkError');
   });
 
+  it('gives up at once when it is told to, whether it waits for a name or for an answer', async () => {
+    const port = await fakeSeed(() => undefined);
+    for (const resolve of [() => new Promise<string[]>(() => undefined), async () => ['127.0.0.1']]) {
+      const stop = new AbortController();
+      const crawling = crawl(port, { host: 'seed.test', resolve, timeoutMs: 60_000, signal: stop.signal });
+      setTimeout(() => stop.abort(), 50);
+      expect((await crawling).error?.codeName).toBe('NetworkError');
+    }
+  });
+
   it('does not let a seed that trickles bytes take more than its time', async () => {
     const port = await fakeSeed((socket) => {
       const timer = setInterval(() => socket.write(Buffer.of(0)), 5);

@@ -154,26 +154,34 @@ export class Discovery {
 
   #look(nowMs: number): void {
     const { settings, book, clock, isWanted } = this.#parts;
-    const connected = [...this.#parts.connected()];
     const underWay = [...this.#dials.values()];
-    const lasting = underWay.filter(({ purpose }) => purpose !== 'feeler').length;
+    let outbound = underWay.filter(({ purpose }) => purpose !== 'feeler').length;
+    let isAlone = true;
+    for (const { direction } of this.#parts.connected()) {
+      isAlone = false;
+      if (direction === 'outbound') outbound++;
+    }
+    if (!isAlone) this.#aloneSinceMs = nowMs;
+    const beside = this.#besideDue(nowMs);
     const wallMs = clock.wallMs();
     book.resolveTests(wallMs);
+    // The rule with many inbound peers: nothing is missing, nothing is due, and nothing is worth a list of them all.
+    if (outbound >= settings.minOutbound && beside === null && !isAlone) return;
+    const connected = [...this.#parts.connected()];
     const { dials, starved } = selectDials({
       book,
       connected: connected.map(({ peerId, ip, port, direction }) => ({ id: peerId!, ip, port, direction })),
       dialling: underWay.map(({ address }) => address),
-      outbound: connected.filter(({ direction }) => direction === 'outbound').length + lasting,
+      outbound,
       minOutbound: settings.minOutbound,
       maxOutbound: settings.maxOutbound,
       anchors: this.#anchorsLeft,
       isWanted,
       nowMs: wallMs,
-      beside: this.#besideDue(nowMs),
+      beside,
     });
     for (const { address, purpose } of dials) this.#dial(address, purpose);
     this.#endOldExtras();
-    if (connected.length > 0) this.#aloneSinceMs = nowMs;
     if (starved || nowMs - this.#aloneSinceMs >= ALONE_MS) this.#bootstrap.look();
   }
 

@@ -50,7 +50,7 @@ export async function crawlSeed(request: CrawlRequest): Promise<CrawlResult> {
   const seed = formatAddress(request.host, request.port);
   let addresses: readonly string[];
   try {
-    addresses = await (request.resolve ?? resolveAll)(request.host);
+    addresses = await untilAborted((request.resolve ?? resolveAll)(request.host), request.signal);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     return failure('', `${seed}: the name is not known (${code ?? message})`);
@@ -62,6 +62,16 @@ export async function crawlSeed(request: CrawlRequest): Promise<CrawlResult> {
     if (last.error === null || last.entries.length > 0) break;
   }
   return last;
+}
+
+/** A resolver that hangs must not hold up whoever wants to stop. */
+function untilAborted(names: Promise<readonly string[]>, signal: AbortSignal | undefined): Promise<readonly string[]> {
+  if (signal === undefined) return names;
+  return new Promise((resolve, reject) => {
+    const onAbort = () => resolve([]);
+    signal.addEventListener('abort', onAbort, { once: true });
+    names.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }
 
 /** All addresses of a name, IPv4 and IPv6, in the order the system prefers. */

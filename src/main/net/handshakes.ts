@@ -12,6 +12,7 @@ import type { Settings } from '../config/settings.js';
 import type { CrawlResponder } from '../discovery/crawl-responder.js';
 import { type Admission, admit, type Newcomer, type Rival } from '../peers/admission.js';
 import { subnetOf } from '../peers/net-group.js';
+import { TokenBucket } from '../peers/token-bucket.js';
 import type { Statistics } from '../statistics.js';
 import { peerIp } from './address.js';
 import type { Cause, Connection } from './connection.js';
@@ -20,6 +21,9 @@ import type { Dialer } from './dialer.js';
 
 /** Inbound handshakes under way at most; the oldest gives way to a newer one, since honest ones are quick. */
 const MAX_HANDSHAKING = 256;
+/** Peers that give way at most: so many at once, then so many a second. A storm of newcomers is refused, not served. */
+const EVICTIONS_AT_ONCE = 20;
+const EVICTIONS_PER_SECOND = 5;
 const noSlot: Cause = { code: ErrorCode.ResourceExhausted, reason: 'no free slot' };
 
 export interface HandshakesParts {
@@ -53,6 +57,7 @@ export class Handshakes {
   readonly #unconditional: ReadonlySet<string>;
   /** Inbound connections whose handshake is under way, the oldest first. */
   readonly #inbound = new Set<Connection>();
+  readonly #evictions = new TokenBucket({ ratePerSecond: EVICTIONS_PER_SECOND, burst: EVICTIONS_AT_ONCE });
 
   constructor(parts: HandshakesParts, life: PeerLife) {
     this.#parts = parts;
@@ -197,9 +202,11 @@ export class Handshakes {
 
   /** Admission, with an inbound peer giving way to the newcomer if there is no room and one should. */
   #admitInbound(newcomer: Newcomer, rival: Rival | null): Admission {
-    const { settings, nodeId, table, statistics } = this.#parts;
+    const { settings, nodeId, table, statistics, clock } = this.#parts;
     const admission = admit(nodeId, newcomer, rival, table.counts(), settings);
-    if (admission.kind !== 'refuse' || !admission.full) return admission;
+    const nowMs = clock.nowMs();
+    if (admission.kind !== 'refuse' || !admission.full || this.#evictions.waitMs(nowMs) > 0) return admission;
+    this.#evictions.take(1, nowMs);
     const victim = this.#parts.chooseEviction();
     if (victim === null) return admission;
     statistics.count('evictions');
