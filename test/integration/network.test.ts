@@ -125,7 +125,10 @@ describe('a network of nodes that know one seed', () => {
 
     // Each half has what it needs; only that nodes go on looking around makes them one again.
     for (const gate of gateOf.values()) gate.lets = () => true;
-    await until(() => nodes.some((node) => across(node) > 0), 'a connection across', 60_000);
+    // A message that is on its way to a peer that leaves is not sent again: one connection alone may be the one that
+    // makes room for another at this very moment.
+    const crossings = () => nodes.reduce((sum, node) => sum + across(node), 0) / 2;
+    await until(() => crossings() >= 3, 'three connections across', 60_000);
     await expectHeardOnce(heard, first, 'whole again', 20_000);
   }, 180_000);
 });

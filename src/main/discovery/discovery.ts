@@ -25,6 +25,8 @@ const ALONE_MS = 10_000;
 const LOOK_EVERY_MS = 250;
 /** A seed does little else than feel for addresses. */
 const SEED_FEELER_EVERY_MS = 500;
+/** A peer that has just gone may not know it yet, and would refuse a dial as a duplicate. */
+const GONE_MS = 2000;
 /** Outbound peers beyond the minimum, for rotation. */
 const EXTRAS = 2;
 
@@ -63,6 +65,8 @@ export class Discovery {
   #anchorsLeft: readonly KnownAddress[];
   #own: HostPort[] = [];
   #seedsUnderWay = new Set<string>();
+  /** When peers went that were connected a moment ago, the oldest first. */
+  readonly #gone = new Map<string, number>();
   #nextLookMs = 0;
   /** When something was last dialled beside what keeps up the minimum, and what is next. */
   #lastBesideMs: number;
@@ -146,7 +150,10 @@ export class Discovery {
   }
 
   disconnected(connection: Connection): void {
-    this.#extras.delete(connection.peerId!);
+    const id = connection.peerId!;
+    this.#extras.delete(id);
+    this.#gone.delete(id);
+    this.#gone.set(id, this.#parts.clock.nowMs());
     this.#parts.exchange?.disconnected(connection);
     // Looks at once: the place of an outbound peer should not stay empty.
     this.#nextLookMs = 0;
@@ -162,6 +169,7 @@ export class Discovery {
       if (direction === 'outbound') outbound++;
     }
     if (!isAlone) this.#aloneSinceMs = nowMs;
+    this.#forgetGone(nowMs);
     const beside = this.#besideDue(nowMs);
     const wallMs = clock.wallMs();
     book.resolveTests(wallMs);
@@ -176,13 +184,20 @@ export class Discovery {
       minOutbound: settings.minOutbound,
       maxOutbound: settings.maxOutbound,
       anchors: this.#anchorsLeft,
-      isWanted,
+      isWanted: (who) => !this.#gone.has(who.id ?? '') && isWanted(who),
       nowMs: wallMs,
       beside,
     });
     for (const { address, purpose } of dials) this.#dial(address, purpose);
     this.#endOldExtras();
     if (starved || nowMs - this.#aloneSinceMs >= ALONE_MS) this.#bootstrap.look();
+  }
+
+  #forgetGone(nowMs: number): void {
+    for (const [id, goneMs] of this.#gone) {
+      if (nowMs - goneMs < GONE_MS) return;
+      this.#gone.delete(id);
+    }
   }
 
   /** What may be dialled beside: a feeler and one more outbound peer in turn; a seed feels, and often. */

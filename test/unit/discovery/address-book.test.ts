@@ -138,11 +138,25 @@ describe('a candidate', () => {
       const nowMs = START_MS + attempts * HOUR_MS;
       book.failed(address('8.8.4.4'), nowMs);
       expect(anyCandidate(book, nowMs + seconds * 1000 - 1)).toBeNull();
-      expect(anyCandidate(book, nowMs + seconds * 1000)?.attempts).toBe(attempts);
+      expect(anyCandidate(book, nowMs + seconds * 1200)?.attempts).toBe(attempts);
     }
     book.good(address('8.8.4.4'), 'pex', START_MS);
     expect(anyCandidate(book, START_MS + 9999)).toBeNull();
-    expect(anyCandidate(book, START_MS + 10_000)).not.toBeNull();
+    expect(anyCandidate(book, START_MS + 20_000)).not.toBeNull();
+  });
+
+  it('rests for another time after each dial, so that two nodes don’t dial each other at the same time for ever', () => {
+    const book = newBook();
+    const rests = Array.from({ length: 20 }, (_, i) => {
+      const nowMs = START_MS + i * HOUR_MS + i;
+      book.good(address('8.8.4.4'), 'pex', nowMs);
+      let restMs = 0;
+      while (anyCandidate(book, nowMs + restMs) === null) restMs += 100;
+      return restMs;
+    });
+    expect(Math.min(...rests)).toBeGreaterThanOrEqual(10_000);
+    expect(Math.max(...rests)).toBeLessThanOrEqual(20_000);
+    expect(new Set(rests).size).toBeGreaterThan(10);
   });
 
   it('is found when its clock was set back, and when it is the only one of many that may be dialled', () => {
