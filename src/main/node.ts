@@ -463,8 +463,10 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     if (!this.#listening) reasons.push('not listening');
     if (this.#workers.liveCount < this.#workers.size) reasons.push('a worker is down');
     const degraded: string[] = [];
-    if (this.#table.connectedCount === 0) degraded.push('no peers');
-    if (this.#discovery.seedsFail) degraded.push('seeds unreachable or without peers');
+    if (this.#table.connectedCount === 0) {
+      degraded.push('no peers');
+      if (this.#discovery.seedsFail) degraded.push('seeds unreachable, or they know nobody');
+    }
     if (this.#memory.fault !== null) degraded.push(`store can't be written: ${this.#memory.fault.message}`);
     return { ok: reasons.length === 0, reasons, degraded };
   }

@@ -167,9 +167,9 @@ export class Handshakes {
       return;
     }
     const peerId = checked.nodeId;
+    connection.peerId = peerId;
     const unwanted = judge(connection.ip, peerId);
     if (unwanted !== null) {
-      connection.peerId = peerId;
       this.refuse(connection, unwanted);
       return;
     }

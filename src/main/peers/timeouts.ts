@@ -2,16 +2,18 @@
 
 import { ErrorCode } from '../../shared/errors.js';
 import type { ConnectionState } from '../api.js';
+import type { Settings } from '../config/settings.js';
 
-export interface Timeouts {
-  readonly dialTimeoutMs: number;
-  readonly handshakeTimeoutMs: number;
-  readonly readTimeoutMs: number;
-  readonly writeTimeoutMs: number;
-  readonly pingIntervalMs: number;
-  readonly inactivityTimeoutMs: number;
-  readonly frameTimeoutMs: number;
-}
+export type Timeouts = Pick<
+  Settings,
+  | 'dialTimeoutMs'
+  | 'handshakeTimeoutMs'
+  | 'readTimeoutMs'
+  | 'writeTimeoutMs'
+  | 'pingIntervalMs'
+  | 'inactivityTimeoutMs'
+  | 'frameTimeoutMs'
+>;
 
 /** What is known of a connection. All times are how long ago, in milliseconds. */
 export interface Ages {
