@@ -253,6 +253,8 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
   cutOff(connection: Connection, cause: Cause): void {
     if (connection.state === 'Connected') {
       this.leave(connection, cause, { announce: true, abort: true });
+    } else if (connection.state === 'Handshaking' && connection.direction === 'inbound') {
+      this.#handshakes.refuse(connection, cause);
     } else if (connection.state !== 'Disconnecting') {
       connection.cause ??= cause;
       connection.destroy();
