@@ -2,41 +2,30 @@
  * Owns which addresses are known (design: Bitcoin Core's addrman). Main thread; decides and remembers. Addresses that
  * somebody told stand in `new`, those that we reached ourselves in `tried`. Where each stands is hashed with a secret
  * from its netgroup and, in `new`, the netgroup of who told it (`book-table.ts`): whoever tells addresses fills a fixed
- * share of `new` and pushes out only its own. Nothing in `tried` gives way before it was dialled again and failed.
- * Times are wall milliseconds; a clock that jumps makes nothing older than it is.
+ * share of `new` and pushes out only its own. Nothing in `tried` gives way before it was dialled again and failed
+ * (`tried-tests.ts`). Times are wall milliseconds; none in the book lies in the future.
  */
 import { isPeerId } from '../../shared/wire/handshake.js';
-import { canonicalIp, isRoutable } from '../../shared/wire/routability.js';
-import { backoffMs } from '../peers/backoff.js';
-import { netGroupOf } from '../peers/net-group.js';
+import { isRoutable } from '../../shared/wire/routability.js';
+import { isLocal, netGroupOf } from '../peers/net-group.js';
+import { AddressIndex } from './address-index.js';
+import {
+  type AddressRecord,
+  type AddressSource,
+  addressKeyOf,
+  heldBack,
+  isAlive,
+  isHopeless,
+  isRecord,
+  isRested,
+  isTerrible,
+  type KnownAddress,
+  keyOf,
+} from './address-record.js';
 import { BookTable } from './book-table.js';
+import { TriedTests } from './tried-tests.js';
 
-/** Who told of an address, in the order of the numbers that PEX has for them (rulings 7). */
-export const addressSources = ['unknown', 'seed', 'bootstrap', 'pex', 'manual', 'persistent', 'inbound'] as const;
-export type AddressSource = (typeof addressSources)[number];
-
-export interface KnownAddress {
-  readonly id: string;
-  /** Canonical. */
-  readonly ip: string;
-  readonly port: number;
-}
-
-/** An address and what became of it; what the store keeps. */
-export interface AddressRecord extends KnownAddress {
-  readonly source: AddressSource;
-  /** Netgroup of who told of it. */
-  readonly sourceGroup: string;
-  readonly bucket: 'new' | 'tried';
-  readonly firstSeenMs: number;
-  /** When somebody last saw it alive, as far as we believe it. */
-  readonly lastSeenMs: number;
-  /** When we last dialled it, and last reached it; 0 for never. */
-  readonly lastTriedMs: number;
-  readonly lastSuccessMs: number;
-  /** Failed dials in a row. */
-  readonly attempts: number;
-}
+export { type AddressRecord, type AddressSource, addressSources, type KnownAddress } from './address-record.js';
 
 /** Who tells an address. */
 export interface Teller {
@@ -57,7 +46,7 @@ export interface AddressBookParts {
   readonly persistentIds: ReadonlySet<string>;
   /** From 0 inclusive to 1 exclusive. */
   readonly random: () => number;
-  /** A record is new or has changed, or, with null, is gone. */
+  /** A record is new or has changed, or, with null, is gone. What is restored as it was is no change. */
   onChange?(key: string, record: AddressRecord | null): void;
 }
 
@@ -68,55 +57,34 @@ export interface CandidateQuery {
   readonly isUsable: (address: AddressRecord) => boolean;
 }
 
-const PORT_MAX = 65_535;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
-
 /** Buckets of 64 places. Bitcoin has 1024 and 256 for a larger network; 20,480 places are enough for 10,000 nodes. */
 const NEW_BUCKETS = 256;
 const TRIED_BUCKETS = 64;
 /** Buckets that one source group reaches in `new`, and one address group in `tried`: an eighth of either. */
 const NEW_BUCKETS_PER_SOURCE = 32;
 const TRIED_BUCKETS_PER_GROUP = 8;
-/** Addresses of one ID: an ID is not proven, so nobody may fill the book by repeating one. */
-const MAX_ADDRESSES_PER_ID = 4;
-/** What was not seen for so long, or failed so often, gives way to others (addrman). */
-const HORIZON_MS = 30 * DAY_MS;
-const MAX_UNREACHED_ATTEMPTS = 3;
-const MAX_ATTEMPTS = 10;
-const MAX_ATTEMPTS_AFTER_MS = 7 * DAY_MS;
+/**
+ * Addresses of one ID that one source group may tell: an ID is not proven, so nobody may fill the book by repeating one.
+ * Counted by source, so that a liar who tells false addresses of an ID keeps nobody else from telling the right one.
+ */
+const ID_ADDRESSES_PER_SOURCE = 4;
+const DAY_MS = 24 * 3_600_000;
 /** What others say about when they saw an address is believed less by this. */
-const HEARSAY_MS = 2 * HOUR_MS;
-/** An occupant of `tried` that was reached within this time needs no test. */
-const TESTED_WITHIN_MS = 4 * HOUR_MS;
-/** A test must be over after this time; one that could not be made by then is lost by the occupant. */
-const TEST_MS = 60_000;
-const TEST_WINDOW_MS = 40 * 60_000;
-const MAX_TESTS = 16;
-/** An address that was reached rests so long to twice as long: who lets us in and closes is not dialled in a circle. */
-const REST_MS = 10_000;
-/** Rulings 5: up to a fifth on top of the rest after a failed dial. */
-const REST_JITTER = 0.2;
+const HEARSAY_MS = 2 * 3_600_000;
+/** Clocks are corrected by seconds all the time; what is set back further is looked after. */
+const SET_BACK_MS = 60_000;
 /** Random places that are looked at for one candidate, and the size up to which all are. */
 const CANDIDATE_TRIES = 64;
 const SMALL_BOOK = 512;
 
-/** A newcomer to `tried` that waits for the test of who stands in its place. */
-interface Test {
-  readonly newcomer: string;
-  readonly occupant: string;
-  readonly sinceMs: number;
-}
-
 export class AddressBook {
   readonly #parts: AddressBookParts;
-  readonly #records = new Map<string, AddressRecord>();
-  readonly #keysById = new Map<string, Set<string>>();
-  readonly #keyByAddress = new Map<string, string>();
+  readonly #index = new AddressIndex();
   readonly #new: BookTable;
   readonly #tried: BookTable;
-  #tests: Test[] = [];
+  readonly #tests = new TriedTests();
   #own: ReadonlySet<string> = new Set();
+  #latestMs = 0;
 
   constructor(parts: AddressBookParts) {
     this.#parts = parts;
@@ -126,13 +94,20 @@ export class AddressBook {
 
   /** Takes up what an earlier run knew; what is not valid or finds no place is left out. @returns how many */
   restore(records: Iterable<unknown>, nowMs: number): number {
+    this.#latestMs = nowMs;
     let count = 0;
-    for (const record of records) {
-      if (!isRecord(record) || !this.#isWelcome(record)) continue;
-      const table = record.bucket === 'tried' ? this.#tried : this.#new;
+    for (const stored of records) {
+      if (!isRecord(stored) || this.#index.get(keyOf(stored)) !== undefined) continue;
+      const record = heldBack(stored, nowMs);
       const place = this.#placeOf(record);
-      if (table.at(place) !== null || this.#records.has(keyOf(record))) continue;
-      this.#enter({ ...record, lastSeenMs: Math.min(record.lastSeenMs, nowMs) }, place);
+      const isWanted = this.#isWelcome(record) && this.#index.at(record) === undefined;
+      if (!isWanted || this.#tableOf(record).at(place) !== null) {
+        this.#parts.onChange?.(keyOf(record), null);
+        continue;
+      }
+      this.#tableOf(record).put(place, keyOf(record));
+      this.#index.put(record);
+      if (record !== stored) this.#parts.onChange?.(keyOf(record), record);
       count++;
     }
     return count;
@@ -140,8 +115,11 @@ export class AddressBook {
 
   /** Addresses that are ours: entries that equal one are removed, and none enters. */
   setOwnAddresses(addresses: readonly { readonly ip: string; readonly port: number }[]): void {
-    this.#own = new Set(addresses.map(addressKey));
-    for (const record of [...this.#records.values()]) if (this.#own.has(addressKey(record))) this.#remove(record);
+    this.#own = new Set(addresses.map(addressKeyOf));
+    for (const address of addresses) {
+      const record = this.#index.at(address);
+      if (record !== undefined) this.#remove(record);
+    }
   }
 
   /**
@@ -149,20 +127,22 @@ export class AddressBook {
    * room in the share of who told it
    */
   add(address: KnownAddress, teller: Teller, toldSeenMs: number, nowMs: number): 'added' | 'known' | 'refused' {
+    this.#setClock(nowMs);
     if (!this.#isWelcome(address)) return 'refused';
-    const known = this.#records.get(keyOf(address));
+    const known = this.#index.get(keyOf(address));
     if (known !== undefined) {
       // Only the address itself may say that it is alive: a liar could keep dead ones fresh for ever.
       if (teller.fromIp === address.ip) this.#update(known, { lastSeenMs: Math.max(known.lastSeenMs, nowMs) });
       return 'known';
     }
-    if (!this.#mayEnter(address, nowMs)) return 'refused';
+    const sourceGroup = this.#sourceGroupOf(teller);
+    if (!this.#mayEnter(address, sourceGroup, nowMs)) return 'refused';
     const record: AddressRecord = {
       id: address.id,
       ip: address.ip,
       port: address.port,
       source: teller.source,
-      sourceGroup: netGroupOf(teller.fromIp, teller.fromPort),
+      sourceGroup,
       bucket: 'new',
       firstSeenMs: nowMs,
       lastSeenMs: Math.max(0, Math.min(toldSeenMs, nowMs) - HEARSAY_MS),
@@ -170,36 +150,29 @@ export class AddressBook {
       lastSuccessMs: 0,
       attempts: 0,
     };
-    const place = this.#placeOf(record);
-    const occupant = this.#recordAt(this.#new, place);
-    if (occupant !== null) {
-      if (!this.#isTerrible(occupant, nowMs)) return 'refused';
-      this.#remove(occupant);
-    }
-    this.#enter(record, place);
-    return 'added';
+    return this.#enterNew(record, nowMs) ? 'added' : 'refused';
   }
 
   /** A dial begins. */
   attempt(address: KnownAddress, nowMs: number): void {
-    const record = this.#records.get(keyOf(address));
+    this.#setClock(nowMs);
+    const record = this.#index.get(keyOf(address));
     if (record !== undefined) this.#update(record, { lastTriedMs: nowMs });
   }
 
   /** A dial has failed. What was never reached or not for long leaves the book after many in a row. */
   failed(address: KnownAddress, nowMs: number): void {
-    const record = this.#records.get(keyOf(address));
+    this.#setClock(nowMs);
+    const record = this.#index.get(keyOf(address));
     if (record === undefined) return;
-    const attempts = record.attempts + 1;
-    const isHopeless = attempts >= MAX_ATTEMPTS && nowMs - record.lastSuccessMs > MAX_ATTEMPTS_AFTER_MS;
-    if (isHopeless && !this.#parts.persistentIds.has(record.id)) this.#remove(record);
-    else this.#update(record, { attempts, lastTriedMs: nowMs });
+    const failed = this.#update(record, { attempts: record.attempts + 1, lastTriedMs: nowMs });
+    if (isHopeless(failed, nowMs) && !this.#isPersistent(failed)) this.#remove(failed);
   }
 
   /** Another ID answers there than the book says. */
   disproved(address: KnownAddress): void {
-    const record = this.#records.get(keyOf(address));
-    if (record !== undefined && !this.#parts.persistentIds.has(record.id)) this.#remove(record);
+    const record = this.#index.get(keyOf(address));
+    if (record !== undefined && !this.#isPersistent(record)) this.#remove(record);
   }
 
   /**
@@ -207,61 +180,50 @@ export class AddressBook {
    * there who is tested first, `refused` if it does not belong into the book at all
    */
   good(address: KnownAddress, source: AddressSource, nowMs: number): 'tried' | 'collision' | 'refused' {
+    this.#setClock(nowMs);
     if (!this.#isWelcome(address)) return 'refused';
-    const proof = { attempts: 0, lastSeenMs: nowMs, lastTriedMs: nowMs, lastSuccessMs: nowMs };
     // Whatever else the book says of this place is disproved.
-    const rival = this.#records.get(this.#keyByAddress.get(addressKey(address)) ?? '');
+    const rival = this.#index.at(address);
     if (rival !== undefined && rival.id !== address.id) this.#remove(rival);
-    let record = this.#records.get(keyOf(address));
-    if (record === undefined) {
-      const teller = { source, fromIp: address.ip, fromPort: address.port };
-      const group = netGroupOf(teller.fromIp, teller.fromPort);
-      record = { ...address, source, sourceGroup: group, bucket: 'new', firstSeenMs: nowMs, ...proof };
-    } else {
-      record = this.#update(record, proof);
-      if (record.bucket === 'tried') return 'tried';
+    const proof = { attempts: 0, lastSeenMs: nowMs, lastTriedMs: nowMs, lastSuccessMs: nowMs };
+    const known = this.#index.get(keyOf(address));
+    const { id, ip, port } = address;
+    const record: AddressRecord =
+      known === undefined
+        ? { id, ip, port, source, sourceGroup: netGroupOf(ip, port), bucket: 'new', firstSeenMs: nowMs, ...proof }
+        : this.#update(known, proof);
+    if (record.bucket === 'tried') return 'tried';
+    const occupant = this.#occupantFor(record);
+    if (occupant === null || (isHopeless(occupant, nowMs) && !this.#isPersistent(occupant))) {
+      this.#promote(record, nowMs);
+      return 'tried';
     }
-    const promoted: AddressRecord = { ...record, bucket: 'tried' };
-    const place = this.#placeOf(promoted);
-    const occupant = this.#recordAt(this.#tried, place);
-    if (occupant !== null && !this.#isTerrible(occupant, nowMs)) {
-      if (this.#records.has(keyOf(record)) || this.#enterNew(record, nowMs)) this.#await(record, occupant, nowMs);
-      return 'collision';
-    }
-    if (occupant !== null) this.#demote(occupant, nowMs);
-    if (this.#records.has(keyOf(record))) this.#remove(record);
-    this.#enter(promoted, place);
-    return 'tried';
+    const isKept = known !== undefined || this.#enterNew(record, nowMs);
+    if (isKept && !this.#isPersistent(occupant)) this.#tests.begin(record, occupant, nowMs);
+    return 'collision';
   }
 
   /** An occupant of `tried` whose place another wants: to be dialled before that is decided. */
-  toTest(nowMs: number): KnownAddress | null {
-    for (const { occupant } of this.#tests) {
-      const record = this.#records.get(occupant);
-      if (record !== undefined && nowMs - record.lastTriedMs > TEST_MS) return record;
-    }
-    return null;
+  toTest(nowMs: number, isUsable: (occupant: AddressRecord) => boolean): AddressRecord | null {
+    this.#setClock(nowMs);
+    return this.#tests.next((key) => this.#index.get(key), nowMs, isUsable);
   }
 
-  /** Decides over the tests that have ended: who was reached stays, who was not gives way. */
+  /** Decides over the tests that have ended: who failed gives way. */
   resolveTests(nowMs: number): void {
-    this.#tests = this.#tests.filter(({ newcomer, occupant, sinceMs }) => {
-      const [old, fresh] = [this.#records.get(occupant), this.#records.get(newcomer)];
-      if (fresh === undefined || fresh.bucket === 'tried') return false;
-      if (old?.bucket === 'tried') {
-        if (nowMs - old.lastSuccessMs < TESTED_WITHIN_MS) return false;
-        const hasFailed = old.attempts > 0 && old.lastTriedMs >= sinceMs && nowMs - old.lastTriedMs > TEST_MS;
-        if (!hasFailed && nowMs - sinceMs < TEST_WINDOW_MS) return true;
-        if (this.#parts.persistentIds.has(old.id)) return false;
-        this.#demote(old, nowMs);
-      }
-      this.#promote(fresh);
-      return false;
-    });
+    this.#setClock(nowMs);
+    for (const { newcomer, occupant } of this.#tests.resolve((key) => this.#index.get(key), nowMs)) {
+      const record = this.#index.get(newcomer);
+      if (record?.bucket !== 'new') continue;
+      const standing = this.#occupantFor(record);
+      // Another newcomer may have won the place a moment ago.
+      if (standing === null || keyOf(standing) === occupant) this.#promote(record, nowMs);
+    }
   }
 
   /** An address that is worth a dial: half the time from `new`, else from `tried`; null if none was found. */
   candidate(query: CandidateQuery): AddressRecord | null {
+    this.#setClock(query.nowMs);
     const { want } = query;
     const isTriedFirst = want === 'tried' || (want === 'any' && this.#parts.random() < 0.5);
     const [first, second] = isTriedFirst ? [this.#tried, this.#new] : [this.#new, this.#tried];
@@ -270,28 +232,40 @@ export class AddressBook {
 
   /** Addresses to tell a peer: a random choice of what seems alive, never a private one. */
   sample(max: number, nowMs: number): AddressRecord[] {
-    return this.#choose([...this.#records.values()], max, (record) => !this.#isTerrible(record, nowMs));
+    return this.#choose(max, (record) => this.#isPersistent(record) || !isTerrible(record, nowMs));
   }
 
   /** Addresses that we have reached ourselves, to answer a crawl with; never a private one. */
   reached(max: number, nowMs: number): AddressRecord[] {
-    const isAlive = ({ bucket, attempts, lastSuccessMs }: AddressRecord) =>
-      bucket === 'tried' && (attempts < MAX_UNREACHED_ATTEMPTS || nowMs - lastSuccessMs < DAY_MS);
-    return this.#choose([...this.#records.values()], max, isAlive);
+    return this.#choose(max, (record) => isAlive(record, nowMs));
   }
 
   /** An address of a node ID, the one that we reached last. */
   find(id: string): AddressRecord | undefined {
-    const records = [...(this.#keysById.get(id) ?? [])].map((key) => this.#records.get(key)!);
-    return records.sort((a, b) => b.lastSuccessMs - a.lastSuccessMs)[0];
+    return this.#index.ofId(id).sort((a, b) => b.lastSuccessMs - a.lastSuccessMs)[0];
   }
 
   list(): AddressRecord[] {
-    return [...this.#records.values()];
+    return this.#index.list();
   }
 
   counts(): { known: number; new: number; tried: number } {
-    return { known: this.#records.size, new: this.#new.size, tried: this.#tried.size };
+    return { known: this.#index.size, new: this.#new.size, tried: this.#tried.size };
+  }
+
+  /**
+   * A clock that was set back: what was noted before would lie in the future, and neither age nor be dialled until the
+   * clock has caught up, maybe in years.
+   */
+  #setClock(nowMs: number): void {
+    const isSetBack = nowMs < this.#latestMs - SET_BACK_MS;
+    this.#latestMs = isSetBack ? nowMs : Math.max(this.#latestMs, nowMs);
+    if (!isSetBack) return;
+    this.#tests.holdBack(nowMs);
+    for (const record of this.#index.list()) {
+      const held = heldBack(record, nowMs);
+      if (held !== record) this.#update(record, held);
+    }
   }
 
   /** Whether an address may stand in the book at all. */
@@ -301,61 +275,62 @@ export class AddressBook {
     return (
       isPeerId(address.id) &&
       address.id !== ownId &&
-      !this.#own.has(addressKey(address)) &&
+      !this.#own.has(addressKeyOf(address)) &&
       (!strict || isRoutable(address.ip))
     );
   }
 
   /** Whether hearsay may put an address beside what the book knows of its ID and its place. */
-  #mayEnter(address: KnownAddress, nowMs: number): boolean {
-    if ((this.#keysById.get(address.id)?.size ?? 0) >= MAX_ADDRESSES_PER_ID) return false;
-    const rival = this.#records.get(this.#keyByAddress.get(addressKey(address)) ?? '');
+  #mayEnter(address: KnownAddress, sourceGroup: string, nowMs: number): boolean {
+    const told = this.#index.ofId(address.id).filter((one) => one.sourceGroup === sourceGroup);
+    if (told.length >= ID_ADDRESSES_PER_SOURCE) return false;
+    const rival = this.#index.at(address);
     if (rival === undefined) return true;
     // Somebody else is said to be there: whoever said so is believed until a dial has failed.
-    if (rival.bucket === 'tried' || rival.attempts === 0 || this.#parts.persistentIds.has(rival.id)) return false;
+    if (rival.bucket === 'tried' || rival.attempts === 0 || this.#isPersistent(rival)) return false;
     if (nowMs - rival.lastSuccessMs < DAY_MS) return false;
     this.#remove(rival);
     return true;
   }
 
-  #isTerrible(record: AddressRecord, nowMs: number): boolean {
-    if (this.#parts.persistentIds.has(record.id) || nowMs - record.lastTriedMs < TEST_MS) return false;
-    if (nowMs - record.lastSeenMs > HORIZON_MS) return true;
-    if (record.lastSuccessMs === 0) return record.attempts >= MAX_UNREACHED_ATTEMPTS;
-    return record.attempts >= MAX_ATTEMPTS && nowMs - record.lastSuccessMs > MAX_ATTEMPTS_AFTER_MS;
+  /**
+   * Who tells from a local address to a node in the internet came through a proxy of ours: its port says nothing, and a
+   * new connection must not be a new source.
+   */
+  #sourceGroupOf({ fromIp, fromPort }: Teller): string {
+    return this.#parts.strict && isLocal(fromIp) ? fromIp : netGroupOf(fromIp, fromPort);
   }
 
-  /** Remembers that `newcomer` wants the place of `occupant`. */
-  #await(newcomer: AddressRecord, occupant: AddressRecord, nowMs: number): void {
-    const test = { newcomer: keyOf(newcomer), occupant: keyOf(occupant), sinceMs: nowMs };
-    if (this.#tests.length >= MAX_TESTS || this.#tests.some((one) => one.newcomer === test.newcomer)) return;
-    this.#tests.push(test);
+  #isPersistent({ id }: KnownAddress): boolean {
+    return this.#parts.persistentIds.has(id);
   }
 
   /** @returns whether there was room for it */
   #enterNew(record: AddressRecord, nowMs: number): boolean {
-    const fresh: AddressRecord = { ...record, bucket: 'new' };
-    const place = this.#placeOf(fresh);
+    const place = this.#placeOf(record);
     const occupant = this.#recordAt(this.#new, place);
     if (occupant !== null) {
-      if (!this.#isTerrible(occupant, nowMs)) return false;
+      if (this.#isPersistent(occupant) || !isTerrible(occupant, nowMs)) return false;
       this.#remove(occupant);
     }
-    this.#enter(fresh, place);
+    this.#enter(record, place);
     return true;
   }
 
-  #promote(record: AddressRecord): void {
-    this.#remove(record);
-    const promoted: AddressRecord = { ...record, bucket: 'tried' };
-    const place = this.#placeOf(promoted);
-    if (this.#tried.at(place) === null) this.#enter(promoted, place);
+  /** Who stands where a record would in `tried`. */
+  #occupantFor(record: AddressRecord): AddressRecord | null {
+    return this.#recordAt(this.#tried, this.#placeOf({ ...record, bucket: 'tried' }));
   }
 
-  /** Back to `new`, where it displaces nobody that is any good. */
-  #demote(record: AddressRecord, nowMs: number): void {
-    this.#remove(record);
-    this.#enterNew(record, nowMs);
+  /** To `tried`; whoever stands there goes back to `new`, if it displaces nobody there that is any good. */
+  #promote(record: AddressRecord, nowMs: number): void {
+    if (this.#index.get(keyOf(record)) !== undefined) this.#remove(record);
+    const promoted: AddressRecord = { ...record, bucket: 'tried' };
+    const place = this.#placeOf(promoted);
+    const occupant = this.#recordAt(this.#tried, place);
+    if (occupant !== null) this.#remove(occupant);
+    this.#enter(promoted, place);
+    if (occupant !== null) this.#enterNew({ ...occupant, bucket: 'new' }, nowMs);
   }
 
   #candidateFrom(table: BookTable, query: CandidateQuery): AddressRecord | null {
@@ -364,17 +339,18 @@ export class AddressBook {
     // Who fails again and again is taken less gladly, but somebody is taken in the end.
     let patience = 1;
     for (let i = 0; i < CANDIDATE_TRIES; i++) {
-      const record = this.#records.get(table.pick(random))!;
+      const record = this.#index.get(table.pick(random))!;
       if (!isDue(record, query)) continue;
       if (random() < patience * 0.66 ** Math.min(record.attempts, 8)) return record;
       patience *= 1.2;
     }
     if (table.size > SMALL_BOOK) return null;
-    return [...table.keys()].map((key) => this.#records.get(key)!).find((record) => isDue(record, query)) ?? null;
+    return [...table.keys()].map((key) => this.#index.get(key)!).find((record) => isDue(record, query)) ?? null;
   }
 
-  #choose(records: AddressRecord[], max: number, isFit: (record: AddressRecord) => boolean): AddressRecord[] {
+  #choose(max: number, isFit: (record: AddressRecord) => boolean): AddressRecord[] {
     const { random, privateIds } = this.#parts;
+    const records = this.#index.list();
     const chosen: AddressRecord[] = [];
     for (let left = records.length; left > 0 && chosen.length < max; left--) {
       const at = Math.floor(random() * left);
@@ -385,9 +361,13 @@ export class AddressBook {
     return chosen;
   }
 
+  #tableOf({ bucket }: AddressRecord): BookTable {
+    return bucket === 'tried' ? this.#tried : this.#new;
+  }
+
   #recordAt(table: BookTable, place: number): AddressRecord | null {
     const key = table.at(place);
-    return key === null ? null : this.#records.get(key)!;
+    return key === null ? null : this.#index.get(key)!;
   }
 
   #placeOf(record: AddressRecord): number {
@@ -399,72 +379,26 @@ export class AddressBook {
   }
 
   #enter(record: AddressRecord, place: number): void {
-    const key = keyOf(record);
-    (record.bucket === 'tried' ? this.#tried : this.#new).put(place, key);
-    this.#records.set(key, record);
-    this.#keyByAddress.set(addressKey(record), key);
-    const keys = this.#keysById.get(record.id) ?? new Set();
-    this.#keysById.set(record.id, keys.add(key));
-    this.#parts.onChange?.(key, record);
+    this.#tableOf(record).put(place, keyOf(record));
+    this.#index.put(record);
+    this.#parts.onChange?.(keyOf(record), record);
   }
 
   #remove(record: AddressRecord): void {
-    const key = keyOf(record);
-    (record.bucket === 'tried' ? this.#tried : this.#new).remove(key);
-    this.#records.delete(key);
-    if (this.#keyByAddress.get(addressKey(record)) === key) this.#keyByAddress.delete(addressKey(record));
-    const keys = this.#keysById.get(record.id)!;
-    keys.delete(key);
-    if (keys.size === 0) this.#keysById.delete(record.id);
-    this.#parts.onChange?.(key, null);
+    this.#tableOf(record).remove(keyOf(record));
+    this.#index.delete(record);
+    this.#parts.onChange?.(keyOf(record), null);
   }
 
   #update(record: AddressRecord, change: Partial<AddressRecord>): AddressRecord {
     const changed = { ...record, ...change };
-    this.#records.set(keyOf(record), changed);
+    this.#index.put(changed);
     this.#parts.onChange?.(keyOf(record), changed);
     return changed;
   }
 }
 
-function keyOf({ id, ip, port }: KnownAddress): string {
-  return `${id}@${ip}:${port}`;
-}
-
-function addressKey({ ip, port }: { readonly ip: string; readonly port: number }): string {
-  return `${ip}:${port}`;
-}
-
-/** Whether an address may be dialled now: after n failures in a row it rests as rulings 5 say. */
+/** Whether an address may be dialled now. */
 function isDue(record: AddressRecord, { nowMs, excludeGroups, isUsable }: CandidateQuery): boolean {
-  const { attempts, lastTriedMs, ip, port } = record;
-  const spread = spreadOf(lastTriedMs);
-  const restMs = attempts > 0 ? backoffMs(attempts, REST_JITTER, spread) : lastTriedMs > 0 ? REST_MS * (1 + spread) : 0;
-  // A clock that was set back must not make us wait for it to catch up.
-  const sinceMs = Math.abs(nowMs - lastTriedMs);
-  return sinceMs >= restMs && !excludeGroups.has(netGroupOf(ip, port)) && isUsable(record);
-}
-
-/** From 0 to 1, another for each dial: two nodes that dial each other in vain must not go on doing so at the same time. */
-function spreadOf(lastTriedMs: number): number {
-  return (Math.imul(Math.trunc(lastTriedMs), 0x9e3779b1) >>> 0) / 2 ** 32;
-}
-
-function isRecord(value: unknown): value is AddressRecord {
-  const record = value as Partial<AddressRecord> | null;
-  return (
-    typeof record?.id === 'string' &&
-    isPeerId(record.id) &&
-    typeof record.ip === 'string' &&
-    canonicalIp(record.ip) === record.ip &&
-    Number.isInteger(record.port) &&
-    record.port! >= 1 &&
-    record.port! <= PORT_MAX &&
-    addressSources.includes(record.source as AddressSource) &&
-    typeof record.sourceGroup === 'string' &&
-    (record.bucket === 'new' || record.bucket === 'tried') &&
-    [record.firstSeenMs, record.lastSeenMs, record.lastTriedMs, record.lastSuccessMs, record.attempts].every(
-      (number) => Number.isFinite(number) && number! >= 0,
-    )
-  );
+  return isRested(record, nowMs) && !excludeGroups.has(netGroupOf(record.ip, record.port)) && isUsable(record);
 }

@@ -2,13 +2,13 @@
  * Owns one table of the address book: buckets of 64 places, and which key stands in which. Where a key may stand is
  * hashed with a secret, so that nobody outside can aim at a place. Main thread.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 const BUCKET_PLACES = 64;
 
 export class BookTable {
-  readonly #secret: Uint8Array;
-  readonly #name: string;
+  /** The secret and the name of the table: what every hash begins with. */
+  readonly #prefix: string;
   readonly #buckets: number;
   readonly #bucketsPerShare: number;
   readonly #places: (string | null)[];
@@ -19,8 +19,7 @@ export class BookTable {
 
   /** @param bucketsPerShare how many of the buckets one owner of a share reaches */
   constructor(secret: Uint8Array, name: string, buckets: number, bucketsPerShare: number) {
-    this.#secret = secret;
-    this.#name = name;
+    this.#prefix = `${Buffer.from(secret).toString('hex')} ${name} `;
     this.#buckets = buckets;
     this.#bucketsPerShare = bucketsPerShare;
     this.#places = new Array(buckets * BUCKET_PLACES).fill(null);
@@ -73,8 +72,8 @@ export class BookTable {
   }
 
   #hash(...parts: readonly string[]): number {
-    const hash = createHash('sha256').update(this.#secret);
-    for (const part of [this.#name, ...parts]) hash.update(`${part.length}:${part}`);
-    return hash.digest().readUInt32BE(0);
+    let text = this.#prefix;
+    for (const part of parts) text += `${part.length}:${part}`;
+    return Number.parseInt(hash('sha256', text, 'hex').slice(0, 8), 16);
   }
 }

@@ -9,27 +9,19 @@
  * A local address is a netgroup of its own and in no subnet, since one host or one LAN has no /16s to be diverse over.
  * Loopback outside 127.0/16 counts like a public address, so that tests can play the internet there.
  */
-import { BlockList, isIPv4 } from 'node:net';
+import { isIPv4 } from 'node:net';
 import { canonicalIp } from '../../shared/wire/routability.js';
 import { formatAddress } from '../net/address.js';
 
-const local = new BlockList();
-for (const [network, prefix] of [
-  ['127.0.0.0', 16],
-  ['10.0.0.0', 8],
-  ['172.16.0.0', 12],
-  ['192.168.0.0', 16],
-  ['169.254.0.0', 16],
-] as const) {
-  local.addSubnet(network, prefix, 'ipv4');
-}
-local.addAddress('::1', 'ipv6');
-local.addSubnet('fc00::', 7, 'ipv6');
-local.addSubnet('fe80::', 10, 'ipv6');
+/** `::1`, fc00::/7 and fe80::/10. */
+const localV6 = /^(::1$|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:)/;
 
 /** Whether an address is of this host or of its own network. */
 export function isLocal(ip: string): boolean {
-  return local.check(ip, isIPv4(ip) ? 'ipv4' : 'ipv6');
+  if (!isIPv4(ip)) return localV6.test(ip);
+  const [a, b] = ip.split('.', 2).map(Number) as [number, number];
+  if (a === 127) return b === 0;
+  return a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168) || (a === 169 && b === 254);
 }
 
 /** The netgroup of an address, as text. */

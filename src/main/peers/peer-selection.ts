@@ -81,8 +81,7 @@ export function selectDials(input: SelectionInput): Selection {
   }
   const isFull = missing() <= 0;
   if (isFull && input.beside === 'feeler') {
-    const tested = book.toTest(nowMs);
-    const address = tested !== null && isFree(tested) ? tested : find('new');
+    const address = book.toTest(nowMs, isFree) ?? find('new');
     if (address !== null) plan(address, 'feeler');
   } else if (isFull && input.beside === 'extra' && input.outbound < maxOutbound) {
     const address = find('any');

@@ -1,5 +1,8 @@
+import { BlockList, isIPv4 } from 'node:net';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hostKeyOf, isLocal, netGroupOf, subnetOf } from '../../../src/main/peers/net-group.js';
+import { canonicalIp } from '../../../src/shared/wire/routability.js';
 
 describe('an address', () => {
   it.each([
@@ -10,6 +13,34 @@ describe('an address', () => {
     ['2600:1:0:5::', '2600:1::/32', '2600:1:0:5::/64', '2600:1:0:5::/64'],
   ])('%s is of netgroup %s, subnet %s and host %s', (ip, group, subnet, host) => {
     expect([netGroupOf(ip, 26656), subnetOf(ip), hostKeyOf(ip), isLocal(ip)]).toEqual([group, subnet, host, false]);
+  });
+
+  it('is local exactly within 127.0/16, 10/8, 172.16/12, 192.168/16, 169.254/16, ::1, fc00::/7 and fe80::/10', () => {
+    const local = new BlockList();
+    for (const net of ['127.0.0.0/16', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16']) {
+      local.addSubnet(net.split('/')[0]!, Number(net.split('/')[1]), 'ipv4');
+    }
+    local.addAddress('::1', 'ipv6');
+    local.addSubnet('fc00::', 7, 'ipv6');
+    local.addSubnet('fe80::', 10, 'ipv6');
+    const near = fc.constantFrom('127', '10', '172', '192', '169', '0', '16', '31', '32', '168', '254', '255');
+    const v4 = fc.oneof(
+      fc.ipV4(),
+      fc.tuple(near, near, near, near).map((octets) => octets.join('.')),
+    );
+    const word = fc.constantFrom('0', '1', 'fc', 'fc00', 'fdff', 'fe', 'fe7f', 'fe80', 'febf', 'fec0', 'ff02', 'fbff');
+    const v6 = fc.oneof(
+      fc.ipV6(),
+      fc.array(word, { minLength: 8, maxLength: 8 }).map((words) => words.join(':')),
+      word.map((last) => `::${last}`),
+    );
+    fc.assert(
+      fc.property(fc.oneof(v4, v6), (text) => {
+        const ip = canonicalIp(text)!;
+        expect(isLocal(ip)).toBe(local.check(ip, isIPv4(ip) ? 'ipv4' : 'ipv6'));
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it.each([

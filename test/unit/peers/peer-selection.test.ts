@@ -10,7 +10,8 @@ function address(ip: string, id = `id-${ip}`): KnownAddress {
 /** A book that gives its addresses in order. */
 function bookOf(addresses: readonly KnownAddress[], tested: KnownAddress | null = null) {
   return {
-    toTest: () => tested,
+    toTest: (_nowMs: number, isUsable: (one: AddressRecord) => boolean) =>
+      tested !== null && isUsable(tested as AddressRecord) ? (tested as AddressRecord) : null,
     candidate: ({ excludeGroups, isUsable }: CandidateQuery) =>
       (addresses.find((one) => !excludeGroups.has(netGroupOf(one.ip, one.port)) && isUsable(one as AddressRecord)) as
         | AddressRecord
