@@ -36,7 +36,7 @@ import { type DataDir, openDataDir } from './data-dir.js';
 import { addressInfo } from './discovery/address-info.js';
 import { CrawlResponder } from './discovery/crawl-responder.js';
 import { Discovery } from './discovery/discovery.js';
-import { OwnAddress } from './discovery/own-address.js';
+import { OwnAddress, resolveExternal } from './discovery/own-address.js';
 import { PeerExchange } from './discovery/peer-exchange.js';
 import { EventLoopWatch } from './event-loop-watch.js';
 import { geometryOf } from './geometry.js';
@@ -58,7 +58,6 @@ import type { BanRecord } from './peers/bans.js';
 import { chooseEviction } from './peers/eviction.js';
 import { FanOut } from './peers/fan-out.js';
 import { History } from './peers/history.js';
-import { netGroupOf } from './peers/net-group.js';
 import { PersistentPeers } from './peers/persistent-peers.js';
 import { sweepIntervalMs } from './peers/timeouts.js';
 import { WorkerGroup } from './pool/worker-group.js';
@@ -181,7 +180,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       describe: (connection) => ({
         id: connection.peerId!,
         reputation: this.#record.score(connection),
-        netGroup: netGroupOf(connection.ip, connection.port),
+        netGroup: connection.netGroup,
       }),
       random: Math.random,
       nowMs: () => clock.nowMs(),
@@ -307,9 +306,11 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   async start(): Promise<void> {
     const settings = this.#settings;
     await this.#workers.start();
+    const external = await resolveExternal(settings, this.#log);
     await this.#acceptor.listen(settings.listen.host, settings.listen.port);
+    // In the same turn: a connection may be there in the next.
+    this.#ownAddress = new OwnAddress(this.#acceptor.address, external);
     this.#listening = true;
-    this.#ownAddress = await OwnAddress.of(this.#acceptor.address, settings, this.#log);
     for (const own of this.#ownAddress.all) this.#discovery.own(own);
     if (settings.admin !== null) {
       this.#admin = await AdminServer.start({
@@ -445,7 +446,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
         crawlsRefused: this.#crawls.refused,
         feelers: this.#statistics.total('feelers'),
         evictions: this.#statistics.total('evictions'),
-        bans: this.#memory.bans.list(this.#clock.wallMs()).length,
+        bans: this.#memory.bans.count(this.#clock.wallMs()),
       },
       lifetime: this.#memory.lifetime(this.#runCounters()),
       eventLoopLagMs: this.#loopWatch.lagMs,
@@ -525,7 +526,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     this.#discovery.tick();
     for (const peer of this.#persistent.due(nowMs)) {
       const { id } = peer.address;
-      if (id !== null && this.#table.byId(id) !== undefined) continue;
+      if (id !== null && this.#table.byId(id)?.persistent === true) continue;
       // Those that find no place stay due: they were not dialled, so nothing failed.
       if (!this.#dialer.takesPersistent) break;
       peer.phase = 'dialling';
@@ -576,7 +577,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     const chosen = chooseEviction(
       candidates.map((connection) => ({
         connection,
-        netGroup: netGroupOf(connection.ip, connection.port),
+        netGroup: connection.netGroup,
         connectedMs: connection.connectedMs,
         rttMs: connection.rttMs,
         lastMessageMs: this.#connections.lastMessageMs(connection),

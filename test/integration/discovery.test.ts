@@ -128,15 +128,36 @@ describe('peer exchange', () => {
     expect(node.addresses()).toMatchObject([{ id: 'c' }]);
   });
 
-  it('costs reputation when it comes too often, and neither parses nor keeps what it tells', async () => {
+  it('may come twice at once, as a delay on the way makes it', async () => {
     const node = await startLocal({ minOutbound: 0 });
     const peer = await RawPeer.join(portOf(node));
     peer.send('pex/peers', pex([told('a', '127.3.0.1')]));
     peer.send('pex/peers', pex([told('b', '127.3.0.2')]));
-    await until(() => node.stats().discovery.pexReceived === 2, 'both messages');
-    expect(node.addresses()).toHaveLength(1);
+    await until(() => node.addresses().length === 2, 'both messages');
+    expect(node.peers()[0]?.reputation).toBeGreaterThanOrEqual(50);
+  });
+
+  it('costs reputation when it comes too often, and neither parses nor keeps what it tells', async () => {
+    const node = await startLocal({ minOutbound: 0 });
+    const peer = await RawPeer.join(portOf(node));
+    for (const i of [1, 2, 3]) peer.send('pex/peers', pex([told(`n${i}`, `127.3.0.${i}`)]));
+    await until(() => node.stats().discovery.pexReceived === 3, 'all messages');
+    expect(node.addresses()).toHaveLength(2);
     expect(node.peers()[0]?.reputation).toBeLessThan(50);
     expect(node.history()[0]).toMatchObject({ kind: 'penalised', peerId: 'raw' });
+  });
+
+  it('takes no more from a netgroup that connects anew for every message', async () => {
+    const node = await startLocal({ minOutbound: 0 });
+    for (let i = 0; i < 15; i++) {
+      const peer = await RawPeer.join(portOf(node), `feeder-${i}`, `127.90.${i}.1`);
+      // Each address is its own netgroup, so that the book has room for it.
+      peer.send('pex/peers', pex(Array.from({ length: 200 }, (_, j) => told(`n${i}-${j}`, `127.${j}.${i}.9`))));
+      await until(() => node.stats().discovery.pexReceived === i + 1, 'the message');
+      peer.socket.destroy();
+    }
+    // 2,000 and a few a second, of 3,000.
+    expect(node.stats().discovery.addressesLearned).toBeLessThan(2200);
   });
 
   it('drops a message with more than 200 peers as a whole', async () => {

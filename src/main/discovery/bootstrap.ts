@@ -1,7 +1,8 @@
 /**
  * When seeds are asked for peers, and in what order. Main thread. A round asks them one after the other (specification
  * 2.2: names first, then fixed addresses, then regions) until the node has somebody to dial; a seed that is slow does
- * not hold up the next. Rounds that gave nothing come ever more seldom.
+ * not hold up the next. Who needs another round was not helped by the seed that ended the last: the next one begins
+ * behind it. Rounds that gave nothing come ever more seldom.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../shared/clock.js';
@@ -31,6 +32,8 @@ export class Bootstrap {
   readonly #stopping = new AbortController();
   #round: Promise<void> | null = null;
   #nextMs = 0;
+  /** The seed that the next round begins with. */
+  #first = 0;
   /** Rounds in a row that gave nobody to dial. */
   #attempts = 0;
 
@@ -64,10 +67,12 @@ export class Bootstrap {
     const { signal } = this.#stopping;
     let isEnough = false;
     const asked: Promise<void>[] = [];
-    for (const seed of seeds) {
+    for (const seed of [...seeds.slice(this.#first), ...seeds.slice(0, this.#first)]) {
       if (isEnough || signal.aborted) break;
       const answer = crawl(seed, signal).then((result) => {
-        if (!signal.aborted) isEnough = heard(seed, result) || isEnough;
+        if (signal.aborted || !heard(seed, result)) return;
+        isEnough = true;
+        this.#first = (seeds.indexOf(seed) + 1) % seeds.length;
       });
       asked.push(answer);
       const waiting = new AbortController();
@@ -77,6 +82,7 @@ export class Bootstrap {
       waiting.abort();
     }
     await Promise.all(asked);
+    if (!isEnough) this.#first = 0;
     this.#attempts = isEnough ? 0 : this.#attempts + 1;
     const pauseMs = backoffMs(Math.max(1, this.#attempts), jitter, random());
     this.#nextMs = clock.nowMs() + Math.min(LONGEST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, pauseMs));

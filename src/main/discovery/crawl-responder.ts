@@ -9,11 +9,14 @@ import type { KnownAddress } from './address-book.js';
 
 /** Hosts that are remembered at once: whoever crawls from more makes the oldest forgotten. */
 const MAX_HOSTS = 10_000;
+/** Who crawls within this time of another gets the same answer: a crowd costs one look through the book. */
+const ANSWER_KEEPS_MS = 1000;
 
 export class CrawlResponder {
   readonly #reached: (max: number) => readonly KnownAddress[];
   /** When each host was last answered, the oldest first. A refused crawl does not extend the wait. */
   readonly #answeredMs = new Map<string, number>();
+  #kept: { readonly bytes: Buffer; readonly sinceMs: number } | null = null;
   #served = 0;
   #refused = 0;
 
@@ -42,7 +45,10 @@ export class CrawlResponder {
     this.#answeredMs.set(host, nowMs);
     if (this.#answeredMs.size > MAX_HOSTS) this.#answeredMs.delete(this.#answeredMs.keys().next().value!);
     this.#served++;
-    return encodePeerList(this.#reached(MAX_PEER_LIST_ENTRIES));
+    if (this.#kept === null || nowMs - this.#kept.sinceMs >= ANSWER_KEEPS_MS) {
+      this.#kept = { bytes: encodePeerList(this.#reached(MAX_PEER_LIST_ENTRIES)), sinceMs: nowMs };
+    }
+    return this.#kept.bytes;
   }
 
   /** A crawl that is not answered for another reason, such as a ban. */

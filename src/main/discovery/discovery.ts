@@ -29,6 +29,8 @@ const SEED_FEELER_EVERY_MS = 500;
 const GONE_MS = 2000;
 /** Outbound peers beyond the minimum, for rotation. */
 const EXTRAS = 2;
+/** Addresses at which we have found ourselves, beside those that we know. */
+const MAX_FOUND_OWN = 64;
 
 export interface DiscoveryParts {
   readonly settings: Settings;
@@ -64,6 +66,7 @@ export class Discovery {
   /** Anchors of the last run that have not been dialled yet. */
   #anchorsLeft: readonly KnownAddress[];
   #own: HostPort[] = [];
+  readonly #foundOwn: HostPort[] = [];
   #seedsUnderWay = new Set<string>();
   /** When peers went that were connected a moment ago, the oldest first. */
   readonly #gone = new Map<string, number>();
@@ -97,7 +100,7 @@ export class Discovery {
           host: seed.host,
           port: seed.port,
           strict: settings.strictAddresses,
-          own: { id: nodeId, addresses: this.#own.map(({ host, port }) => ({ ip: host, port })) },
+          own: { id: nodeId, addresses: this.#allOwn() },
           timeoutMs: settings.dialTimeoutMs,
           signal,
         }),
@@ -117,8 +120,23 @@ export class Discovery {
 
   /** An address that is ours: never stored, never dialled. */
   own(address: HostPort): void {
-    this.#own = [...this.#own, address];
-    this.#parts.book.setOwnAddresses(this.#own.map(({ host, port }) => ({ ip: host, port })));
+    this.#own.push(address);
+    this.#tellOwn();
+  }
+
+  /** A dial led to ourselves, or to somebody who says so: that keeps nobody out but them, and is forgotten in time. */
+  #foundOurselves(address: HostPort): void {
+    this.#foundOwn.push(address);
+    if (this.#foundOwn.length > MAX_FOUND_OWN) this.#foundOwn.shift();
+    this.#tellOwn();
+  }
+
+  #tellOwn(): void {
+    this.#parts.book.setOwnAddresses(this.#allOwn());
+  }
+
+  #allOwn() {
+    return [...this.#own, ...this.#foundOwn].map(({ host, port }) => ({ ip: host, port }));
   }
 
   /** Looks what is to be done; called often, does something every 250 ms. */
@@ -237,9 +255,18 @@ export class Discovery {
     const { book, clock } = this.#parts;
     // A queue that is full says nothing about the address.
     if (!(error instanceof PeerError)) return;
-    if (error.code === ErrorCode.SelfConnection) this.own({ host: address.ip, port: address.port });
+    if (error.code === ErrorCode.SelfConnection) this.#foundOurselves({ host: address.ip, port: address.port });
     else if (error.code === ErrorCode.IdentityMismatch) book.disproved(address);
-    else if (error.code !== ErrorCode.DuplicateConnection) book.failed(address, clock.wallMs());
+    // A duplicate is no failure of a node that is connected to us; anybody else only says so.
+    else if (error.code !== ErrorCode.DuplicateConnection || !this.#isOrWasConnected(address.id)) {
+      book.failed(address, clock.wallMs());
+    }
+  }
+
+  #isOrWasConnected(id: string): boolean {
+    if (this.#gone.has(id)) return true;
+    for (const { peerId } of this.#parts.connected()) if (peerId === id) return true;
+    return false;
   }
 
   /** A seed has answered. Whatever it told, it is a node too: who knows nobody else dials it. */
@@ -260,7 +287,7 @@ export class Discovery {
     }
     this.#seedAddresses += added;
     log.info({ seed: name, peers: entries.length, added, error: error?.message }, 'seed crawled');
-    if (entries.length > 0) return true;
+    if (added > 0) return true;
     if (!this.#isOwn(seed)) this.#dialSeed(seed, name);
     return false;
   }
@@ -272,13 +299,13 @@ export class Discovery {
     this.#parts
       .dial(seed, { feeler: false })
       .catch((error: unknown) => {
-        if (error instanceof PeerError && error.code === ErrorCode.SelfConnection) this.own(seed);
+        if (error instanceof PeerError && error.code === ErrorCode.SelfConnection) this.#foundOurselves(seed);
       })
       .finally(() => this.#seedsUnderWay.delete(name));
   }
 
   #isOwn({ host, port }: HostPort): boolean {
-    return this.#own.some((own) => own.host === host && own.port === port);
+    return this.#allOwn().some((own) => own.ip === host && own.port === port);
   }
 
   /** The longest outbound peers; those of before fill up, so that a lost network does not make us forget. */

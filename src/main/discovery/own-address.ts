@@ -13,29 +13,27 @@ export class OwnAddress {
   /** The IP address and port that the operator says we are reached at; null if none was said or it is of no use. */
   readonly external: HostPort | null;
 
-  private constructor(listen: HostPort, external: HostPort | null) {
-    this.listen = listen;
+  /** @param bound `host:port` that is listened on */
+  constructor(bound: string, external: HostPort | null) {
+    this.listen = parseHostPort(bound) as HostPort;
     this.external = external;
-  }
-
-  /** @param bound `host:port` that is listened on. Warns about an external address that nobody can be told. */
-  static async of(bound: string, settings: Settings, log: Logger): Promise<OwnAddress> {
-    const listen = parseHostPort(bound) as HostPort;
-    const { externalAddress, strictAddresses } = settings;
-    if (externalAddress === null) return new OwnAddress(listen, null);
-    const ip = await firstAddressOf(externalAddress.host);
-    if (ip !== null && (!strictAddresses || isRoutable(ip))) {
-      return new OwnAddress(listen, { host: ip, port: externalAddress.port });
-    }
-    const why = ip === null ? 'its name is not known' : `${ip} is not an address that the internet routes`;
-    log.warn({ externalAddress: formatHostPort(externalAddress) }, `not told to peers: ${why}`);
-    return new OwnAddress(listen, null);
   }
 
   /** Addresses that are ours and belong into no book. */
   get all(): readonly HostPort[] {
     return this.external === null ? [this.listen] : [this.listen, this.external];
   }
+}
+
+/** The operator's external address with an IP address for its host. Warns about one that nobody can be told. */
+export async function resolveExternal(settings: Settings, log: Logger): Promise<HostPort | null> {
+  const { externalAddress, strictAddresses } = settings;
+  if (externalAddress === null) return null;
+  const ip = await firstAddressOf(externalAddress.host);
+  if (ip !== null && (!strictAddresses || isRoutable(ip))) return { host: ip, port: externalAddress.port };
+  const why = ip === null ? 'its name is not known' : `${ip} is not an address that the internet routes`;
+  log.warn({ externalAddress: formatHostPort(externalAddress) }, `not told to peers: ${why}`);
+  return null;
 }
 
 /** The first IP address of a host; null if its name is not known. */

@@ -9,17 +9,23 @@ import { isRoutable } from '../../shared/wire/routability.js';
 import { normalizeHost } from '../net/address.js';
 import type { Connection } from '../net/connection.js';
 import type { Who } from '../peers/conduct.js';
+import { isLocal } from '../peers/net-group.js';
 import type { ReputationEvent } from '../peers/reputation-events.js';
 import { TokenBucket } from '../peers/token-bucket.js';
 import type { AddressBook, AddressRecord } from './address-book.js';
 import type { OwnAddress } from './own-address.js';
 import { decodePex, encodePex, type ToldAddress } from './pex.js';
 
-/** Messages that were sent 5 s apart may arrive a little closer together; that is nobody's fault. */
-const INTERVAL_TOLERANCE_MS = 500;
-/** Addresses that are taken from one peer: so many at first, then so many a second (bitcoin: 1000 and 0.1). */
-const ADDRESSES_AT_FIRST = 1000;
-const ADDRESSES_PER_SECOND = 2;
+/**
+ * Addresses that are taken from one netgroup: so many at first, then so many a second. Kept by netgroup, since a new
+ * connection or a neighbour's must be no new allowance; it is about what the book has room for from there.
+ */
+const ADDRESSES_AT_FIRST = 2000;
+const ADDRESSES_PER_SECOND = 4;
+/** Netgroups whose allowance is remembered; the one that was used longest ago is forgotten first. */
+const MAX_ALLOWANCES = 10_000;
+/** Messages that may come at once: a delay on the way pushes two together. */
+const MESSAGES_AT_ONCE = 2;
 /** A new connection is told more often for a while: networks form in their first seconds. */
 const EARLY_INTERVAL_MS = MIN_PEX_INTERVAL_MS + 1000;
 const EARLY_MS = 30_000;
@@ -31,9 +37,8 @@ interface Exchange {
   readonly sinceMs: number;
   nextSendMs: number;
   sent: boolean;
-  receivedMs: number | null;
-  /** Addresses that it may still tell; what is over is left unread, without penalty. */
-  readonly allowance: TokenBucket;
+  received: boolean;
+  readonly messages: TokenBucket;
 }
 
 export interface PeerExchangeParts {
@@ -55,6 +60,8 @@ export interface PeerExchangeParts {
 export class PeerExchange {
   readonly #parts: PeerExchangeParts;
   readonly #exchanges = new Map<Connection, Exchange>();
+  /** Addresses that a netgroup may still tell; what is over is left unread, without penalty. */
+  readonly #allowances = new Map<string, TokenBucket>();
   #received = 0;
   #sent = 0;
   #learned = 0;
@@ -70,8 +77,8 @@ export class PeerExchange {
   /** A peer is connected: it is told at once, so that a newcomer needs no more than one peer. */
   connected(connection: Connection): void {
     const nowMs = this.#parts.clock.nowMs();
-    const allowance = new TokenBucket({ ratePerSecond: ADDRESSES_PER_SECOND, burst: ADDRESSES_AT_FIRST });
-    this.#exchanges.set(connection, { sinceMs: nowMs, nextSendMs: nowMs, sent: false, receivedMs: null, allowance });
+    const messages = new TokenBucket({ ratePerSecond: 1000 / MIN_PEX_INTERVAL_MS, burst: MESSAGES_AT_ONCE });
+    this.#exchanges.set(connection, { sinceMs: nowMs, nextSendMs: nowMs, sent: false, received: false, messages });
     this.#tellIfDue(connection, nowMs);
   }
 
@@ -94,24 +101,37 @@ export class PeerExchange {
     if (exchange === undefined) return;
     const { clock, strict, fault } = this.#parts;
     const nowMs = clock.nowMs();
-    const lastMs = exchange.receivedMs;
-    exchange.receivedMs = nowMs;
+    exchange.received = true;
     this.#received++;
-    // Asked before a byte is parsed: whoever floods costs us no more than this.
-    if (lastMs !== null && nowMs - lastMs < MIN_PEX_INTERVAL_MS - INTERVAL_TOLERANCE_MS) {
+    // Both asked before a byte is parsed: whoever floods costs us no more than this.
+    if (!exchange.messages.takeIfThere(1, nowMs)) {
       fault('pexTooOften', connection);
       return;
     }
+    const allowance = this.#allowanceOf(connection);
+    if (allowance.waitMs(nowMs) > 0) return;
     const message = decodePex(payload, strict);
     if (message.kind === 'too-large') fault('pexTooLarge', connection);
     else if (message.kind === 'invalid') fault('pexInvalid', connection);
     else {
       for (const address of message.addresses) {
-        if (exchange.allowance.waitMs(nowMs) > 0) break;
-        exchange.allowance.take(1, nowMs);
+        if (allowance.waitMs(nowMs) > 0) break;
+        allowance.take(1, nowMs);
         this.#learn(connection, address);
       }
     }
+  }
+
+  /** Many nodes of one machine or LAN are many: there it is kept by ID. */
+  #allowanceOf({ ip, peerId, netGroup }: Connection): TokenBucket {
+    const teller = isLocal(ip) ? `${ip} ${peerId}` : netGroup;
+    const allowance =
+      this.#allowances.get(teller) ??
+      new TokenBucket({ ratePerSecond: ADDRESSES_PER_SECOND, burst: ADDRESSES_AT_FIRST });
+    this.#allowances.delete(teller);
+    this.#allowances.set(teller, allowance);
+    if (this.#allowances.size > MAX_ALLOWANCES) this.#allowances.delete(this.#allowances.keys().next().value!);
+    return allowance;
   }
 
   #learn(connection: Connection, address: ToldAddress): void {
@@ -164,7 +184,7 @@ export class PeerExchange {
   #isServed(connection: Connection, exchange: Exchange, nowMs: number): boolean {
     if (!this.#parts.seedMode || connection.direction !== 'inbound' || connection.exempt || !exchange.sent)
       return false;
-    return exchange.receivedMs !== null || nowMs - exchange.sinceMs >= SEED_PATIENCE_MS;
+    return exchange.received || nowMs - exchange.sinceMs >= SEED_PATIENCE_MS;
   }
 }
 

@@ -7,6 +7,7 @@ import { Slot, SlotState } from '../../shared/memory/arena-layout.js';
 import { ByteRing } from '../../shared/memory/byte-ring.js';
 import { resetCounter } from '../../shared/memory/counters.js';
 import type { Counts } from '../peers/admission.js';
+import { subnetOf } from '../peers/net-group.js';
 import type { Connection, Seat } from './connection.js';
 
 export class ConnectionTable {
@@ -15,6 +16,8 @@ export class ConnectionTable {
   readonly #byId = new Map<string, Connection>();
   readonly #seats: (Connection | null)[];
   readonly #counts = { inbound: 0, outbound: 0 };
+  /** Inbound peers of each subnet that count against the limits. */
+  readonly #subnets = new Map<string, number>();
   #free: number[];
 
   constructor(arena: Arena) {
@@ -71,6 +74,11 @@ export class ConnectionTable {
     return this.#counts;
   }
 
+  /** Inbound peers from the subnet of an address that count against the limits. */
+  subnetPeers(ip: string): number {
+    return this.#subnets.get(subnetOf(ip) ?? '') ?? 0;
+  }
+
   handshaking(): number {
     let count = 0;
     for (const { state } of this.#all) if (state === 'Handshaking') count++;
@@ -81,14 +89,23 @@ export class ConnectionTable {
   enter(connection: Connection): void {
     if (this.#byId.has(connection.peerId!)) throw new Error(`two connected peers '${connection.peerId}'`);
     this.#byId.set(connection.peerId!, connection);
-    if (!connection.exempt) this.#counts[connection.direction]++;
+    if (!connection.exempt) this.#count(connection, 1);
   }
 
   /** The connection is no longer a connected peer. */
   leave(connection: Connection): void {
     if (connection.peerId === null || this.#byId.get(connection.peerId) !== connection) return;
     this.#byId.delete(connection.peerId);
-    if (!connection.exempt) this.#counts[connection.direction]--;
+    if (!connection.exempt) this.#count(connection, -1);
+  }
+
+  #count({ direction, ip }: Connection, change: 1 | -1): void {
+    this.#counts[direction] += change;
+    const subnet = direction === 'inbound' ? subnetOf(ip) : null;
+    if (subnet === null) return;
+    const peers = (this.#subnets.get(subnet) ?? 0) + change;
+    if (peers === 0) this.#subnets.delete(subnet);
+    else this.#subnets.set(subnet, peers);
   }
 
   /** Gives a connection a slot, pinned to a worker; null if there is none. */

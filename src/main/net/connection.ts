@@ -10,6 +10,7 @@ import { ErrorCode } from '../../shared/errors.js';
 import { CRAWL_REQUEST, HANDSHAKE_BYTES } from '../../shared/limits.js';
 import type { ByteRing } from '../../shared/memory/byte-ring.js';
 import type { ConnectionState, Direction } from '../api.js';
+import { netGroupOf } from '../peers/net-group.js';
 import type { PersistentPeer } from '../peers/persistent-peers.js';
 import type { ReadSink } from './adopt-socket.js';
 import { type ConnectionEvent, nextState } from './connection-state.js';
@@ -60,12 +61,14 @@ export class Connection implements ReadSink {
   ip = '';
   state: ConnectionState;
   peerId: string | null = null;
-  /** We dialled it as a persistent peer, or it has that ID. */
+  /** We dialled it as a persistent peer, or it has the ID of one and comes from its address. */
   persistent = false;
   /** The entry that we dialled it for. */
   persistentPeer: PersistentPeer | null = null;
   /** Only looks whether the address is alive: parts as soon as it is known. */
   feeler = false;
+  /** A feeler that has found who it was for. */
+  felt = false;
   /** It asked for peers instead of shaking hands (rulings 3). */
   crawl = false;
   /** Ends the wait for more of a handshake that is one byte so far. */
@@ -105,6 +108,7 @@ export class Connection implements ReadSink {
   readonly #nowMs: () => number;
   readonly #handshake = Buffer.allocUnsafe(HANDSHAKE_BYTES);
   #handshakeFilled = 0;
+  #netGroup: string | null = null;
   #socketClosed = false;
 
   constructor(direction: Direction, events: ConnectionEvents, nowMs: () => number) {
@@ -118,6 +122,12 @@ export class Connection implements ReadSink {
     this.lastReadMs = this.startedMs;
     this.lastSentMs = this.startedMs;
     this.lastMessageSentMs = this.startedMs;
+  }
+
+  /** The netgroup of the other side, once there is a connection. */
+  get netGroup(): string {
+    this.#netGroup ??= netGroupOf(this.ip, this.port);
+    return this.#netGroup;
   }
 
   /** Gives the connection its socket. */

@@ -67,9 +67,17 @@ export class Dialer {
     return this.#dials.get(connection);
   }
 
-  /** Whether a dial to this node ID is under way; the connection if so. */
-  underWayTo(id: string): Connection | undefined {
-    for (const [connection, dial] of this.#dials) if (dial.address.id === id) return connection;
+  /**
+   * Our dial of this node ID at this address that would become a second connection beside one from there; undefined for
+   * none. One elsewhere does not count: we were told that address, maybe by a liar who leaves us hanging there so that
+   * we refuse the node itself. An operator's names do: where they lead is known only once we are there.
+   */
+  underWayTo(id: string, ip: string): Connection | undefined {
+    for (const [connection, { address, feeler, persistent }] of this.#dials) {
+      if (address.id !== id || feeler) continue;
+      const isThere = connection.ip === '' ? address.host === ip || persistent !== null : connection.ip === ip;
+      if (isThere) return connection;
+    }
     return undefined;
   }
 

@@ -11,16 +11,18 @@ import { ControlType } from '../../shared/wire/message-type.js';
 import type { Settings } from '../config/settings.js';
 import type { CrawlResponder } from '../discovery/crawl-responder.js';
 import { type Admission, admit, type Newcomer, type Rival } from '../peers/admission.js';
-import { subnetOf } from '../peers/net-group.js';
 import { TokenBucket } from '../peers/token-bucket.js';
 import type { Statistics } from '../statistics.js';
 import { peerIp } from './address.js';
 import type { Cause, Connection } from './connection.js';
 import type { ConnectionTable } from './connection-table.js';
+import { Crowd } from './crowd.js';
 import type { Dialer } from './dialer.js';
 
-/** Inbound handshakes under way at most; the oldest gives way to a newer one, since honest ones are quick. */
+/** Inbound handshakes under way at most; an old one gives way to a newer one, since honest ones are quick. */
 const MAX_HANDSHAKING = 256;
+/** Refused connections that wait for the other side to read why and close. */
+const MAX_REFUSED = 256;
 /** Peers that give way at most: so many at once, then so many a second. A storm of newcomers is refused, not served. */
 const EVICTIONS_AT_ONCE = 20;
 const EVICTIONS_PER_SECOND = 5;
@@ -55,8 +57,10 @@ export class Handshakes {
   readonly #parts: HandshakesParts;
   readonly #life: PeerLife;
   readonly #unconditional: ReadonlySet<string>;
-  /** Inbound connections whose handshake is under way, the oldest first. */
-  readonly #inbound = new Set<Connection>();
+  /** Inbound connections whose handshake is under way. */
+  readonly #inbound = new Crowd<Connection>(MAX_HANDSHAKING);
+  /** Inbound connections that have been told no, or whom to ask instead, and whose socket is still there. */
+  readonly #refused = new Crowd<Connection>(MAX_REFUSED);
   readonly #evictions = new TokenBucket({ ratePerSecond: EVICTIONS_PER_SECOND, burst: EVICTIONS_AT_ONCE });
 
   constructor(parts: HandshakesParts, life: PeerLife) {
@@ -71,13 +75,16 @@ export class Handshakes {
 
   /** An inbound connection is there. */
   expect(connection: Connection): void {
-    this.#inbound.add(connection);
-    if (this.#inbound.size > MAX_HANDSHAKING) this.#endOldest();
+    const oldest = this.#inbound.add(connection);
+    if (oldest === null) return;
+    oldest.cause ??= { code: ErrorCode.ResourceExhausted, reason: 'too many handshakes under way' };
+    oldest.destroy();
   }
 
   /** A connection is closed or has left the handshake. */
   forget(connection: Connection): void {
     this.#inbound.delete(connection);
+    this.#refused.delete(connection);
   }
 
   /** A dial's TCP connection is there: the initiator speaks first, unless we don't want to talk to this address. */
@@ -156,6 +163,9 @@ export class Handshakes {
   #turnAway(connection: Connection): void {
     connection.become('refused');
     connection.leavingMs = this.#parts.clock.nowMs();
+    if (connection.direction === 'outbound') return;
+    this.#inbound.delete(connection);
+    this.#refused.add(connection)?.destroy();
   }
 
   #respond(connection: Connection, bytes: Uint8Array): void {
@@ -174,17 +184,23 @@ export class Handshakes {
       return;
     }
     const existing = table.byId(peerId);
-    const rival = existing ?? dialer.underWayTo(peerId);
+    const rival = existing ?? dialer.underWayTo(peerId, connection.ip);
     const shown: Rival | null =
       rival === undefined
         ? null
-        : { direction: rival.direction, connected: rival === existing, connectedDuringDial: false };
+        : {
+            direction: rival.direction,
+            connected: rival === existing,
+            connectedDuringDial: false,
+            vouched: rival.persistent,
+          };
     connection.exempt = this.isUnconditional(peerId);
     const newcomer = {
       peerId,
       direction: 'inbound',
       exempt: connection.exempt,
-      subnetPeers: this.#subnetPeers(connection.ip),
+      subnetPeers: table.subnetPeers(connection.ip),
+      vouched: false,
     } as const;
     const admission = this.#admitInbound(newcomer, shown);
     if (admission.kind === 'refuse') {
@@ -204,9 +220,8 @@ export class Handshakes {
   #admitInbound(newcomer: Newcomer, rival: Rival | null): Admission {
     const { settings, nodeId, table, statistics, clock } = this.#parts;
     const admission = admit(nodeId, newcomer, rival, table.counts(), settings);
-    const nowMs = clock.nowMs();
-    if (admission.kind !== 'refuse' || !admission.full || this.#evictions.waitMs(nowMs) > 0) return admission;
-    this.#evictions.take(1, nowMs);
+    if (admission.kind !== 'refuse' || !admission.full) return admission;
+    if (!this.#evictions.takeIfThere(1, clock.nowMs())) return admission;
     const victim = this.#parts.chooseEviction();
     if (victim === null) return admission;
     statistics.count('evictions');
@@ -243,10 +258,18 @@ export class Handshakes {
             direction: existing.direction,
             connected: true,
             connectedDuringDial: existing.connectedMs >= connection.startedMs && clock.nowMs() >= existing.connectedMs,
+            vouched: existing.persistent,
           };
-    const newcomer = { peerId, direction: 'outbound', exempt: connection.exempt, subnetPeers: 0 } as const;
+    const newcomer = {
+      peerId,
+      direction: 'outbound',
+      exempt: connection.exempt,
+      subnetPeers: 0,
+      vouched: connection.persistent,
+    } as const;
     const admission = unwanted === null ? admit(nodeId, newcomer, rival, table.counts(), settings) : null;
     if (connection.feeler && unwanted === null) {
+      connection.felt = true;
       this.#part(connection, { code: ErrorCode.GoingAway, reason: 'only looked whether you are there' });
       return;
     }
@@ -275,22 +298,5 @@ export class Handshakes {
     }
     rival.cause = cause;
     rival.destroy();
-  }
-
-  #endOldest(): void {
-    const [oldest] = this.#inbound;
-    this.#inbound.delete(oldest);
-    oldest.cause ??= { code: ErrorCode.ResourceExhausted, reason: 'too many handshakes under way' };
-    oldest.destroy();
-  }
-
-  #subnetPeers(ip: string): number {
-    const subnet = subnetOf(ip);
-    if (subnet === null) return 0;
-    let count = 0;
-    for (const peer of this.#parts.table.connected()) {
-      if (peer.direction === 'inbound' && !peer.exempt && subnetOf(peer.ip) === subnet) count++;
-    }
-    return count;
   }
 }

@@ -72,16 +72,20 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
 
   /** Takes an accepted socket in. */
   accept(accepted: Socket): void {
-    if (peerIp(accepted) === '') {
+    const ip = peerIp(accepted);
+    if (ip === '') {
       // Reset before we came to look: there is nobody to be connected to.
       accepted.destroy();
       return;
     }
+    // Asked before the socket is adopted: a reset in between takes the answers away.
+    const host = normalizeHost(accepted.remoteAddress ?? ip);
+    const port = accepted.remotePort ?? 0;
     const connection = this.create('inbound');
     const socket = adoptSocket(accepted, connection);
-    connection.host = normalizeHost(socket.remoteAddress ?? '');
-    connection.ip = peerIp(socket);
-    connection.port = socket.remotePort ?? 0;
+    connection.host = host;
+    connection.ip = ip;
+    connection.port = port;
     connection.address = formatAddress(connection.host, connection.port);
     this.attach(connection, socket);
     this.#handshakes.expect(connection);
@@ -274,6 +278,8 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
   sweep(): void {
     const nowMs = this.#parts.clock.nowMs();
     for (const connection of [...this.#parts.table.all]) {
+      // Destroyed a moment ago, maybe by a ban that came of what this sweep has found.
+      if (!connection.isOpen) continue;
       if (connection.rates !== null) this.#giveShare(connection, connection.rates, nowMs);
       const step = due(this.#ages(connection, nowMs), this.#parts.settings);
       if (step.kind === 'close') this.#timedOut(connection, step);
@@ -317,13 +323,12 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
   }
 
   #timedOut(connection: Connection, cause: Cause): void {
-    this.#parts.events.timedOut(connection, cause);
-    if (connection.state === 'Connected') {
-      this.leave(connection, cause, { announce: true });
-      return;
-    }
     connection.cause ??= { code: cause.code, reason: cause.reason };
-    if (connection.direction === 'inbound') this.#handshakes.refuse(connection, cause);
+    this.#parts.events.timedOut(connection, cause);
+    // A ban that comes of it has cut the connection off.
+    if (connection.state === 'Disconnecting' || !connection.isOpen) return;
+    if (connection.state === 'Connected') this.leave(connection, cause, { announce: true });
+    else if (connection.direction === 'inbound') this.#handshakes.refuse(connection, cause);
     else connection.destroy();
   }
 
@@ -362,7 +367,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     if (!isInbound) statistics.count('dialsSucceeded');
     connection.rates = PeerRates.of(this.#parts.settings);
     if (connection.rates !== null) connection.writer.limitWrites(RATED_WRITE_BYTES);
-    connection.persistent ||= persistent.find(connection.peerId) !== undefined;
+    connection.persistent ||= persistent.vouchesFor(connection.peerId, connection.ip);
     this.#tellGoneBefore(connection);
     const dial = dialer.done(connection);
     if (dial?.persistent) dial.persistent.phase = 'connected';
@@ -408,7 +413,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     if (connection.crawl) return;
     const { dialer, events, statistics, clock } = this.#parts;
     const cause = connection.finalCause;
-    if (connection.feeler && cause.code === ErrorCode.GoingAway) {
+    if (connection.felt) {
       statistics.count('feelers');
       events.reached(connection);
       dialer.done(connection)?.resolve(statistics.peer(connection, clock.nowMs(), clock.wallMs()));

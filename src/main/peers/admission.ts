@@ -27,6 +27,8 @@ export interface Rival {
   readonly connected: boolean;
   /** It became connected after the newcomer's dial began (only asked of outbound newcomers). */
   readonly connectedDuringDial: boolean;
+  /** The operator named its ID and its address. */
+  readonly vouched: boolean;
 }
 
 export interface Newcomer {
@@ -36,6 +38,8 @@ export interface Newcomer {
   readonly exempt: boolean;
   /** Inbound peers that are connected from its /24 or /64; 0 where that does not count. */
   readonly subnetPeers: number;
+  /** We dialled it where the operator says that it is. */
+  readonly vouched: boolean;
 }
 
 export type Admission =
@@ -58,8 +62,11 @@ function isSmaller(a: string, b: string): boolean {
 /**
  * Two nodes that dial each other at once keep the connection whose initiator has the smaller ID; otherwise a connection
  * that is there wins over a new one. Both sides come to the same answer, whichever connection each sees first.
+ *
+ * A persistent peer refuses our dial if it is connected to us. If it doesn't, whoever else shows its ID has borrowed it.
  */
 function settleRival(ownId: string, newcomer: Newcomer, rival: Rival): Admission {
+  if (newcomer.vouched && !rival.vouched) return { kind: 'replace' };
   const simultaneous =
     newcomer.direction === 'inbound'
       ? !rival.connected && rival.direction === 'outbound'

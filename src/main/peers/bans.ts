@@ -89,6 +89,13 @@ export class Bans {
     return this.#inForce(ip, nowMs) ?? byId ?? this.#range(ip, nowMs);
   }
 
+  /** How many bans are in force. */
+  count(nowMs: number): number {
+    let count = 0;
+    for (const ban of this.#bans.values()) if (isInForce(ban, nowMs)) count++;
+    return count;
+  }
+
   /** Bans in force, the newest first. */
   list(nowMs: number): BanRecord[] {
     return [...this.#bans.values()].filter((ban) => isInForce(ban, nowMs)).sort((a, b) => b.sinceMs - a.sinceMs);

@@ -3,7 +3,7 @@
  * thread. Peers that an attacker could not easily be are protected first; of the rest the youngest of the largest
  * netgroup goes, so that a crowd from one place only displaces itself.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** What decides over a peer. Times are of one monotonic clock. */
 export interface EvictionCandidate {
@@ -27,28 +27,40 @@ const PROTECTED_BY_REPUTATION = 4;
  * @param key secret, so that nobody can compute which netgroups are protected
  */
 export function chooseEviction<T extends EvictionCandidate>(candidates: readonly T[], key: Uint8Array): T | null {
-  let left = [...candidates];
-  const protect = (count: number, isBefore: (a: T, b: T) => number): void => {
-    left = left.sort(isBefore).slice(count);
+  const groups = new Map<string, string>();
+  const keyOf = ({ netGroup }: T): string => {
+    const known = groups.get(netGroup) ?? keyedHash(key, netGroup);
+    groups.set(netGroup, known);
+    return known;
   };
-  protect(
-    PROTECTED_BY_NETGROUP,
-    byKey((candidate: T) => keyedHash(key, candidate.netGroup)),
-  );
-  protect(
-    PROTECTED_BY_RTT,
-    (a, b) => (a.rttMs ?? Number.POSITIVE_INFINITY) - (b.rttMs ?? Number.POSITIVE_INFINITY) || 0,
-  );
-  protect(PROTECTED_BY_MESSAGE, (a, b) => b.lastMessageMs - a.lastMessageMs);
-  protect(PROTECTED_BY_REPUTATION, (a, b) => b.reputation - a.reputation);
-  protect(Math.floor(left.length / 2), (a, b) => a.connectedMs - b.connectedMs);
-  return youngestOfLargestGroup(left);
+  let left = withoutFirst(candidates, PROTECTED_BY_NETGROUP, (a, b) => keyOf(a) < keyOf(b));
+  left = withoutFirst(left, PROTECTED_BY_RTT, (a, b) => (a.rttMs ?? Infinity) < (b.rttMs ?? Infinity));
+  left = withoutFirst(left, PROTECTED_BY_MESSAGE, (a, b) => a.lastMessageMs > b.lastMessageMs);
+  left = withoutFirst(left, PROTECTED_BY_REPUTATION, (a, b) => a.reputation > b.reputation);
+  const younger = left.sort((a, b) => a.connectedMs - b.connectedMs).slice(Math.floor(left.length / 2));
+  return youngestOfLargestGroup(younger);
+}
+
+/** All but the few that come first. Not sorted for that: there may be thousands, and a newcomer waits. */
+function withoutFirst<T>(items: readonly T[], count: number, isBefore: (a: T, b: T) => boolean): T[] {
+  const first: T[] = [];
+  for (const item of items) {
+    let at = first.length;
+    while (at > 0 && isBefore(item, first[at - 1]!)) at--;
+    if (at < count) first.splice(at, 0, item);
+    if (first.length > count) first.pop();
+  }
+  const isFirst = new Set(first);
+  return items.filter((item) => !isFirst.has(item));
 }
 
 function youngestOfLargestGroup<T extends EvictionCandidate>(candidates: readonly T[]): T | null {
   const groups = new Map<string, T[]>();
-  for (const candidate of candidates)
-    groups.set(candidate.netGroup, [...(groups.get(candidate.netGroup) ?? []), candidate]);
+  for (const candidate of candidates) {
+    const group = groups.get(candidate.netGroup);
+    if (group === undefined) groups.set(candidate.netGroup, [candidate]);
+    else group.push(candidate);
+  }
   let chosen: { size: number; youngest: T } | null = null;
   for (const members of groups.values()) {
     const youngest = members.reduce((a, b) => (b.connectedMs > a.connectedMs ? b : a));
@@ -61,19 +73,6 @@ function youngestOfLargestGroup<T extends EvictionCandidate>(candidates: readonl
   return chosen?.youngest ?? null;
 }
 
-function byKey<T>(keyOf: (item: T) => string): (a: T, b: T) => number {
-  const keys = new Map<T, string>();
-  const of = (item: T): string => {
-    let value = keys.get(item);
-    if (value === undefined) {
-      value = keyOf(item);
-      keys.set(item, value);
-    }
-    return value;
-  };
-  return (a, b) => (of(a) < of(b) ? -1 : of(a) > of(b) ? 1 : 0);
-}
-
 function keyedHash(key: Uint8Array, netGroup: string): string {
-  return createHash('sha256').update(key).update(netGroup).digest('hex');
+  return hash('sha256', `${Buffer.from(key).toString('hex')} ${netGroup}`, 'hex');
 }

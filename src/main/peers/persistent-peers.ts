@@ -26,9 +26,12 @@ export class PersistentPeers {
     this.#random = random;
   }
 
-  /** The peer with this node ID. */
-  find(id: string | null): PersistentPeer | undefined {
-    return id === null ? undefined : this.#peers.find((peer) => peer.address.id === id);
+  /**
+   * Whether a peer that dialled us is a persistent one. The ID alone does not say so, since anybody may show it: it has
+   * to come from the address that the operator named.
+   */
+  vouchesFor(id: string | null, ip: string): boolean {
+    return this.#peers.some(({ address }) => address.id !== null && address.id === id && address.host === ip);
   }
 
   /** Peers that are due to be dialled; the caller marks those that it dials. */

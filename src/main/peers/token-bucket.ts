@@ -23,6 +23,14 @@ export class TokenBucket {
     this.#tokens -= amount;
   }
 
+  /** Takes tokens if they are in hand. @returns whether they were */
+  takeIfThere(amount: number, nowMs: number): boolean {
+    this.#refill(nowMs);
+    if (this.#tokens < amount) return false;
+    this.#tokens -= amount;
+    return true;
+  }
+
   /** How long until there is no debt; 0 means go on. */
   waitMs(nowMs: number): number {
     this.#refill(nowMs);

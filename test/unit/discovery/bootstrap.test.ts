@@ -37,6 +37,16 @@ describe('asking seeds', () => {
     expect(bootstrap.isFailing).toBe(false);
   });
 
+  it('begins a round behind the seed that ended the last, so that a useless one keeps nobody from being asked', async () => {
+    const { bootstrap, asked, time } = start({ 'seed1.test:1': true, 'seed2.test:1': true });
+    for (let round = 0; round < 3; round++) {
+      bootstrap.look();
+      await settled();
+      time.nowMs += 60_000;
+    }
+    expect(asked).toEqual(['seed1.test', 'seed2.test', '127.0.0.9', 'seed1.test']);
+  });
+
   it('asks again ever more seldom while nobody knows anybody, but at least once a minute', async () => {
     const { bootstrap, asked, time } = start({});
     const rounds: number[] = [];

@@ -7,7 +7,7 @@ const limits = { maxPeers: 100, maxInbound: 50, maxOutbound: 50, maxPerSubnet: 1
 const nobody = { inbound: 0, outbound: 0 };
 
 function newcomer(given: Partial<Newcomer> = {}): Newcomer {
-  return { peerId: 'peer', direction: 'inbound', exempt: false, subnetPeers: 0, ...given };
+  return { peerId: 'peer', direction: 'inbound', exempt: false, subnetPeers: 0, vouched: false, ...given };
 }
 
 function codeOf(admission: Admission): number | string {
@@ -51,10 +51,10 @@ describe('limits', () => {
 
   it('don’t hold for who takes the place of a connection that was counted, but for who replaces a mere dial', () => {
     const full = { inbound: 50, outbound: 50 };
-    const counted: Rival = { direction: 'inbound', connected: true, connectedDuringDial: true };
+    const counted: Rival = { direction: 'inbound', connected: true, connectedDuringDial: true, vouched: false };
     const replaced = admit('a', newcomer({ peerId: 'b', direction: 'outbound' }), counted, full, limits);
     expect(codeOf(replaced)).toBe('replace');
-    const dialled: Rival = { direction: 'outbound', connected: false, connectedDuringDial: false };
+    const dialled: Rival = { direction: 'outbound', connected: false, connectedDuringDial: false, vouched: false };
     expect(codeOf(admit('b', newcomer({ peerId: 'a' }), dialled, full, limits))).toBe(ErrorCode.PeerLimitReached);
   });
 });
@@ -64,7 +64,7 @@ describe('a second connection of a peer', () => {
     for (const direction of ['inbound', 'outbound'] as const) {
       for (const first of ['inbound', 'outbound'] as const) {
         for (const [own, peerId] of ['ab', 'ba']) {
-          const rival: Rival = { direction: first, connected: true, connectedDuringDial: false };
+          const rival: Rival = { direction: first, connected: true, connectedDuringDial: false, vouched: false };
           const admission = admit(own, newcomer({ peerId, direction, exempt: true }), rival, nobody, limits);
           expect(codeOf(admission)).toBe(ErrorCode.DuplicateConnection);
         }
@@ -73,7 +73,7 @@ describe('a second connection of a peer', () => {
   });
 
   it('that arrives while we dial wins if its initiator has the smaller ID, compared bytewise', () => {
-    const dialled: Rival = { direction: 'outbound', connected: false, connectedDuringDial: false };
+    const dialled: Rival = { direction: 'outbound', connected: false, connectedDuringDial: false, vouched: false };
     const from = (peerId: string, own: string) => codeOf(admit(own, newcomer({ peerId }), dialled, nobody, limits));
     expect(from('a', 'b')).toBe('replace');
     expect(from('b', 'a')).toBe(ErrorCode.DuplicateConnection);
@@ -103,7 +103,7 @@ function meet(order: readonly number[], knowIds: boolean): { kept: Record<'a' | 
     const mine = views[me].get(me);
     const hasRival = mine === true || (mine === false && knowIds);
     const rival: Rival | null = hasRival
-      ? { direction: 'outbound', connected: mine === true, connectedDuringDial: false }
+      ? { direction: 'outbound', connected: mine === true, connectedDuringDial: false, vouched: false }
       : null;
     const admission = admit(me, newcomer({ peerId: initiator }), rival, nobody, limits);
     answers[initiator] = admission.kind !== 'refuse';
@@ -118,7 +118,7 @@ function meet(order: readonly number[], knowIds: boolean): { kept: Record<'a' | 
       return;
     }
     const rival: Rival | null = views[me].get(other[me])
-      ? { direction: 'inbound', connected: true, connectedDuringDial: true }
+      ? { direction: 'inbound', connected: true, connectedDuringDial: true, vouched: false }
       : null;
     const admission = admit(me, newcomer({ peerId: other[me], direction: 'outbound' }), rival, nobody, limits);
     if (admission.kind === 'refuse') {
@@ -134,6 +134,20 @@ function meet(order: readonly number[], knowIds: boolean): { kept: Record<'a' | 
   const kept = (side: Side) => [...views[side]].filter(([, connected]) => connected).map(([initiator]) => initiator);
   return { kept: { a: kept('a'), b: kept('b') } };
 }
+
+describe('a persistent peer that accepts our dial', () => {
+  const dialled = newcomer({ direction: 'outbound', exempt: true, vouched: true });
+
+  it.each(['inbound', 'outbound'] as const)('takes the place of an %s connection that borrowed its ID', (direction) => {
+    const borrowed: Rival = { direction, connected: true, connectedDuringDial: false, vouched: false };
+    expect(admit('us', dialled, borrowed, nobody, limits).kind).toBe('replace');
+  });
+
+  it('is a duplicate beside a connection of its own', () => {
+    const own: Rival = { direction: 'inbound', connected: true, connectedDuringDial: false, vouched: true };
+    expect(codeOf(admit('us', dialled, own, nobody, limits))).toBe(ErrorCode.DuplicateConnection);
+  });
+});
 
 describe('two nodes that dial each other at once', () => {
   const orders = [
@@ -166,12 +180,11 @@ describe('admission', () => {
   it('never refuses without a code, and never replaces what is not there', () => {
     const id = fc.constantFrom('a', 'b', 'c');
     const direction = fc.constantFrom('inbound' as const, 'outbound' as const);
-    const rival = fc.option(fc.record({ direction, connected: fc.boolean(), connectedDuringDial: fc.boolean() }), {
-      nil: null,
-    });
+    const flags = { connected: fc.boolean(), connectedDuringDial: fc.boolean(), vouched: fc.boolean() };
+    const rival = fc.option(fc.record({ direction, ...flags }), { nil: null });
     const count = fc.integer({ min: 0, max: 101 });
     const counts = fc.record({ inbound: count, outbound: count });
-    const who = fc.record({ peerId: id, direction, exempt: fc.boolean(), subnetPeers: count });
+    const who = fc.record({ peerId: id, direction, exempt: fc.boolean(), subnetPeers: count, vouched: fc.boolean() });
     fc.assert(
       fc.property(id, who, rival, counts, (own, peer, there, counted) => {
         const admission = admit(own, peer, there, counted, limits);

@@ -19,10 +19,12 @@ describe('persistent peers', () => {
     expect(peers.due(1e9)).toEqual([]);
   });
 
-  it('are found by the ID that the operator named, and only by it', () => {
+  it('are known by the ID and the address that the operator named, and not by one of them alone', () => {
     const peers = new PersistentPeers([hub, nameless], 0, () => 0);
-    expect(peers.find('hub')?.address).toBe(hub);
-    expect([peers.find('other'), peers.find(null)]).toEqual([undefined, undefined]);
+    expect(peers.vouchesFor('hub', '10.0.0.1')).toBe(true);
+    expect(peers.vouchesFor('hub', '10.0.0.2')).toBe(false);
+    expect(peers.vouchesFor('other', '10.0.0.1')).toBe(false);
+    expect(peers.vouchesFor(null, '10.0.0.2')).toBe(false);
   });
 
   it('are dialled for ever, ever more rarely', () => {
