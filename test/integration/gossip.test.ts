@@ -209,6 +209,20 @@ describe('a gossip message that arrives', () => {
     expect(reputation('sender')).toBeLessThan(50);
   });
 
+  it('is held against its sender even when that is gone, and another has its slot, before the handler is through', async () => {
+    const node = await start();
+    const sender = await RawPeer.join(portOf(node), 'sender', '127.8.0.1');
+    sender.send('late', Buffer.from('bad one'));
+    await until(() => node.stats().messages.receivedByType.late === 1, 'the message');
+    sender.socket.destroy();
+    await until(() => node.peers().length === 0, 'it to be gone');
+    await RawPeer.join(portOf(node), 'next', '127.8.0.2');
+    const penalised = () => node.history().filter(({ kind }) => kind === 'penalised');
+    await until(() => penalised().length > 0, 'the entry');
+    expect(penalised()).toMatchObject([{ peerId: 'sender' }]);
+    expect(node.peers()).toMatchObject([{ id: 'next', reputation: 51 }]);
+  });
+
   it('is passed on by a queued handler when that is through, and by any handler that says so, once', async () => {
     const node = await start();
     const got = published(node);

@@ -10,6 +10,9 @@ import type { Counts } from '../peers/admission.js';
 import { subnetOf } from '../peers/net-group.js';
 import type { Connection, Seat } from './connection.js';
 
+/** Connections that are remembered after they have left their slot: handlers may still be at what they sent. */
+const MAX_FORMER = 1024;
+
 export class ConnectionTable {
   readonly #arena: Arena;
   readonly #all = new Set<Connection>();
@@ -18,6 +21,8 @@ export class ConnectionTable {
   readonly #counts = { inbound: 0, outbound: 0 };
   /** Inbound peers of each subnet that count against the limits. */
   readonly #subnets = new Map<string, number>();
+  /** By slot and generation, the one that left first first. */
+  readonly #former = new Map<string, Connection>();
   #free: number[];
 
   constructor(arena: Arena) {
@@ -58,6 +63,11 @@ export class ConnectionTable {
   seated(slot: number, generation: number): Connection | undefined {
     const connection = this.#seats[slot];
     return connection?.seat?.generation === generation ? connection : undefined;
+  }
+
+  /** The connection that sits in a slot or has left it with this generation, if that was not too many ago. */
+  seatedOrFormer(slot: number, generation: number): Connection | undefined {
+    return this.seated(slot, generation) ?? this.#former.get(`${slot} ${generation}`);
   }
 
   add(connection: Connection): void {
@@ -145,12 +155,14 @@ export class ConnectionTable {
 
   /** Both sides have let go. */
   unseat(connection: Connection): void {
-    const { slot } = connection.seat!;
+    const { slot, generation } = connection.seat!;
     const { words, layout } = this.#arena;
     if (this.#seats[slot] !== connection) throw new Error(`slot ${slot} is not this connection's`);
     Atomics.store(words, layout.slot(slot) + Slot.State, SlotState.Free);
     this.#seats[slot] = null;
     connection.seat = null;
+    this.#former.set(`${slot} ${generation}`, connection);
+    if (this.#former.size > MAX_FORMER) this.#former.delete(this.#former.keys().next().value!);
     this.#free.push(slot);
   }
 

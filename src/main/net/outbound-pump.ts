@@ -308,7 +308,10 @@ export class OutboundPump {
       this.#sink.published(worker, data);
       return;
     }
-    const connection = this.#table.seated(reader.a, reader.b);
+    const connection =
+      reader.kind === RecordKind.Penalize
+        ? this.#table.seatedOrFormer(reader.a, reader.b)
+        : this.#table.seated(reader.a, reader.b);
     if (connection === undefined) return;
     switch (reader.kind) {
       case RecordKind.Deliver:

@@ -21,6 +21,13 @@ export default {
       handle(message, context);
     },
   },
+  late: {
+    concurrency: 8,
+    handler: async (message, context) => {
+      await sleep(300);
+      handle(message, context);
+    },
+  },
   manual: async (message, context) => {
     await sleep(1);
     context.publish([textOf(message), context.relay(), context.relay()]);
