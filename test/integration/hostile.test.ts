@@ -33,6 +33,15 @@ async function listen(host: string, treat: (socket: Socket) => void, port = 0): 
   return (server.address() as { port: number }).port;
 }
 
+/** A port that nobody listens on any more. */
+async function freePort(host: string): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
 function startLocal(options: NodeOptions = {}): Promise<Node> {
   return startNode({ nonStrictAddresses: true, workers: 1, minOutbound: 0, ...options });
 }
@@ -102,9 +111,8 @@ describe('whoever is felt for', () => {
 
 describe('a borrowed node ID', () => {
   it('of a persistent peer gives nobody its place: the peer itself gets it', async () => {
-    const port = await listen('127.22.0.1', () => undefined);
     // Nobody is at home at first.
-    servers.splice(0)[0]!.server.close();
+    const port = await freePort('127.22.0.1');
     const node = await startLocal({ persistentPeers: [`hub@127.22.0.1:${port}`] });
     await until(() => node.stats().dials.failed >= 1, 'the first dial');
     const thief = await RawPeer.join(portOf(node), 'hub', '127.22.9.9');
@@ -134,14 +142,14 @@ describe('a borrowed node ID', () => {
 
 describe('a node that starts', () => {
   it('serves whoever connects the moment it listens', async () => {
-    const port = await listen('127.0.0.1', () => undefined);
-    servers.splice(0)[0]!.server.close();
+    const port = await freePort('127.0.0.1');
     let node: Node | null = null;
     const starting = startLocal({ listen: `127.0.0.1:${port}`, externalAddress: 'localhost:4321' }).then((started) => {
       node = started;
     });
     let peer: RawPeer | null = null;
-    while (peer === null && node === null) peer = await RawPeer.dial(port).catch(() => null);
+    // Not from the address that is dialled: while nobody listens, a socket may meet itself there.
+    while (peer === null && node === null) peer = await RawPeer.dial(port, '127.0.0.9').catch(() => null);
     peer ??= await RawPeer.dial(port);
     peer.socket.write(handshakeBytes(CHAIN_ID, 'early'));
     const message = JSON.parse((await peer.frame('pex/peers')).payload.toString());
