@@ -106,9 +106,9 @@ describe('the packed tarball, installed without install scripts in an empty fold
     for (const needed of [
       'LICENSE',
       'README.md',
-      'dist/main/index.js',
-      'dist/main/index.d.ts',
-      'dist/workers/worker.js',
+      'dist/src/main/index.js',
+      'dist/src/main/index.d.ts',
+      'dist/src/workers/worker.js',
     ]) {
       expect(paths).toContain(needed);
     }

@@ -12,7 +12,7 @@ export interface Output {
   readonly stderr: string;
 }
 
-const program = join(root, 'dist/main/cli/main.js');
+const program = join(root, 'dist/src/main/cli/main.js');
 const running: ChildProcess[] = [];
 const folders: string[] = [];
 

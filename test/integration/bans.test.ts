@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Node } from '../../dist/main/index.js';
+import type { Node } from '../../dist/src/main/index.js';
 import { portOf, startNode, until } from './support/nodes.js';
 import { RawPeer } from './support/raw-peer.js';
 

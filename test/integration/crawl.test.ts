@@ -1,6 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { crawlSeed } from '../../dist/main/discovery/seed-crawler.js';
+import { crawlSeed } from '../../dist/src/main/discovery/seed-crawler.js';
 import { bytesOf, type Notation, readVectors } from '../unit/wire/vectors.js';
 import { portOf, startNode, until } from './support/nodes.js';
 import { handshakeBytes, RawPeer } from './support/raw-peer.js';

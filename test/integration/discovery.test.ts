@@ -4,7 +4,7 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Node, NodeOptions } from '../../dist/main/index.js';
+import type { Node, NodeOptions } from '../../dist/src/main/index.js';
 import { CHAIN_ID, portOf, startNode, until } from './support/nodes.js';
 import { frame, handshakeBytes, RawPeer } from './support/raw-peer.js';
 
@@ -71,7 +71,7 @@ describe('a node that starts again', () => {
   it('still knows what it learnt a second before it was killed', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'paw-killed-'));
     const script = `
-      import { createNode } from ${JSON.stringify(new URL('../../dist/main/index.js', import.meta.url).href)};
+      import { createNode } from ${JSON.stringify(new URL('../../dist/src/main/index.js', import.meta.url).href)};
       const node = await createNode({ chainId: 'paw-test', dataDir: ${JSON.stringify(dataDir)}, listen: '127.0.0.1:0',
         admin: 'off', logLevel: 'silent', nonStrictAddresses: true, minOutbound: 0, workers: 1 });
       node.ban('127.50.0.0/16', { for: 'forever', reason: 'test' });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Node, NodeOptions } from '../../dist/main/index.js';
+import type { Node, NodeOptions } from '../../dist/src/main/index.js';
 import { handlerModule, portOf, startNode, until } from './support/nodes.js';
 import { frame, RawPeer } from './support/raw-peer.js';
 

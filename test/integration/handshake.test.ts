@@ -1,6 +1,6 @@
 import { createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { PeerEnd } from '../../dist/main/index.js';
+import type { PeerEnd } from '../../dist/src/main/index.js';
 import { portOf, startNode, until } from './support/nodes.js';
 import { frame, handshakeBytes, RawPeer } from './support/raw-peer.js';
 

@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Node, NodeOptions } from '../../dist/main/index.js';
+import type { Node, NodeOptions } from '../../dist/src/main/index.js';
 import { CHAIN_ID, portOf, startNode, until } from './support/nodes.js';
 import { handshakeBytes, RawPeer } from './support/raw-peer.js';
 

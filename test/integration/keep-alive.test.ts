@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { PeerEnd } from '../../dist/main/index.js';
+import type { PeerEnd } from '../../dist/src/main/index.js';
 import { portOf, startNode, until } from './support/nodes.js';
 import { frame, RawPeer } from './support/raw-peer.js';
 

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { createNode } from '../../dist/main/index.js';
+import { createNode } from '../../dist/src/main/index.js';
 import { portOf, startNode, until } from './support/nodes.js';
 import { RawPeer } from './support/raw-peer.js';
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Node, NodeOptions } from '../../dist/main/index.js';
+import type { Node, NodeOptions } from '../../dist/src/main/index.js';
 import { startNode, until } from './support/nodes.js';
 import { TollGate } from './support/toll-gate.js';
 

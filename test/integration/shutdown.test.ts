@@ -63,7 +63,7 @@ describe('a node that closes', () => {
 
   it('leaves no handle and no thread: its process ends by itself', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'paw-exit-'));
-    const library = pathToFileURL(join(root, 'dist/main/index.js')).href;
+    const library = pathToFileURL(join(root, 'dist/src/main/index.js')).href;
     const script = `
       import { createNode } from ${JSON.stringify(library)};
       const options = { chainId: 'x', listen: '127.0.0.1:0', logLevel: 'silent', workers: 2 };

@@ -9,7 +9,7 @@ import { root } from '../architecture/source-files.js';
 
 it('a start that fails leaves no handle, no thread and no lock: another follows, and the process ends by itself', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'paw-fail-'));
-  const library = pathToFileURL(join(root, 'dist/main/index.js')).href;
+  const library = pathToFileURL(join(root, 'dist/src/main/index.js')).href;
   writeFileSync(join(folder, 'broken.mjs'), "throw new Error('at import');");
   const script = `
     import { createNode } from ${JSON.stringify(library)};

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Store } from '../../dist/main/store/store.js';
+import { Store } from '../../dist/src/main/store/store.js';
 
 const folders: string[] = [];
 const stores: Store[] = [];
@@ -181,7 +181,7 @@ describe('a store that can’t be written', () => {
     await (await open(folder)).store.close();
     // A file size limit on this process would hit every test beside it: a child has it to itself.
     const script = `
-      import { Store } from ${JSON.stringify(new URL('../../dist/main/store/store.js', import.meta.url).href)};
+      import { Store } from ${JSON.stringify(new URL('../../dist/src/main/store/store.js', import.meta.url).href)};
       process.on('SIGXFSZ', () => undefined);
       const faults = [];
       const store = await Store.open(${JSON.stringify(folder)}, { log: console, onFault: (error) => faults.push(error.message) });

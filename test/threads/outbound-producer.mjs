@@ -1,10 +1,10 @@
 /** Producer of the outbound-ring test: numbered frames for several slots, commands in between. Runs compiled code. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { Arena } from '../../dist/shared/memory/arena.js';
-import { Header } from '../../dist/shared/memory/arena-layout.js';
-import { OutboundWriter, RecordKind } from '../../dist/shared/memory/outbound-ring.js';
-import { Signal } from '../../dist/shared/memory/signal.js';
-import { Outbox } from '../../dist/workers/outbox.js';
+import { Arena } from '../../dist/src/shared/memory/arena.js';
+import { Header } from '../../dist/src/shared/memory/arena-layout.js';
+import { OutboundWriter, RecordKind } from '../../dist/src/shared/memory/outbound-ring.js';
+import { Signal } from '../../dist/src/shared/memory/signal.js';
+import { Outbox } from '../../dist/src/workers/outbox.js';
 
 const { buffer, records } = workerData;
 const arena = Arena.attach(buffer);

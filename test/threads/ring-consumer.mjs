@@ -1,13 +1,13 @@
 /** Consumer of the byte-ring test: decodes frames in place and tells what it saw. Runs compiled code. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { Arena } from '../../dist/shared/memory/arena.js';
-import { Slot } from '../../dist/shared/memory/arena-layout.js';
-import { MemoryBudget } from '../../dist/shared/memory/memory-budget.js';
-import { ReadyQueue } from '../../dist/shared/memory/ready-queue.js';
-import { AsideStore } from '../../dist/workers/aside-store.js';
-import { FrameDecoder, Step } from '../../dist/workers/frame-decoder.js';
-import { PeerStream } from '../../dist/workers/peer-stream.js';
-import { TypeInterner } from '../../dist/workers/type-interner.js';
+import { Arena } from '../../dist/src/shared/memory/arena.js';
+import { Slot } from '../../dist/src/shared/memory/arena-layout.js';
+import { MemoryBudget } from '../../dist/src/shared/memory/memory-budget.js';
+import { ReadyQueue } from '../../dist/src/shared/memory/ready-queue.js';
+import { AsideStore } from '../../dist/src/workers/aside-store.js';
+import { FrameDecoder, Step } from '../../dist/src/workers/frame-decoder.js';
+import { PeerStream } from '../../dist/src/workers/peer-stream.js';
+import { TypeInterner } from '../../dist/src/workers/type-interner.js';
 
 const { buffer, slots, frames } = workerData;
 const arena = Arena.attach(buffer);

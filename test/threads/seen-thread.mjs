@@ -1,7 +1,7 @@
 /** One thread of the seen-table tests: works through its list of messages as a worker would. Runs compiled code. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { Arena } from '../../dist/shared/memory/arena.js';
-import { SeenTable } from '../../dist/shared/memory/seen-table.js';
+import { Arena } from '../../dist/src/shared/memory/arena.js';
+import { SeenTable } from '../../dist/src/shared/memory/seen-table.js';
 
 const { buffer, thread, order, handled, progress, rounds, roundMs, gate, threads } = workerData;
 const table = new SeenTable(Arena.attach(buffer), thread);

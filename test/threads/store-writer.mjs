@@ -2,7 +2,7 @@
  * Writes to a store for ever, and says over standard output what it has put and what has been flushed: to be killed.
  * Each round puts one number under several keys, so that a reader can tell whether anything was written by halves.
  */
-import { Store } from '../../dist/main/store/store.js';
+import { Store } from '../../dist/src/main/store/store.js';
 
 const store = await Store.open(process.argv[2], {
   log: { warn: (_fields, message) => process.stdout.write(`warned ${message}\n`) },

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
-import { createNode, type Node, type NodeOptions } from '../../../dist/main/index.js';
+import { createNode, type Node, type NodeOptions } from '../../../dist/src/main/index.js';
 
 export const CHAIN_ID = 'paw-test';
 
