@@ -1,99 +1,94 @@
 /**
- * `npm run bench`: messages per second of the node against its baselines, in the same run, interleaved, as medians.
- * Options: --rounds N, --seconds S, --payload BYTES, --connections N.
+ * Runs scenarios: each case of each again and again, its programs in turn, so that what disturbs the machine disturbs
+ * all of them. What is found goes to the terminal, and as JSON and HTML where asked for.
  */
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { cpus } from 'node:os';
-import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
-import type { Reading, Ready } from './target.js';
+import { writeFileSync } from 'node:fs';
+import { machine } from './machine.js';
+import { stopAll } from './program.js';
+import { pageOf } from './report/page.js';
+import { scenarioText } from './report/terminal.js';
+import type { BenchResult, Measurement, Run, ScenarioResult } from './result.js';
+import type { Case, Scenario, Settings } from './scenario.js';
+import { scenarios } from './scenarios/index.js';
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '2' },
-    payload: { type: 'string', default: '128,1024' },
-    connections: { type: 'string', default: '16' },
-    workers: { type: 'string', default: '1' },
-  },
-});
-const targets = {
-  node: ['./node-target.js', values.workers],
-  ceiling: ['./baselines/ceiling.js'],
-  naive: ['./baselines/naive.js'],
-} as const;
-type TargetName = keyof typeof targets;
+export type { BenchResult } from './result.js';
+export { scenarios } from './scenarios/index.js';
 
-async function start(file: string, args: readonly string[]): Promise<ChildProcess> {
-  return fork(new URL(file, import.meta.url), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+export interface BenchOptions extends Settings {
+  /** Names of scenarios; none for all that need nothing special. */
+  readonly names: readonly string[];
+  readonly rounds: number;
+  /** Files to write; null for none. */
+  readonly json: string | null;
+  readonly html: string | null;
+  /** Width of the terminal. */
+  readonly columnsMax: number;
 }
 
-async function read(child: ChildProcess): Promise<Reading> {
-  const answer = once(child, 'message');
-  child.send('read');
-  return (await answer)[0] as Reading;
+export interface BenchOutput {
+  /** What was found. */
+  write(text: string): void;
+  /** What is being done; shown in place of what was shown before. */
+  progress(text: string): void;
 }
 
-interface Round {
-  readonly perSecond: number;
-  readonly cpu: number;
-  readonly loadCpu: number;
-}
-
-async function measure(name: TargetName, payload: number): Promise<Round> {
-  const [file, ...args] = targets[name];
-  const target = await start(file, args);
-  const [ready] = (await once(target, 'message')) as [Ready];
-  const load = await start('./load/flood.js', [String(ready.port), values.connections, String(payload)]);
-  await delay(700);
-  const [before, loadBefore, startMs] = [await read(target), await read(load), performance.now()];
-  await delay(Number(values.seconds) * 1000);
-  const [after, loadAfter] = [await read(target), await read(load)];
-  const seconds = (performance.now() - startMs) / 1000;
-  for (const child of [load, target]) {
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
+/** Runs scenarios by their names. @throws Error when a program under test fails */
+export async function runBench(options: BenchOptions, output: BenchOutput): Promise<BenchResult> {
+  const chosen = scenarios.filter(({ name, onlyByName }) =>
+    options.names.length === 0 ? onlyByName !== true : options.names.includes(name),
+  );
+  const results: ScenarioResult[] = [];
+  const startedAt = new Date().toISOString();
+  const { rounds, seconds, workers, smoke } = options;
+  const summary = (): BenchResult => ({
+    machine: machine(),
+    settings: { rounds, seconds, workers, smoke },
+    startedAt,
+    scenarios: results,
+  });
+  try {
+    for (const scenario of chosen) {
+      const result = await runScenario(scenario, options, output);
+      results.push(result);
+      output.progress('');
+      output.write(scenarioText(result, options.columnsMax));
+      // After each, so that an hour's work is not lost to what breaks in the next.
+      if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(summary(), null, 1)}\n`);
+      if (options.html !== null) writeFileSync(options.html, pageOf(summary()));
+    }
+  } finally {
+    await stopAll();
   }
-  return {
-    perSecond: (after.messages - before.messages) / seconds,
-    cpu: (after.cpuUs - before.cpuUs) / 1e6 / seconds,
-    loadCpu: (loadAfter.cpuUs - loadBefore.cpuUs) / 1e6 / seconds,
-  };
+  return summary();
 }
 
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
+async function runScenario(scenario: Scenario, options: BenchOptions, output: BenchOutput): Promise<ScenarioResult> {
+  const rounds = options.smoke ? 1 : (scenario.rounds ?? options.rounds);
+  const cases = scenario.cases(options);
+  const measurements: Measurement[] = [];
+  for (const [i, one] of cases.entries()) {
+    const where = `${scenario.name} ${i + 1}/${cases.length}: ${one.name}`;
+    measurements.push(...(await runCase(one, rounds, (text) => output.progress(`${where}, ${text}`))));
+  }
+  const { name, title, metrics, goals, notes = [] } = scenario;
+  return { name, title, metrics, measurements, goals, notes };
 }
 
-console.log(
-  `Node ${process.version}, ${cpus().length} cores, ${values.connections} connections, medians of ${values.rounds}`,
-);
-console.log('payload   target     messages/s   of ceiling   spread          cores   load cores');
-for (const payload of values.payload.split(',').map(Number)) {
-  const rounds: Record<TargetName, Round[]> = { node: [], ceiling: [], naive: [] };
-  for (let round = 0; round < Number(values.rounds); round++) {
-    for (const name of Object.keys(targets) as TargetName[]) rounds[name].push(await measure(name, payload));
+async function runCase(one: Case, rounds: number, progress: (text: string) => void): Promise<Measurement[]> {
+  const names = Object.keys(one.targets);
+  const runs = new Map<string, Run[]>(names.map((name) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    // Whoever comes first has a cooler machine: that is somebody else each time.
+    for (let i = 0; i < names.length; i++) {
+      const name = names[(i + round) % names.length]!;
+      progress(`round ${round + 1}/${rounds}, ${name}`);
+      runs.get(name)!.push(await one.targets[name]!());
+    }
   }
-  const ceiling = median(rounds.ceiling.map((round) => round.perSecond));
-  for (const name of Object.keys(targets) as TargetName[]) {
-    const figures = rounds[name].map((round) => round.perSecond);
-    const spread = `${(Math.min(...figures) / 1e6).toFixed(2)}-${(Math.max(...figures) / 1e6).toFixed(2)} M`;
-    const row = [
-      String(payload).padEnd(9),
-      name.padEnd(10),
-      `${(median(figures) / 1e6).toFixed(2)} M`.padStart(10),
-      (median(figures) / ceiling).toFixed(2).padStart(12),
-      spread.padStart(15),
-      median(rounds[name].map((round) => round.cpu))
-        .toFixed(2)
-        .padStart(9),
-      median(rounds[name].map((round) => round.loadCpu))
-        .toFixed(2)
-        .padStart(9),
-    ];
-    console.log(row.join(' '));
-  }
+  return names.map((target) => ({
+    case: one.name,
+    parameters: one.parameters,
+    target,
+    runs: runs.get(target)!,
+  }));
 }

@@ -6,7 +6,7 @@ import { type AddressInfo, createServer, Socket } from 'node:net';
 import { HANDSHAKE_BYTES, MAX_FRAME_LENGTH } from '../../src/shared/limits.js';
 import { readUint16BE, readUint32BE } from '../../src/shared/wire/frame.js';
 import { encodeHandshake } from '../../src/shared/wire/handshake.js';
-import { CHAIN_ID, serve } from '../target.js';
+import { CHAIN_ID, serve } from '../channel.js';
 
 const BUFFER_BYTES = 256 * 1024;
 let messages = 0;
@@ -73,4 +73,4 @@ const server = createServer({ pauseOnConnect: true, noDelay: true }, (accepted) 
   socket.on('error', () => undefined);
   socket.resume();
 });
-server.listen(0, '127.0.0.1', () => serve((server.address() as AddressInfo).port, () => messages));
+server.listen(0, '127.0.0.1', () => serve((server.address() as AddressInfo).port, { received: () => messages }));

@@ -5,7 +5,7 @@
 import { type AddressInfo, createServer } from 'node:net';
 import { HANDSHAKE_BYTES, MAX_FRAME_LENGTH } from '../../src/shared/limits.js';
 import { encodeHandshake } from '../../src/shared/wire/handshake.js';
-import { CHAIN_ID, serve } from '../target.js';
+import { CHAIN_ID, serve } from '../channel.js';
 
 let messages = 0;
 const handlers: Record<string, (payload: Buffer) => void> = {
@@ -40,4 +40,4 @@ const server = createServer({ noDelay: true }, (socket) => {
     }
   });
 });
-server.listen(0, '127.0.0.1', () => serve((server.address() as AddressInfo).port, () => messages));
+server.listen(0, '127.0.0.1', () => serve((server.address() as AddressInfo).port, { received: () => messages }));

@@ -1,40 +1,42 @@
 /**
- * Load: connects, shakes hands, and writes prebuilt frames as fast as the other side takes them. Its own process. Costs
- * less than any target, because it writes the same large buffer again and again and builds nothing.
- * Arguments: port, connections, bytes of a frame's payload.
+ * Load: connects, shakes hands, and writes prebuilt frames as fast as the other side takes them. Costs less than any
+ * target, because it writes the same large buffer again and again and builds nothing.
  */
-import { connect } from 'node:net';
 import { HANDSHAKE_BYTES } from '../../src/shared/limits.js';
 import { encodeFrame } from '../../src/shared/wire/frame.js';
-import { encodeHandshake } from '../../src/shared/wire/handshake.js';
-import { CHAIN_ID } from '../target.js';
+import { optionsOf, serve } from '../channel.js';
+import { joinAll } from './peer.js';
 
-const BLOCK_BYTES = 256 * 1024;
-const [port, connections, payloadBytes] = process.argv.slice(2).map(Number);
-
-const frame = encodeFrame('tx', Buffer.alloc(payloadBytes, 0x5a));
-const block = Buffer.concat(new Array(Math.max(1, Math.floor(BLOCK_BYTES / frame.length))).fill(frame));
-
-for (let i = 0; i < connections; i++) {
-  const socket = connect({ host: '127.0.0.1', port, noDelay: true });
-  let answered = 0;
-  const pump = () => {
-    while (socket.write(block));
-  };
-  socket.on('data', (data) => {
-    const before = answered;
-    answered += data.length;
-    if (before < HANDSHAKE_BYTES && answered >= HANDSHAKE_BYTES) {
-      socket.on('drain', pump);
-      pump();
-    }
-  });
-  socket.write(encodeHandshake(CHAIN_ID, `load-${process.pid}-${i}`));
-  socket.on('error', () => undefined);
+export interface FloodOptions {
+  readonly port: number;
+  readonly connections: number;
+  readonly type: string;
+  readonly payloadBytes: number;
 }
 
-process.on('message', () => {
-  const { user, system } = process.cpuUsage();
-  process.send!({ kind: 'reading', messages: 0, cpuUs: user + system });
+const BLOCK_BYTES = 256 * 1024;
+const { port, connections, type, payloadBytes } = optionsOf<FloodOptions>();
+
+const frame = encodeFrame(type, Buffer.alloc(payloadBytes, 0x5a));
+const block = Buffer.concat(new Array(Math.max(1, Math.floor(BLOCK_BYTES / frame.length))).fill(frame));
+let isOver = false;
+
+const sockets = await joinAll(port, connections, 'flood');
+for (const socket of sockets) {
+  // What the other side says is read, so that it can always write.
+  socket.on('data', () => undefined);
+  const pump = () => {
+    while (!isOver && socket.write(block));
+  };
+  socket.on('drain', pump);
+  pump();
+}
+
+serve(0, {
+  /** Writes no more. @returns how many frames were sent, once the kernel has taken them all */
+  finish: async () => {
+    isOver = true;
+    while (sockets.some((socket) => socket.writableLength > 0)) await new Promise((resolve) => setTimeout(resolve, 5));
+    return sockets.reduce((frames, { bytesWritten }) => frames + (bytesWritten - HANDSHAKE_BYTES) / frame.length, 0);
+  },
 });
-process.on('disconnect', () => process.exit(0));

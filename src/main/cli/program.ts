@@ -4,6 +4,7 @@
 import { Command } from 'commander';
 import { version } from '../version.js';
 import { registerBans } from './bans.js';
+import { registerBench } from './bench.js';
 import { registerCrawl } from './crawl.js';
 import { registerDevnet } from './devnet.js';
 import { registerHistory } from './history.js';
@@ -44,6 +45,7 @@ export function buildProgram(): Command {
     registerHistory,
     registerKeygen,
     registerId,
+    registerBench,
   ]) {
     register(program);
   }

@@ -1,0 +1,88 @@
+/** The node under test. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { createNode, type NodeOptions } from '../../src/main/index.js';
+import { CHAIN_ID, optionsOf, serve } from '../channel.js';
+
+export interface NodeTargetOptions {
+  /** Beside those of every bench. */
+  readonly node?: NodeOptions;
+}
+
+/** Messages that are broadcast before the event loop turns. */
+const BROADCASTS_PER_TURN = 16;
+
+const { node: options = {} } = optionsOf<NodeTargetOptions>();
+const dataDir = mkdtempSync(join(tmpdir(), 'paw-bench-'));
+process.on('exit', () => rmSync(dataDir, { recursive: true, force: true }));
+const node = await createNode({
+  chainId: CHAIN_ID,
+  dataDir,
+  listen: '127.0.0.1:0',
+  admin: 'off',
+  logLevel: 'error',
+  maxPeers: 2000,
+  maxInbound: 2000,
+  maxOutbound: 2000,
+  minOutbound: 0,
+  memoryBudget: '3GiB',
+  ringSize: '256KiB',
+  pex: false,
+  handlers: [new URL('./handlers.js', import.meta.url)],
+  ...options,
+});
+const lag = monitorEventLoopDelay({ resolution: 1 });
+lag.enable();
+
+let broadcasting = false;
+function broadcast(type: string, payload: Buffer): void {
+  if (!broadcasting) return;
+  // A peer whose queue is full would be passed over: a turn of the loop drains it.
+  for (let i = 0; i < BROADCASTS_PER_TURN; i++) if (node.broadcast(type, payload).skipped > 0) break;
+  setImmediate(broadcast, type, payload);
+}
+
+serve(Number(node.listen.slice(node.listen.lastIndexOf(':') + 1)), {
+  received: (type: string) => node.stats().messages.receivedByType[type] ?? 0,
+  stats: () => node.stats(),
+  peers: () => node.stats().peers.total,
+  address: () => node.listen,
+  admin: () => node.admin,
+  dial: async (address: string) => (await node.dial(address)).id,
+  dialAll: async ({ port, atOnce, seconds }: { port: number; atOnce: number; seconds: number }) => {
+    const endMs = performance.now() + seconds * 1000;
+    const one = async () => {
+      while (performance.now() < endMs) node.disconnect((await node.dial(`127.0.0.1:${port}`)).id);
+    };
+    await Promise.all(Array.from({ length: atOnce }, one));
+  },
+  broadcast: ({ type, payloadBytes }: { type: string; payloadBytes: number }) => {
+    broadcasting = true;
+    broadcast(type, Buffer.alloc(payloadBytes, 0x5a));
+  },
+  quiet: () => {
+    broadcasting = false;
+  },
+  /** The delay of timers on the main thread since this was last asked, in milliseconds. */
+  lag: () => {
+    // The histogram counts the whole period of its timer.
+    const figures = { p50: lag.percentile(50) / 1e6 - 1, p99: lag.percentile(99) / 1e6 - 1, max: lag.max / 1e6 - 1 };
+    lag.reset();
+    return figures;
+  },
+  /** How long after a worker was killed the next message was handled, in milliseconds. */
+  killWorkerAndWatch: async (type: string) => {
+    const count = () => node.stats().messages.receivedByType[type] ?? 0;
+    const thread = node.workerThreads[0]!;
+    await thread.terminate();
+    const goneMs = performance.now();
+    const before = count();
+    while (count() === before) {
+      if (performance.now() - goneMs > 10_000) throw new Error('no message was handled in 10 s');
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    return performance.now() - goneMs;
+  },
+});

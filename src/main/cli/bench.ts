@@ -1,0 +1,82 @@
+/**
+ * Owns the command `bench`: the harness itself is loaded when it is run. Main thread.
+ */
+import { availableParallelism } from 'node:os';
+import type { Command } from 'commander';
+import { ConfigError } from '../../shared/errors.js';
+import { duration, integer } from '../config/kinds.js';
+import { parseFlag } from './config-flags.js';
+import { outputColumns } from './show.js';
+import { tableText } from './table.js';
+
+const ROUNDS_MAX = 100;
+const DURATION_MS_MAX = 30 * 24 * 3_600_000;
+
+interface BenchFlags {
+  readonly list?: true;
+  readonly rounds: string;
+  readonly seconds: string;
+  readonly workers?: string;
+  readonly duration: string;
+  readonly json?: string;
+  readonly html?: string;
+  readonly smoke?: true;
+}
+
+async function bench(names: readonly string[], flags: BenchFlags): Promise<void> {
+  const { runBench, scenarios } = await import('../../../bench/main.js');
+  if (flags.list) {
+    const columns = [
+      { head: 'scenario', cell: ({ name }: { name: string }) => name },
+      { head: 'what it measures', cell: ({ title }: { title: string }) => title, free: true as const },
+    ];
+    process.stdout.write(tableText(columns, scenarios, outputColumns()));
+    return;
+  }
+  const unknown = names.find((name) => scenarios.every((scenario) => scenario.name !== name));
+  if (unknown !== undefined) {
+    const known = scenarios.map(({ name }) => name).join(', ');
+    throw new ConfigError('scenario', `scenario is '${unknown}': must be one of ${known}`);
+  }
+  const smoke = flags.smoke === true;
+  const isTerminal = process.stderr.isTTY;
+  await runBench(
+    {
+      names,
+      rounds: parseFlag('rounds', integer(1, ROUNDS_MAX), flags.rounds),
+      seconds: smoke ? 0.2 : parseFlag('seconds', integer(1, 600), flags.seconds),
+      workers:
+        flags.workers === undefined
+          ? Math.max(1, Math.min(4, availableParallelism() - 1))
+          : parseFlag('workers', integer(1, 64), flags.workers),
+      soakSeconds: smoke ? 2 : parseFlag('duration', duration(60_000, DURATION_MS_MAX), flags.duration) / 1000,
+      smoke,
+      json: flags.json ?? null,
+      html: flags.html ?? null,
+      columnsMax: outputColumns(),
+    },
+    {
+      write: (text) => process.stdout.write(text),
+      progress: (text) => {
+        if (isTerminal) process.stderr.write(`\r\x1b[K${text}`);
+        else if (text !== '') process.stderr.write(`${text}\n`);
+      },
+    },
+  );
+}
+
+export function registerBench(program: Command): void {
+  program
+    .command('bench')
+    .description('measures a node against baselines, in the same run, interleaved')
+    .argument('[scenario...]', 'what to measure; everything that needs neither hours nor other packages if left out')
+    .option('--list', 'names the scenarios')
+    .option('--rounds <N>', 'how often each program is measured; medians are shown', '5')
+    .option('--seconds <N>', 'how long each time', '2')
+    .option('--workers <N>', 'worker threads of the node; one less than the cores, 1 to 4, if left out')
+    .option('--duration <TIME>', 'how long soak lasts', '2h')
+    .option('--json <FILE>', 'writes what was found as JSON')
+    .option('--html <FILE>', 'writes it as a page with charts')
+    .option('--smoke', 'tiny runs, to see that everything works; the figures mean nothing')
+    .action(bench);
+}
