@@ -58,6 +58,8 @@ export function serve(port: number, answers: Answers = {}): void {
   const all: Answers = { usage, rssAfterCollection, ...answers };
   process.on('message', async ({ id, name, argument }: Question) => {
     let answer: Answer;
+    // Ends as a program does that is done, so that profilers can write what they have seen.
+    if (name === 'exit') process.exit(0);
     try {
       const answering = all[name];
       if (answering === undefined) throw new Error(`no answer to '${name}'`);

@@ -200,6 +200,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       },
       relayTargets: (connections, fanout) => fanOut.choose(connections, fanout),
       sendQueueBytes: settings.sendQueueBytes,
+      turnBegins: () => this.#workers.wake(),
     });
     this.#workers = new WorkerGroup(
       arena,

@@ -90,7 +90,9 @@ export class Dispatcher {
     }
     if (route.subscribed) this.#deliver(stream, frame);
     if (queue !== null) this.#enqueue(stream, frame, value, null);
-    else if (handler !== null) this.#inline(stream, frame, value);
+    else if (handler !== null) {
+      this.inline(stream, type, frame.source, frame.payloadOffset, frame.payloadBytes, value);
+    }
     return Dispatched.Done;
   }
 
@@ -136,7 +138,9 @@ export class Dispatcher {
       return Dispatched.Done;
     }
     if (handler === null) this.#sender.relay(stream, type, payload);
-    else if (this.#inline(stream, frame, value)) this.#context.settle();
+    else if (this.inline(stream, type, frame.source, frame.payloadOffset, frame.payloadBytes, value)) {
+      this.#context.settle();
+    }
     return Dispatched.Held;
   }
 
@@ -178,22 +182,32 @@ export class Dispatcher {
     this.#sender.outbox.tell(RecordKind.Violation, stream.slot, stream.generation, [], code);
   }
 
-  /** @returns whether the handler returned without an error */
-  #inline(stream: PeerStream, frame: FrameDecoder<Route>, value: unknown): boolean {
+  /**
+   * Calls the handler of an inline type on a payload that lies at `offset` of `source`.
+   * @returns whether the handler returned without an error
+   */
+  inline(
+    stream: PeerStream,
+    type: TypeEntry<Route>,
+    source: Uint8Array<SharedArrayBuffer>,
+    offset: number,
+    bytes: number,
+    value?: unknown,
+  ): boolean {
     const message = this.#message;
-    message.type = frame.type.name;
+    message.type = type.name;
     message.peerId = stream.peerId;
     message.value = value;
-    message.point(frame.source, frame.payloadOffset, frame.payloadBytes);
+    message.point(source, offset, bytes);
     const context = this.#context;
-    context.point(stream, frame.type);
+    context.point(stream, type);
     let isWell = false;
     try {
-      const result: unknown = frame.type.route.handler!(message, context);
+      const result: unknown = type.route.handler!(message, context);
       isWell = true;
-      if (result instanceof Promise) this.#lateInline(frame.type.name, result);
+      if (result instanceof Promise) this.#lateInline(type.name, result);
     } catch (error) {
-      this.#onError(frame.type.name, error);
+      this.#onError(type.name, error);
     }
     context.close();
     return isWell;

@@ -14,12 +14,14 @@
 import type { Clock } from '../shared/clock.js';
 import { toSharedMs } from '../shared/clock.js';
 import { ErrorCode } from '../shared/errors.js';
+import { FRAME_HEADER_BYTES, LENGTH_FIELD_BYTES } from '../shared/limits.js';
 import type { Arena } from '../shared/memory/arena.js';
 import { Slot, SlotState, Worker, type WorkerCounter } from '../shared/memory/arena-layout.js';
 import { addCounter } from '../shared/memory/counters.js';
 import { type OutboundWriter, RecordKind } from '../shared/memory/outbound-ring.js';
 import { ReadyQueue } from '../shared/memory/ready-queue.js';
 import type { TypeTable } from '../shared/memory/type-table.js';
+import { readUint16BE, readUint32BE } from '../shared/wire/frame.js';
 import { Dispatched, type Dispatcher } from './dispatcher.js';
 import { type FrameDecoder, Step } from './frame-decoder.js';
 import type { Gossip } from './gossip.js';
@@ -59,6 +61,7 @@ export class Pipeline {
   /** Handlers burnt a visit's time: others may be waiting with control messages. */
   #slow = false;
   #inTurn = false;
+  #handledBytes = 0;
 
   constructor(parts: {
     arena: Arena;
@@ -97,6 +100,13 @@ export class Pipeline {
   /** Whether there is something to do without waiting. */
   get hasWork(): boolean {
     return this.#run.length > 0 || !this.#ready.isEmpty;
+  }
+
+  /** Bytes of frames that are done since this was last asked. */
+  takeHandledBytes(): number {
+    const bytes = this.#handledBytes;
+    this.#handledBytes = 0;
+    return bytes;
   }
 
   /** Whether connections wait for room in a queue or in the memory budget. */
@@ -191,7 +201,9 @@ export class Pipeline {
       return 'idle';
     }
     words[this.#block + Worker.InHand] = stream.slot + 1;
+    const { position } = stream;
     const visit = this.#frames(stream);
+    this.#handledBytes += (stream.position - position) | 0;
     words[this.#block + Worker.InHand] = 0;
     this.#publish(stream, visit);
     return visit === 'idle' && state === SlotState.Closing ? this.#release(stream) : visit;
@@ -208,6 +220,7 @@ export class Pipeline {
     let strideStartMs = startMs;
     let left = STRIDE;
     for (;;) {
+      left -= this.#burst(stream, left - 1);
       switch (decoder.next(stream)) {
         case Step.NeedMore:
           return 'idle';
@@ -244,6 +257,51 @@ export class Pipeline {
       strideStartMs = nowMs;
       left = STRIDE;
     }
+  }
+
+  /**
+   * The way of most frames: whole and in one piece, of the same type as the frame before, whose handler is inline, takes
+   * bytes, and is known as quick. Does for each what the long way does, and leaves whatever is different to that: one
+   * loop over local names, since at millions of frames a second every look into an object shows (`npm run bench ingest`).
+   * @returns how many frames it has dispatched, at most `most` and a quarter of the ring
+   */
+  #burst(stream: PeerStream, most: number): number {
+    const { type } = this.#decoder;
+    if (!isPlain(type.route) || stream.skip > 0 || stream.aside !== null) return 0;
+    const { bytes, words } = this.#arena;
+    const { control, capacity, position } = stream;
+    if (words[control + Slot.SkipArmed] === 1) return 0;
+    const dispatcher = this.#dispatcher;
+    const ring = this.#ring;
+    const typeBytes = type.bytes;
+    const typeLength = typeBytes.length;
+    const progress = control + Slot.Progress;
+    const start = position & (capacity - 1);
+    const base = stream.ring + start;
+    const limit = Math.min((stream.end - position) | 0, capacity - start);
+    const share = Math.min(limit, capacity >> 2);
+    const head = FRAME_HEADER_BYTES + typeLength;
+    let at = 0;
+    let count = 0;
+    while (count < most && at < share && limit - at >= head) {
+      const frame = base + at;
+      const wireBytes = LENGTH_FIELD_BYTES + readUint32BE(bytes, frame);
+      if (wireBytes > limit - at || wireBytes < head) break;
+      if (readUint16BE(bytes, frame + LENGTH_FIELD_BYTES) !== typeLength) break;
+      let i = 0;
+      while (i < typeLength && bytes[frame + FRAME_HEADER_BYTES + i] === typeBytes[i]) i++;
+      if (i < typeLength) break;
+      dispatcher.inline(stream, type, bytes, frame + head, wireBytes - head);
+      at += wireBytes;
+      count++;
+      ring.markProgress();
+      words[progress] = (position + at) | 0;
+    }
+    stream.position = (position + at) | 0;
+    if (count > 0) this.#types.count(type, count);
+    stream.messages += count;
+    if (at > 0 && ((stream.position - stream.published) | 0) > capacity >> 2) this.#publishCursor(stream);
+    return count;
   }
 
   /**
@@ -418,4 +476,10 @@ export class Pipeline {
     }
     stream.position = position;
   }
+}
+
+/** Whether nothing is to be done with messages of a type but to call its handler, which is quick. */
+function isPlain({ control, gossip, subscribed, handler, queue, policy, trust }: Route): boolean {
+  if (handler === null || queue !== null || gossip || subscribed || trust < TRUSTED) return false;
+  return control === Control.None && policy?.codec !== 'msgpack';
 }

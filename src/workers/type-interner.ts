@@ -64,9 +64,10 @@ export class TypeInterner<Route> {
     return this.#put(bucket, Buffer.from(bytes).toString(), bytes, this.#unknown);
   }
 
-  /** Counts one message of a type. */
-  count(entry: TypeEntry<Route>): void {
-    if (entry.received++ === 0) this.touched.push(entry);
+  /** Counts messages of a type. */
+  count(entry: TypeEntry<Route>, messages = 1): void {
+    if (entry.received === 0) this.touched.push(entry);
+    entry.received += messages;
   }
 
   #put(bucket: number, name: string, bytes: Uint8Array, route: Route): TypeEntry<Route> {

@@ -30,6 +30,12 @@ import { TypeInterner } from './type-interner.js';
 
 /** A worker that always has work still lets its event loop turn this often. */
 const YIELD_MS = 5;
+/**
+ * A worker that has handled so many bytes since it last had nothing to do will soon have more: it naps for so long, and
+ * is not woken for each read of the main thread.
+ */
+const NAP_AFTER_BYTES = 128 * 1024;
+const NAP_MS = 0.5;
 /** How often connections that wait for the memory budget try again. */
 const RETRY_MS = 20;
 
@@ -153,6 +159,10 @@ class WorkerThread {
       if (this.#pipeline.hasWork) {
         if (this.#clock.nowMs() - yieldedMs < YIELD_MS) continue;
         await nextTurn();
+      } else if (this.#pipeline.takeHandledBytes() >= NAP_AFTER_BYTES) {
+        this.#signal.nap(NAP_MS, () => this.#hasCalls());
+        if (this.#clock.nowMs() - yieldedMs < YIELD_MS) continue;
+        await nextTurn();
       } else {
         await this.#park();
       }
@@ -170,11 +180,15 @@ class WorkerThread {
 
   async #park(): Promise<void> {
     const ticket = this.#signal.park();
-    if (this.#pipeline.hasWork || this.#seenEpoch !== Atomics.load(this.#words, this.#epoch) || this.#stopped) {
+    if (this.#hasCalls()) {
       this.#signal.unpark();
       return;
     }
     await this.#signal.wait(ticket);
+  }
+
+  #hasCalls(): boolean {
+    return this.#pipeline.hasWork || this.#seenEpoch !== Atomics.load(this.#words, this.#epoch) || this.#stopped;
   }
 
   /** Empties the port before bytes are read that arrived after the commands were posted. */

@@ -1,6 +1,7 @@
 /**
  * Owns the command `bench`: the harness itself is loaded when it is run. Main thread.
  */
+import { closeSync, openSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { ConfigError } from '../../shared/errors.js';
@@ -21,6 +22,20 @@ interface BenchFlags {
   readonly json?: string;
   readonly html?: string;
   readonly smoke?: true;
+}
+
+/** Before an hour is spent on what can't be written. @throws ConfigError that names the flag */
+function requireWritable(key: 'json' | 'html', file: string | undefined): string | null {
+  if (file === undefined) return null;
+  try {
+    closeSync(openSync(file, 'a'));
+    return file;
+  } catch (error) {
+    throw new ConfigError(
+      key,
+      `${key} is '${file}' (--${key}): must be a file that can be written: ${(error as Error).message}`,
+    );
+  }
 }
 
 async function bench(names: readonly string[], flags: BenchFlags): Promise<void> {
@@ -51,8 +66,8 @@ async function bench(names: readonly string[], flags: BenchFlags): Promise<void>
           : parseFlag('workers', integer(1, 64), flags.workers),
       soakSeconds: smoke ? 2 : parseFlag('duration', duration(60_000, DURATION_MS_MAX), flags.duration) / 1000,
       smoke,
-      json: flags.json ?? null,
-      html: flags.html ?? null,
+      json: requireWritable('json', flags.json),
+      html: requireWritable('html', flags.html),
       columnsMax: outputColumns(),
     },
     {

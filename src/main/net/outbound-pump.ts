@@ -62,6 +62,7 @@ export class OutboundPump {
   readonly #counts: SendCounts;
   readonly #relayTargets: RelayTargets;
   readonly #sendQueueBytes: number;
+  readonly #turnBegins: () => void;
   readonly #readers: OutboundReader[];
   readonly #assemblies: (Assembly | null)[];
   readonly #signal: Signal;
@@ -81,6 +82,8 @@ export class OutboundPump {
     counts: SendCounts;
     relayTargets: RelayTargets;
     sendQueueBytes: number;
+    /** Called as each turn begins: what was read before it is there for the workers. */
+    turnBegins: () => void;
   }) {
     const { workers, outboundBytes } = parts.arena.layout.geometry;
     this.chunks = new ChunkPool(Math.max(CHUNK_BYTES, outboundBytes / 4), parts.budget);
@@ -90,6 +93,7 @@ export class OutboundPump {
     this.#counts = parts.counts;
     this.#relayTargets = parts.relayTargets;
     this.#sendQueueBytes = parts.sendQueueBytes;
+    this.#turnBegins = parts.turnBegins;
     this.#readers = Array.from({ length: workers }, (_, worker) => new OutboundReader(parts.arena, worker));
     this.#assemblies = new Array(workers).fill(null);
     this.#signal = new Signal(parts.arena.words, Header.MainSignal);
@@ -108,6 +112,7 @@ export class OutboundPump {
   /** Takes what the workers have published, within its share, and hands it to the sockets. */
   turn(): void {
     if (this.#stopped) return;
+    this.#turnBegins();
     const workers = this.#readers.length;
     let more = false;
     for (let i = 0; i < workers; i++) more = this.#drain((this.#first + i) % workers, TURN_BYTES) || more;

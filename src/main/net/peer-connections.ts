@@ -136,9 +136,9 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
   }
 
   #wakeWorker(connection: Connection): void {
-    const { slot, worker } = connection.seat!;
+    const { slot, worker, ring } = connection.seat!;
     const nowUs = Math.trunc(this.#parts.clock.nowMs() * 1000) | 0;
-    this.#parts.workers.ready(slot, worker, nowUs);
+    this.#parts.workers.ready(slot, worker, nowUs, ring.free < ring.capacity / 2);
     this.#parts.pump.schedule();
   }
 

@@ -51,6 +51,8 @@ interface Member {
   startTimer: NodeJS.Timeout | undefined;
   /** Where the last death found a frame in hand. */
   suspect: { readonly slot: number; readonly generation: number; readonly position: number } | null;
+  /** Something is new for it since it was last woken. */
+  isCalled: boolean;
 }
 
 export interface WorkerGroupOptions {
@@ -95,6 +97,7 @@ export class WorkerGroup {
       failedStarts: 0,
       startTimer: undefined,
       suspect: null,
+      isCalled: false,
     }));
   }
 
@@ -129,10 +132,23 @@ export class WorkerGroup {
     this.#members[worker].connections--;
   }
 
-  /** A connection's ring has something new for its worker. */
-  ready(slot: number, worker: number, nowUs: number): void {
+  /**
+   * A connection's ring has something new for its worker, which gets to know with the next `wake`; at once if that ring is
+   * filling up, even when it naps.
+   */
+  ready(slot: number, worker: number, nowUs: number, isFilling: boolean): void {
     const member = this.#members[worker];
-    if (member.ready.push(slot, nowUs)) member.signal.raise();
+    if (member.ready.push(slot, nowUs)) member.isCalled = true;
+    if (isFilling) member.signal.raise();
+  }
+
+  /** The end of a turn of the event loop: whoever has something new is woken, once for all of it. */
+  wake(): void {
+    for (const member of this.#members) {
+      if (!member.isCalled) continue;
+      member.isCalled = false;
+      member.signal.raiseParked();
+    }
   }
 
   /** Whether the main thread wants messages of a type. In force for all bytes that are read from now on. */

@@ -1,8 +1,15 @@
 /**
  * How one thread that has nothing to do waits, and others wake it. The waiter says that it is parked, looks once more
  * whether work has come, and only then waits; a waker notifies only a waiter that said so, so that under load nobody
- * makes a system call. Two words: [wake count, parked].
+ * makes a system call. Two words: [wake count, how the waiter sleeps].
+ *
+ * A waiter that has just had much to do takes a nap instead: it wakes by itself in a moment and finds more. To be woken
+ * for every bit of work costs both threads more than the work (ARCHITECTURE.md, "Naps").
  */
+const AWAKE = 0;
+const PARKED = 1;
+const NAPPING = 2;
+
 export class Signal {
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #index: number;
@@ -12,13 +19,18 @@ export class Signal {
     this.#index = index;
   }
 
-  /** Wakes the waiter if it is parked. Any thread, after it has published what it wants seen. */
+  /** Wakes the waiter, however it sleeps. Any thread, after it has published what it wants seen. */
   raise(): void {
-    const parked = this.#index + 1;
-    if (Atomics.load(this.#words, parked) === 0) return;
-    if (Atomics.exchange(this.#words, parked, 0) === 0) return;
+    const sleep = this.#index + 1;
+    if (Atomics.load(this.#words, sleep) === AWAKE) return;
+    if (Atomics.exchange(this.#words, sleep, AWAKE) === AWAKE) return;
     Atomics.add(this.#words, this.#index, 1);
     Atomics.notify(this.#words, this.#index);
+  }
+
+  /** Wakes the waiter if it is parked; one that naps comes by itself. */
+  raiseParked(): void {
+    if (Atomics.load(this.#words, this.#index + 1) === PARKED) this.raise();
   }
 
   /**
@@ -27,12 +39,12 @@ export class Signal {
    */
   park(): number {
     const ticket = Atomics.load(this.#words, this.#index);
-    Atomics.store(this.#words, this.#index + 1, 1);
+    Atomics.store(this.#words, this.#index + 1, PARKED);
     return ticket;
   }
 
   unpark(): void {
-    Atomics.store(this.#words, this.#index + 1, 0);
+    Atomics.store(this.#words, this.#index + 1, AWAKE);
   }
 
   /**
@@ -42,5 +54,13 @@ export class Signal {
   wait(ticket: number): Promise<unknown> | null {
     const result = Atomics.waitAsync(this.#words, this.#index, ticket);
     return result.async ? result.value : null;
+  }
+
+  /** Sleeps for a moment, event loop and all, or until raised; unless `hasWork` finds some before. Worker threads only. */
+  nap(ms: number, hasWork: () => boolean): void {
+    const ticket = Atomics.load(this.#words, this.#index);
+    Atomics.store(this.#words, this.#index + 1, NAPPING);
+    if (!hasWork()) Atomics.wait(this.#words, this.#index, ticket, ms);
+    this.unpark();
   }
 }
