@@ -6,6 +6,14 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { Answer, Question, Ready, Usage } from './channel.js';
 
+/** How a program is started and ended that somebody wants to look into. */
+export interface Instrument {
+  readonly execArgv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Ends it and waits until it is gone. */
+  stop(child: ChildProcess): Promise<void>;
+}
+
 const running = new Set<Program>();
 
 /** Programs that this process started and has not ended; a harness that is interrupted ends them. */
@@ -14,14 +22,18 @@ export function stopAll(): Promise<unknown> {
 }
 
 export class Program {
+  /** Asked of each program that starts; null for none. */
+  static instrument: (file: string) => Instrument | null = () => null;
   readonly #child: ChildProcess;
+  readonly #instrument: Instrument | null;
   readonly #waiting = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
   #next = 0;
   #stopping = false;
   port = 0;
 
-  private constructor(child: ChildProcess, name: string) {
+  private constructor(child: ChildProcess, name: string, instrument: Instrument | null) {
     this.#child = child;
+    this.#instrument = instrument;
     running.add(this);
     child.on('message', (message: Answer) => {
       const waiter = this.#waiting.get(message.id);
@@ -38,12 +50,14 @@ export class Program {
   }
 
   /** Starts a program of the bench. @param file relative to this folder, as compiled; settles when it is ready */
-  static async start(file: string, options: object, nodeFlags: readonly string[] = []): Promise<Program> {
+  static async start(file: string, options: object): Promise<Program> {
+    const instrument = Program.instrument(file);
     const child = fork(new URL(file, import.meta.url), [JSON.stringify(options)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      execArgv: [...nodeFlags],
+      execArgv: [...(instrument?.execArgv ?? [])],
+      env: { ...process.env, ...instrument?.env },
     });
-    const program = new Program(child, file);
+    const program = new Program(child, file, instrument);
     const failed = once(child, 'exit').then(([code]) => {
       throw new Error(`${file} ended with ${code} before it was ready`);
     });
@@ -75,6 +89,10 @@ export class Program {
   async stop(): Promise<void> {
     this.#stopping = true;
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    if (this.#instrument !== null) {
+      await this.#instrument.stop(this.#child);
+      return;
+    }
     const gone = once(this.#child, 'exit');
     this.#child.kill('SIGKILL');
     await gone;

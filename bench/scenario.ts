@@ -33,6 +33,8 @@ export interface Scenario {
   readonly notes?: readonly string[];
   /** Only run when it is named: it takes hours, or needs what is not there. */
   readonly onlyByName?: true;
+  /** The case that is profiled unless another is named; the first if none is. */
+  readonly typical?: string;
   /** Always so many rounds, whatever was asked for. */
   readonly rounds?: number;
   cases(settings: Settings): readonly Case[];

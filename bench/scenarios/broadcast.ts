@@ -37,6 +37,7 @@ export const broadcast: Scenario = {
     },
   ],
   notes: ['`loop` writes each message to each socket, and waits for sockets that are full.'],
+  typical: '1 KiB to 100',
   cases: (settings) =>
     (settings.smoke ? [2] : [10, 100]).flatMap((peers) =>
       (settings.smoke ? [128] : sizes).map((payloadBytes) => ({

@@ -90,6 +90,7 @@ export const echo: Scenario = {
     '`net echo` writes back what it reads, without a look at it. The node frames, validates and dispatches, and its handler replies.',
     'At a steady rate a latency counts from when the message should have been sent; with a number in flight, from the answer that made room for it.',
   ],
+  typical: '100 connections, 32 in flight',
   cases: (settings) =>
     (settings.smoke ? [{ name: 'smoke', connections: 2, inFlight: 4 }] : cases).map((one) => echoCase(one, settings)),
 };

@@ -78,6 +78,7 @@ export const ingest: Scenario = {
   notes: [
     '`ceiling` is one thread that reads into one buffer and parses in place; `naive` one thread with data events and concatenation; `sink` reads and throws away.',
   ],
+  typical: caseName(128, 16),
   cases: (settings) =>
     settings.smoke
       ? [ingestCase(128, 2, settings)]

@@ -176,6 +176,11 @@ export class Context implements HandlerContext {
     this.#mayRelay = true;
   }
 
+  /** The next message of the same stream and type is in hand. */
+  renew(): void {
+    this.#mayRelay = true;
+  }
+
   /** The handler took the message well: one of a gossip type is passed on, if the handler has not said otherwise. */
   settle(): void {
     if (this.#mayRelay) this.#relay();

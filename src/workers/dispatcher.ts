@@ -40,6 +40,8 @@ export class Dispatcher {
   readonly #pong: SendType;
   readonly #message = new InlineMessage();
   readonly #context: Context;
+  /** That of the messages in hand. */
+  #handler!: Handler;
   readonly #onError: (type: string, error: unknown) => void;
   readonly #unhandled: number;
   readonly #queueDropped: number;
@@ -90,9 +92,7 @@ export class Dispatcher {
     }
     if (route.subscribed) this.#deliver(stream, frame);
     if (queue !== null) this.#enqueue(stream, frame, value, null);
-    else if (handler !== null) {
-      this.inline(stream, type, frame.source, frame.payloadOffset, frame.payloadBytes, value);
-    }
+    else if (handler !== null) this.#inlineOne(stream, frame, value);
     return Dispatched.Done;
   }
 
@@ -138,9 +138,7 @@ export class Dispatcher {
       return Dispatched.Done;
     }
     if (handler === null) this.#sender.relay(stream, type, payload);
-    else if (this.inline(stream, type, frame.source, frame.payloadOffset, frame.payloadBytes, value)) {
-      this.#context.settle();
-    }
+    else if (this.#inlineOne(stream, frame, value)) this.#context.settle();
     return Dispatched.Held;
   }
 
@@ -182,34 +180,43 @@ export class Dispatcher {
     this.#sender.outbox.tell(RecordKind.Violation, stream.slot, stream.generation, [], code);
   }
 
-  /**
-   * Calls the handler of an inline type on a payload that lies at `offset` of `source`.
-   * @returns whether the handler returned without an error
-   */
-  inline(
-    stream: PeerStream,
-    type: TypeEntry<Route>,
-    source: Uint8Array<SharedArrayBuffer>,
-    offset: number,
-    bytes: number,
-    value?: unknown,
-  ): boolean {
+  /** Messages of one inline type and one connection follow, until `end`. */
+  begin(stream: PeerStream, type: TypeEntry<Route>): void {
     const message = this.#message;
     message.type = type.name;
     message.peerId = stream.peerId;
-    message.value = value;
+    message.value = undefined;
+    this.#handler = type.route.handler!;
+    this.#context.point(stream, type);
+  }
+
+  /** No message is in hand any more. */
+  end(): void {
+    this.#context.close();
+  }
+
+  /** Calls the handler on a payload. @returns whether it returned without an error */
+  inline(source: Uint8Array<SharedArrayBuffer>, offset: number, bytes: number): boolean {
+    const message = this.#message;
     message.point(source, offset, bytes);
-    const context = this.#context;
-    context.point(stream, type);
-    let isWell = false;
+    this.#context.renew();
+    const handler = this.#handler;
     try {
-      const result: unknown = type.route.handler!(message, context);
-      isWell = true;
-      if (result instanceof Promise) this.#lateInline(type.name, result);
+      const result: unknown = handler(message, this.#context);
+      if (result !== undefined && result instanceof Promise) this.#lateInline(message.type, result);
+      return true;
     } catch (error) {
-      this.#onError(type.name, error);
+      this.#onError(message.type, error);
+      return false;
     }
-    context.close();
+  }
+
+  /** One message of an inline type. @returns whether its handler returned without an error */
+  #inlineOne(stream: PeerStream, frame: FrameDecoder<Route>, value: unknown): boolean {
+    this.begin(stream, frame.type);
+    this.#message.value = value;
+    const isWell = this.inline(frame.source, frame.payloadOffset, frame.payloadBytes);
+    this.end();
     return isWell;
   }
 

@@ -21,7 +21,6 @@ import { addCounter } from '../shared/memory/counters.js';
 import { type OutboundWriter, RecordKind } from '../shared/memory/outbound-ring.js';
 import { ReadyQueue } from '../shared/memory/ready-queue.js';
 import type { TypeTable } from '../shared/memory/type-table.js';
-import { readUint16BE, readUint32BE } from '../shared/wire/frame.js';
 import { Dispatched, type Dispatcher } from './dispatcher.js';
 import { type FrameDecoder, Step } from './frame-decoder.js';
 import type { Gossip } from './gossip.js';
@@ -211,52 +210,60 @@ export class Pipeline {
 
   /** Decodes and dispatches until nothing whole is left, something must wait, or the connection has had its share. */
   #frames(stream: PeerStream): Visit {
-    const { words } = this.#arena;
     const decoder = this.#decoder;
-    const control = stream.control;
-    const publishAt = stream.capacity >> 2;
     const shareEnd = stream.position + VISIT_BYTES;
     const startMs = this.#clock.nowMs();
     let strideStartMs = startMs;
     let left = STRIDE;
     for (;;) {
-      left -= this.#burst(stream, left - 1);
-      switch (decoder.next(stream)) {
-        case Step.NeedMore:
-          return 'idle';
-        case Step.Starved:
-          Atomics.store(words, control + Slot.Starved, 1);
-          return 'waiting';
-        case Step.TooLarge:
-          this.#drop(stream, ErrorCode.MessageTooLarge);
-          stream.latched = true;
-          this.#ring.markProgress();
-          this.#discardAll(stream);
-          return 'idle';
-        case Step.Dropped:
-          this.#drop(stream, ErrorCode.InvalidMessageFormat);
-          break;
-        case Step.Frame: {
-          const done = this.#frame(stream);
-          if (done === Dispatched.Done) break;
-          if (done === Dispatched.Full) {
-            this.#scanControls(stream);
-            return 'waiting';
-          }
-          this.#letGo(stream);
-          break;
-        }
+      left -= this.#burst(stream, left);
+      if (left > 0) {
+        const ended = this.#next(stream);
+        if (ended !== null) return ended;
+        left--;
+        if (left > 0 && decoder.type.route.trust === TRUSTED) continue;
       }
-      this.#ring.markProgress();
-      words[control + Slot.Progress] = stream.position;
-      if (((stream.position - stream.published) | 0) > publishAt) this.#publishCursor(stream);
-      if (--left > 0 && decoder.type.route.trust === TRUSTED) continue;
       const nowMs = this.#clock.nowMs();
       this.#judge(nowMs - strideStartMs);
       if (nowMs - startMs > VISIT_MS || ((stream.position - shareEnd) | 0) >= 0) return 'more';
       strideStartMs = nowMs;
       left = STRIDE;
     }
+  }
+
+  /** Decodes and dispatches one frame, whatever it is. @returns how the visit ends with it; null if it goes on */
+  #next(stream: PeerStream): Visit | null {
+    const { words } = this.#arena;
+    const control = stream.control;
+    switch (this.#decoder.next(stream)) {
+      case Step.NeedMore:
+        return 'idle';
+      case Step.Starved:
+        Atomics.store(words, control + Slot.Starved, 1);
+        return 'waiting';
+      case Step.TooLarge:
+        this.#drop(stream, ErrorCode.MessageTooLarge);
+        stream.latched = true;
+        this.#ring.markProgress();
+        this.#discardAll(stream);
+        return 'idle';
+      case Step.Dropped:
+        this.#drop(stream, ErrorCode.InvalidMessageFormat);
+        break;
+      case Step.Frame: {
+        const done = this.#frame(stream);
+        if (done === Dispatched.Full) {
+          this.#scanControls(stream);
+          return 'waiting';
+        }
+        if (done === Dispatched.Held) this.#letGo(stream);
+        break;
+      }
+    }
+    this.#ring.markProgress();
+    words[control + Slot.Progress] = stream.position;
+    if (((stream.position - stream.published) | 0) > stream.capacity >> 2) this.#publishCursor(stream);
+    return null;
   }
 
   /**
@@ -268,7 +275,7 @@ export class Pipeline {
   #burst(stream: PeerStream, most: number): number {
     const { type } = this.#decoder;
     if (!isPlain(type.route) || stream.skip > 0 || stream.aside !== null) return 0;
-    const { bytes, words } = this.#arena;
+    const { bytes, view, words } = this.#arena;
     const { control, capacity, position } = stream;
     if (words[control + Slot.SkipArmed] === 1) return 0;
     const dispatcher = this.#dispatcher;
@@ -281,22 +288,26 @@ export class Pipeline {
     const limit = Math.min((stream.end - position) | 0, capacity - start);
     const share = Math.min(limit, capacity >> 2);
     const head = FRAME_HEADER_BYTES + typeLength;
+    // The length of the type and its first byte, read at once.
+    const lead = (typeLength << 8) | typeBytes[0];
     let at = 0;
     let count = 0;
+    dispatcher.begin(stream, type);
     while (count < most && at < share && limit - at >= head) {
       const frame = base + at;
-      const wireBytes = LENGTH_FIELD_BYTES + readUint32BE(bytes, frame);
+      const wireBytes = LENGTH_FIELD_BYTES + view.getUint32(frame);
       if (wireBytes > limit - at || wireBytes < head) break;
-      if (readUint16BE(bytes, frame + LENGTH_FIELD_BYTES) !== typeLength) break;
-      let i = 0;
+      if ((view.getUint32(frame + LENGTH_FIELD_BYTES - 1) << 8) >>> 8 !== lead) break;
+      let i = 1;
       while (i < typeLength && bytes[frame + FRAME_HEADER_BYTES + i] === typeBytes[i]) i++;
       if (i < typeLength) break;
-      dispatcher.inline(stream, type, bytes, frame + head, wireBytes - head);
+      dispatcher.inline(bytes, frame + head, wireBytes - head);
       at += wireBytes;
       count++;
       ring.markProgress();
       words[progress] = (position + at) | 0;
     }
+    dispatcher.end();
     stream.position = (position + at) | 0;
     if (count > 0) this.#types.count(type, count);
     stream.messages += count;

@@ -11,6 +11,8 @@ export class Arena {
   readonly words: Int32Array<SharedArrayBuffer>;
   /** The whole arena as bytes. One view for all, so that hot code sees one array and `copyWithin` moves any frame. */
   readonly bytes: Uint8Array<SharedArrayBuffer>;
+  /** The same for big-endian numbers at any offset. */
+  readonly view: DataView<SharedArrayBuffer>;
 
   private constructor(buffer: SharedArrayBuffer, geometry: Geometry) {
     this.buffer = buffer;
@@ -18,6 +20,7 @@ export class Arena {
     if (buffer.byteLength !== this.layout.totalBytes) throw new RangeError('arena and geometry differ');
     this.words = new Int32Array(buffer);
     this.bytes = new Uint8Array(buffer);
+    this.view = new DataView(buffer);
   }
 
   /** Allocates an arena. Pages that nothing touches cost no memory. */

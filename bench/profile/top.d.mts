@@ -1,0 +1,1 @@
+export declare function topText(path: string, rows?: number): string;
