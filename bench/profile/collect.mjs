@@ -44,7 +44,7 @@ export async function install() {
   execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: folder, stdio: ['ignore', 2, 2] });
 }
 
-/** Workers' profiles as Node names them: CPU.date.time.pid.thread.sequence.cpuprofile. */
+/** Renames profiles, which Node calls CPU.date.time.pid.thread.sequence.cpuprofile, after their threads. */
 async function profilesOf(dir, extension) {
   const threads = [];
   for (const file of await readdir(dir)) {
@@ -144,7 +144,7 @@ const v8Trace = (dir, categories) => [
 
 /**
  * For each tool: its package, the flags and the variables of the program, and what makes clinic's input of what the run
- * left. `inputs` answers with [name of the report, input] of each thread that is reported, the main thread's first.
+ * left. `inputs` answers with clinic's input for each thread that is reported, the main thread's first.
  */
 const tools = {
   doctor: {

@@ -600,10 +600,11 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   }
 
   #onConnected(connection: Connection): void {
-    const peer = this.#peerInfo(connection);
+    // As it was before anything came of it; looked up for listeners only, since peers come and go by the thousand.
+    const peer = this.listenerCount('peer:connected') > 0 ? this.#peerInfo(connection) : null;
     this.#record.connected(connection);
     this.#discovery.connected(connection);
-    this.emit('peer:connected', peer);
+    if (peer !== null) this.emit('peer:connected', peer);
   }
 
   #onDisconnected(connection: Connection, cause: Cause): void {

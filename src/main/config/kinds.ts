@@ -72,12 +72,21 @@ export function flag(): Kind<boolean> {
 
 /** A kind whose value may also be `off`, which is null. */
 export function orOff<T>(kind: Kind<T>): Kind<T | null> {
-  const off = z.literal('off').transform(() => null);
+  return orWord('off', kind);
+}
+
+/** A kind whose value may also be `auto`, which is null. */
+export function orAuto<T>(kind: Kind<T>): Kind<T | null> {
+  return orWord('auto', kind);
+}
+
+function orWord<T>(word: string, kind: Kind<T>): Kind<T | null> {
+  const isWord = z.literal(word).transform(() => null);
   return {
     ...kind,
-    schema: z.union([off, z.null(), kind.schema]),
-    allowed: `'off' or ${kind.allowed}`,
-    format: (value) => (value === null ? 'off' : kind.format(value)),
+    schema: z.union([isWord, z.null(), kind.schema]),
+    allowed: `'${word}' or ${kind.allowed}`,
+    format: (value) => (value === null ? word : kind.format(value)),
   };
 }
 

@@ -17,6 +17,7 @@ import {
   nodeIdList,
   nodeIdText,
   optional,
+  orAuto,
   orOff,
   pathText,
   peerList,
@@ -160,7 +161,13 @@ export const options = {
     'SIZE',
     'most bytes of rings, partial frames and send queues together',
   ),
-  ringSize: option(powerOfTwoSize(4 * KiB, 64 * MiB), '256KiB', null, 'receive ring of one connection, a power of two'),
+  ringSize: option(
+    orAuto(powerOfTwoSize(4 * KiB, 64 * MiB)),
+    'auto',
+    null,
+    'receive ring of one connection, a power of two; memory is used only as data comes',
+    { fallbackText: 'auto: 1MiB, or what fits into half of the memory budget' },
+  ),
   outboundRing: option(
     powerOfTwoSize(64 * KiB, 64 * MiB),
     '1MiB',

@@ -11,6 +11,7 @@ export interface Preset {
   readonly receiveRate?: string;
   readonly sendRate?: string;
   readonly gossipCache?: string;
+  readonly ringSize?: string;
 }
 
 export const presets = {
@@ -23,6 +24,7 @@ export const presets = {
     receiveRate: '1MiB',
     sendRate: '1MiB',
     gossipCache: '1MiB',
+    ringSize: '64KiB',
   },
 } as const satisfies Record<string, Preset>;
 

@@ -24,6 +24,11 @@ import { defaultSeeds, MAINNET } from './seeds.js';
 import type { NodeOptions, OptionNamesAgree, Settings } from './settings.js';
 import { oneLine, wrongSecret, wrongValue } from './wrong-value.js';
 
+const LARGEST_AUTO_RING_BYTES = 1024 * 1024;
+const LEAST_AUTO_RING_BYTES = 4096;
+/** Of the memory budget, for all rings that may be in use at once. */
+const AUTO_RINGS_SHARE = 0.5;
+
 // Fails to compile when NodeOptions and the table differ.
 true satisfies OptionNamesAgree;
 
@@ -232,7 +237,7 @@ function complete(parsed: Parsed, given: GivenValues, host: Host): Settings {
     backoffJitter: parsed.backoffJitter,
     sendQueueBytes: parsed.sendQueue,
     memoryBudgetBytes: parsed.memoryBudget,
-    ringBytes: parsed.ringSize,
+    ringBytes: parsed.ringSize ?? ringThatFits(parsed.maxPeers, parsed.memoryBudget),
     outboundRingBytes: parsed.outboundRing,
     logLevel: parsed.logLevel,
     logFormat: parsed.logFormat ?? (host.stdoutIsTerminal ? 'pretty' : 'json'),
@@ -247,4 +252,12 @@ function absolutePath(text: string, baseDir: string, homeDir: string): string {
 function moduleUrl(module: string, baseDir: string, homeDir: string): string {
   const filePath = /^file:/i.test(module) ? fileURLToPath(module) : absolutePath(module, baseDir, homeDir);
   return pathToFileURL(filePath).href;
+}
+
+/** The largest ring that leaves most of the memory budget to what moves: large reads are what makes reading cheap. */
+function ringThatFits(maxPeers: number, memoryBudgetBytes: number): number {
+  let ringBytes = LARGEST_AUTO_RING_BYTES;
+  while (ringBytes > LEAST_AUTO_RING_BYTES && ringBytes * maxPeers > memoryBudgetBytes * AUTO_RINGS_SHARE)
+    ringBytes /= 2;
+  return ringBytes;
 }

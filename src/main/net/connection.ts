@@ -18,7 +18,7 @@ import type { PeerRates } from './peer-rates.js';
 import type { SocketWriter } from './socket-writer.js';
 
 /** Most that one read takes: larger reads move more, and a ring is filled by a few. */
-const READ_BYTES = 128 * 1024;
+const READ_BYTES = 512 * 1024;
 /** Where bytes go that nobody wants. */
 const nowhere = new Uint8Array(64 * 1024);
 

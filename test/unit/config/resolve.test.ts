@@ -103,7 +103,7 @@ describe('defaults', () => {
       backoffJitter: 0.2,
       sendQueueBytes: 8 * 2 ** 20,
       memoryBudgetBytes: 512 * 2 ** 20,
-      ringBytes: 256 * 1024,
+      ringBytes: 2 ** 20,
       outboundRingBytes: 2 ** 20,
       logLevel: 'info',
       logFormat: 'json',
@@ -126,6 +126,18 @@ describe('defaults', () => {
     expect(seeds({ chainId: 'another' })).toEqual([]);
     expect(seeds({ seeds: '' })).toEqual([]);
     expect(seeds({ chainId: 'another', seeds: '[::1]:5' })).toEqual(['[::1]:5']);
+  });
+
+  test.each([
+    [{ maxPeers: 100 }, 2 ** 20],
+    [{ maxPeers: 1000 }, 256 * 1024],
+    [{ maxPeers: 10_000, maxInbound: 10_000 }, 16 * 1024],
+    [{ maxPeers: 10_000, memoryBudget: '8MiB' }, 4096],
+    [{ maxPeers: 1000, memoryBudget: '4GiB' }, 2 ** 20],
+    [{ preset: 'low-resource' }, 64 * 1024],
+    [{ maxPeers: 1000, ringSize: '1MiB' }, 2 ** 20],
+  ])('of rings fit the memory budget: %j', (flags, ringBytes) => {
+    expect(resolve({ flags }).ringBytes).toBe(ringBytes);
   });
 
   test('of rates are off, but 1 MiB/s each way for low-resource', () => {
@@ -359,7 +371,7 @@ describe('a wrong value', () => {
     [{ shutdownTimeout: true }, `shutdownTimeout is true (/etc/paw/node.toml): ${duration}`],
     [
       { ringSize: '96KiB' },
-      "ringSize is '96KiB' (/etc/paw/node.toml): must be a power of two from 4KiB to 64MiB, such as 64KiB or 1MiB",
+      "ringSize is '96KiB' (/etc/paw/node.toml): must be 'auto' or a power of two from 4KiB to 64MiB, such as 64KiB or 1MiB",
     ],
     [
       { outboundRing: '32KiB' },
