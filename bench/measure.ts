@@ -20,12 +20,16 @@ export async function rates(
   warmSeconds = WARM_SECONDS,
 ): Promise<Run> {
   await delay(warmSeconds * 1000);
-  const look = async () => ({
-    atMs: performance.now(),
-    counts: await Promise.all(Object.values(counters).map((counter) => counter())),
-    cpuUs: (await target.usage()).cpuUs,
-    loadCpuUs: (await Promise.all(load.map((one) => one.usage()))).reduce((sum, { cpuUs }) => sum + cpuUs, 0),
-  });
+  const look = async () => {
+    // All at once: a program that is busy answers late.
+    const [counts, usage, loads] = await Promise.all([
+      Promise.all(Object.values(counters).map((counter) => counter())),
+      target.usage(),
+      Promise.all(load.map((one) => one.usage())),
+    ]);
+    const loadCpuUs = loads.reduce((sum, { cpuUs }) => sum + cpuUs, 0);
+    return { atMs: performance.now(), counts, cpuUs: usage.cpuUs, loadCpuUs };
+  };
   const before = await look();
   await delay(seconds * 1000);
   const after = await look();

@@ -7,28 +7,14 @@ import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Instrument, Program, stopAll } from './program.js';
+import { Program, stopAll } from './program.js';
 import type { Settings } from './scenario.js';
 import { scenarios } from './scenarios/index.js';
 
-interface Prepared {
-  readonly execArgv: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  report(pid: number): Promise<{
-    readonly htmlPath: string;
-    readonly workerHtmlPaths: readonly string[];
-    readonly workerProfiles: readonly string[];
-    readonly topPaths: readonly string[];
-  }>;
-}
-
-/** `bench/profile` is plain JavaScript, as clinic has no types. */
-interface Collector {
-  readonly TOOLS: readonly string[];
-  install(): Promise<void>;
-  prepare(tool: string, out: string): Promise<Prepared>;
-  stop: Instrument['stop'];
-}
+/** Plain JavaScript that stays where it is: loaded by its path. */
+type Collector = typeof import('./profile/collect.mjs');
+type Tool = import('./profile/collect.mjs').Tool;
+type Top = typeof import('./profile/top.mjs');
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = join(root, 'bench', 'profile');
@@ -50,7 +36,7 @@ async function profile(): Promise<void> {
   if (!existsSync(folder)) throw new UsageError('profiling needs a clone of the repository, with bench/profile');
   const load = (name: string) => import(new URL(`file://${join(folder, name)}`).href);
   const collector = (await load('collect.mjs')) as Collector;
-  const tool = oneOf('tool', positionals[0], collector.TOOLS);
+  const tool = oneOf('tool', positionals[0], collector.TOOLS) as Tool;
   const name = oneOf(
     'scenario',
     positionals[1] ?? 'ingest',
@@ -97,7 +83,7 @@ async function profile(): Promise<void> {
     await stopAll();
   }
   const { htmlPath, workerHtmlPaths, workerProfiles, topPaths } = await prepared.report(pid);
-  const { topText } = (await load('top.mjs')) as { topText(path: string): string };
+  const { topText } = (await load('top.mjs')) as Top;
   for (const path of topPaths) process.stdout.write(`${topText(path)}\n\n`);
   const shown = (path: string) => relative(process.cwd(), path);
   process.stdout.write(`main thread  ${shown(htmlPath)}\n`);

@@ -49,17 +49,13 @@ export function createNode(listen = []) {
   });
 }
 
-/**
- * Tells the harness that this program is ready, answers what it asks, and ends with it. Every answer has all there is
- * to know, and in `value` what was asked for by name.
- */
+/** Tells the harness that this program is ready, answers what it asks (`bench/channel.ts`), and ends with it. */
 export function serve({ port = 0, address, received = () => 0 } = {}) {
-  process.on('message', (question) => {
+  process.on('message', ({ id, name }) => {
     const { user, system } = process.cpuUsage();
     const usage = { cpuUs: user + system, rssBytes: process.memoryUsage.rss() };
-    const messages = received();
-    const value = { usage, address, received: messages }[question?.name];
-    process.send({ kind: 'reading', messages, ...usage, id: question?.id, value });
+    const answers = { usage, address, received: received() };
+    process.send(name in answers ? { id, value: answers[name] } : { id, error: `no answer to '${name}'` });
   });
   process.on('disconnect', () => process.exit(0));
   process.send({ kind: 'ready', port, address });

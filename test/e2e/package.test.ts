@@ -99,7 +99,7 @@ describe('the packed tarball, installed without install scripts in an empty fold
     await run(process.execPath, [tsc, ...flags, ...types, 'typed.mts'], { cwd: installed, timeout: 60_000 });
   });
 
-  it('holds compiled JavaScript with declarations and no sources, tests or benches', async () => {
+  it('holds compiled JavaScript with declarations, the bench too, and no sources or tests', async () => {
     const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root });
     const [{ files }] = JSON.parse(stdout.slice(stdout.indexOf('['))) as [{ files: { path: string }[] }];
     const paths = files.map(({ path }) => path);
