@@ -3,6 +3,7 @@
  * all of them. What is found goes to the terminal, and as JSON and HTML where asked for.
  */
 import { writeFileSync } from 'node:fs';
+import { ConfigError } from '../src/shared/errors.js';
 import { machine } from './machine.js';
 import { stopAll } from './program.js';
 import { pageOf } from './report/page.js';
@@ -32,7 +33,10 @@ export interface BenchOutput {
   progress(text: string): void;
 }
 
-/** Runs scenarios by their names. @throws Error when a program under test fails */
+/**
+ * Runs scenarios by their names.
+ * @throws ConfigError for one that needs what is not installed, Error when a program under test fails
+ */
 export async function runBench(options: BenchOptions, output: BenchOutput): Promise<BenchResult> {
   const chosen = scenarios.filter(({ name, onlyByName }) =>
     options.names.length === 0 ? onlyByName !== true : options.names.includes(name),
@@ -48,6 +52,14 @@ export async function runBench(options: BenchOptions, output: BenchOutput): Prom
   });
   try {
     for (const scenario of chosen) {
+      const missing = scenario.missing?.() ?? null;
+      if (missing !== null) {
+        const why = `${scenario.name} needs ${missing}`;
+        if (options.names.includes(scenario.name)) throw new ConfigError('scenario', why);
+        output.progress('');
+        output.write(`\n${why}: left out\n`);
+        continue;
+      }
       const result = await runScenario(scenario, options, output);
       results.push(result);
       output.progress('');

@@ -35,6 +35,8 @@ export interface Scenario {
   readonly onlyByName?: true;
   /** The case that is profiled unless another is named; the first if none is. */
   readonly typical?: string;
+  /** What is not installed that it needs, and how to get it; null if nothing is missing. */
+  missing?(): string | null;
   /** Always so many rounds, whatever was asked for. */
   readonly rounds?: number;
   cases(settings: Settings): readonly Case[];

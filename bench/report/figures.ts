@@ -7,6 +7,10 @@ const units: Readonly<Record<string, readonly (readonly [least: number, name: st
     [1024, 'KiB'],
     [0, 'B'],
   ],
+  ms: [
+    [1000, 's'],
+    [0, 'ms'],
+  ],
   µs: [
     [1e6, 's'],
     [1000, 'ms'],
@@ -22,7 +26,7 @@ const counts = [
 /** A figure with three digits and its unit. */
 export function figure(value: number, unit: Metric['unit']): string {
   if (Number.isNaN(value)) return '-';
-  const scale = units[unit] ?? (unit === 'ms' ? [[0, 'ms'] as const] : counts);
+  const scale = units[unit] ?? counts;
   const [least, name] = scale.find(([from]) => Math.abs(value) >= from)!;
   const scaled = least === 0 ? value : value / least;
   return `${digits(scaled)} ${name}`.trimEnd();

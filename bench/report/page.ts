@@ -196,7 +196,7 @@ const colours=['#2f6fed','#e08a1e','#8b5cf6','#14a38b','#d6457f','#7a8699','#4aa
 const colourOf=(name,i)=>name==='node'||name.startsWith('node,')?colours[0]:colours[1+i%(colours.length-1)];
 const short=(v,unit)=>{if(v===null)return'';const n=Math.abs(v);const three=x=>Math.abs(x)>=100?x.toFixed(0):Math.abs(x)>=10?x.toFixed(1):+x.toFixed(2);
 if(unit==='bytes')return n>=1024?three(v/1024)+' KiB':three(v)+' B';if(unit==='µs')return n>=1e6?three(v/1e6)+' s':n>=1000?three(v/1000)+' ms':three(v)+' µs';
-if(unit==='×')return three(v)+' ×';if(unit==='ms')return three(v)+' ms';return n>=1e6?three(v/1e6)+' M':n>=1000?three(v/1000)+' k':String(three(v));};
+if(unit==='×')return three(v)+' ×';if(unit==='ms')return n>=1000?three(v/1000)+' s':three(v)+' ms';return n>=1e6?three(v/1e6)+' M':n>=1000?three(v/1000)+' k':String(three(v));};
 Chart.defaults.color=ink;Chart.defaults.borderColor=line;Chart.defaults.font.family='system-ui,sans-serif';Chart.defaults.animation=false;
 for(const {id,kind,unit,labels,series,logarithmic} of charts){
 const others=series.filter(s=>!(s.name==='node'||s.name.startsWith('node,')));

@@ -1,4 +1,5 @@
 /** The admin HTTP under load, while the node passes on the traffic of a busy chain. */
+import { createRequire } from 'node:module';
 import { withPrograms } from '../measure.js';
 import type { Run } from '../result.js';
 import type { Scenario, Settings } from '../scenario.js';
@@ -45,6 +46,14 @@ export const admin: Scenario = {
   notes: [
     `${RATE} messages a second are passed on between ${PEERS} peers. autocannon has ${HTTP_CONNECTIONS} connections.`,
   ],
+  missing: () => {
+    try {
+      createRequire(import.meta.url).resolve('autocannon');
+      return null;
+    } catch {
+      return "autocannon, which 'npm install autocannon' brings";
+    }
+  },
   cases: (settings) => {
     const peers = settings.smoke ? 2 : PEERS;
     return [null, '/status', '/metrics'].map((route) => ({

@@ -9,7 +9,7 @@ const PAYLOAD_BYTES = 1024;
 function killed(connections: number, { seconds }: Settings) {
   return (): Promise<Run> =>
     withPrograms(async (start) => {
-      const target = await start('targets/node.js', { node: { workers: 1 } });
+      const target = await start('targets/node.js', { node: { workers: 1, logLevel: 'silent' } });
       const flood = await start('load/flood.js', {
         port: target.port,
         connections,

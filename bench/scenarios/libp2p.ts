@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ConfigError } from '../../src/shared/errors.js';
 import { rates, withPrograms } from '../measure.js';
 import type { Run } from '../result.js';
 import type { Scenario, Settings } from '../scenario.js';
@@ -11,14 +10,6 @@ import { flooded, payloadName } from './ingest.js';
 /** In a clone; its dependencies are its own, and only installed on demand. */
 const folder = fileURLToPath(new URL('../../../bench/libp2p/', import.meta.url));
 const CONNECTIONS = 16;
-
-function requireInstalled(): void {
-  if (existsSync(join(folder, 'node_modules'))) return;
-  throw new ConfigError(
-    'scenario',
-    "libp2p needs its packages: 'npm ci --ignore-scripts --prefix bench/libp2p' in a clone",
-  );
-}
 
 function libp2p(security: string, payloadBytes: number, connections: number, { seconds }: Settings) {
   return (): Promise<Run> =>
@@ -51,8 +42,11 @@ export const libp2pScenario: Scenario = {
     'One stream a connection, frames of the same form, parsed in place. Version 1 of PAW encrypts nothing: compare with plaintext.',
   ],
   onlyByName: true,
+  missing: () => {
+    if (existsSync(join(folder, 'node_modules'))) return null;
+    return "the packages of js-libp2p, which 'npm ci --ignore-scripts --prefix bench/libp2p' brings in a clone";
+  },
   cases: (settings) => {
-    requireInstalled();
     const connections = settings.smoke ? 2 : CONNECTIONS;
     return (settings.smoke ? [128] : [128, 1024]).map((payloadBytes) => ({
       name: caseName(payloadBytes),

@@ -42,6 +42,7 @@ describe('a figure', () => {
     [-100, 'bytes', '-100 B'],
     [1500, 'µs', '1.50 ms'],
     [67.2, 'ms', '67.2 ms'],
+    [30_474, 'ms', '30.5 s'],
     [0, 'messages', '0'],
     [Number.NaN, 'ms', '-'],
   ] as const)('%d %s reads %s', (value, unit, text) => {
