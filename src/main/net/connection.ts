@@ -19,6 +19,8 @@ import type { SocketWriter } from './socket-writer.js';
 
 /** Most that one read takes: larger reads move more, and a ring is filled by a few. */
 const READ_BYTES = 512 * 1024;
+/** The same from a peer whose rates are limited: it must not run far ahead of its share with one read. */
+const RATED_READ_BYTES = 64 * 1024;
 /** Where bytes go that nobody wants. */
 const nowhere = new Uint8Array(64 * 1024);
 
@@ -177,7 +179,8 @@ export class Connection implements ReadSink {
     const reserve = ring.capacity / 8;
     const { free } = ring;
     if (free === 0) throw new Error('a socket is read with a full ring');
-    return ring.region(Math.min(READ_BYTES, free > reserve ? free - reserve : free));
+    const most = this.rates === null ? READ_BYTES : RATED_READ_BYTES;
+    return ring.region(Math.min(most, free > reserve ? free - reserve : free));
   }
 
   received(bytes: number): boolean {
