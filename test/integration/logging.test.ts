@@ -33,15 +33,15 @@ describe('the log', () => {
     const log = recorder('info');
     const node = await startNode({ logger: log.logger });
     const peer = await RawPeer.join(portOf(node));
-    peer.socket.write(Buffer.concat(Array.from({ length: 1000 }, () => frame('bad\n'))));
+    // One less than what bans: whoever is banned is cut off before the worker has seen all that it sent.
+    peer.socket.write(Buffer.concat(Array.from({ length: 100 }, () => frame('bad\n'))));
     for (let i = 0; i < 20; i++) {
-      // From elsewhere: so many malformed frames get their own address banned.
       const other = await RawPeer.dial(portOf(node), '127.7.0.1');
       other.socket.end(handshakeBytes('other'));
       await until(() => other.ended, 'the refusal');
     }
     await until(() => node.stats().connections.rejectedInbound === 20, 'all refusals');
-    await until(() => node.stats().messages.dropped === 1000, 'all drops');
+    await until(() => node.stats().messages.dropped === 100, 'all drops');
     expect(log.of('frame dropped')).toMatchObject([{ level: WARN, code: 0x05, name: 'InvalidMessageFormat' }]);
     expect(log.of('peer rejected')).toMatchObject([{ level: WARN, code: 0x02 }]);
   });
