@@ -12,14 +12,17 @@ export interface Watched {
   readonly load: readonly Program[];
 }
 
+/** Waits until a run is worth counting. @param moreSeconds for what needs longer than most */
+export function warmUp(moreSeconds = 0): Promise<void> {
+  return delay((WARM_SECONDS + moreSeconds) * 1000);
+}
+
 /** What was counted a second while it was watched, and the cores that were busy for it. */
 export async function rates(
   { target, load }: Watched,
   seconds: number,
   counters: Readonly<Record<string, () => Promise<number>>>,
-  warmSeconds = WARM_SECONDS,
 ): Promise<Run> {
-  await delay(warmSeconds * 1000);
   const look = async () => {
     // All at once: a program that is busy answers late.
     const [counts, usage, loads] = await Promise.all([

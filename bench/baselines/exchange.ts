@@ -2,26 +2,16 @@
  * A bare accept and exchange of 65 bytes, either way round: answers whoever connects, and dials when it is asked to. It
  * checks nothing and remembers nobody.
  */
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { HANDSHAKE_BYTES } from '../../src/shared/limits.js';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { encodeHandshake } from '../../src/shared/wire/handshake.js';
 import { CHAIN_ID, serve } from '../channel.js';
+import { onHandshake } from '../handshake.js';
 
 const answer = encodeHandshake(CHAIN_ID, 'exchange');
 let exchanges = 0;
 
-function exchange(socket: Socket, isDone: () => void): void {
-  let left = HANDSHAKE_BYTES;
-  socket.on('error', () => undefined);
-  socket.on('data', (data) => {
-    if (left <= 0) return;
-    left -= data.length;
-    if (left <= 0) isDone();
-  });
-}
-
 const server = createServer({ noDelay: true }, (socket) => {
-  exchange(socket, () => {
+  onHandshake(socket, () => {
     socket.write(answer);
     exchanges++;
   });
@@ -31,7 +21,7 @@ function dial(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port, noDelay: true });
     socket.once('connect', () => socket.write(answer)).once('error', reject);
-    exchange(socket, () => {
+    onHandshake(socket, () => {
       exchanges++;
       socket.end();
       resolve();

@@ -1,19 +1,14 @@
 /** Accepts connections, answers handshakes and holds them: what bare sockets cost in memory. */
 import { type AddressInfo, createServer } from 'node:net';
-import { HANDSHAKE_BYTES } from '../../src/shared/limits.js';
 import { encodeHandshake } from '../../src/shared/wire/handshake.js';
 import { CHAIN_ID, serve } from '../channel.js';
+import { onHandshake } from '../handshake.js';
 
 const answer = encodeHandshake(CHAIN_ID, 'holder');
 let peers = 0;
 
 const server = createServer({ noDelay: true }, (socket) => {
-  let left = HANDSHAKE_BYTES;
-  socket.on('error', () => undefined);
-  socket.on('data', (data) => {
-    if (left <= 0) return;
-    left -= data.length;
-    if (left > 0) return;
+  onHandshake(socket, () => {
     peers++;
     socket.write(answer);
   });

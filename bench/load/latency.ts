@@ -16,10 +16,6 @@ export class Latencies {
     this.#histogram.recordValue(Math.min(HIGHEST_US, Math.max(1, Math.round(us))));
   }
 
-  reset(): void {
-    this.#histogram.reset();
-  }
-
   /** By percentile, and how many there were. */
   take(): Record<string, number> {
     const histogram = this.#histogram;

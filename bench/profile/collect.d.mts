@@ -23,17 +23,7 @@ export interface Prepared {
   report(pid: number): Promise<Reports>;
 }
 
-export interface Collection {
-  readonly tool: Tool;
-  readonly script: string;
-  readonly args?: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
-  readonly out: string;
-  load(child: ChildProcess): Promise<unknown>;
-}
-
 export declare const TOOLS: readonly Tool[];
 export declare function install(): Promise<void>;
 export declare function prepare(tool: Tool, out: string): Promise<Prepared>;
 export declare function stop(child: ChildProcess): Promise<void>;
-export declare function collect(run: Collection): Promise<Reports>;

@@ -11,7 +11,7 @@
  * A program is ended with SIGINT: it needs no handler of its own, and its `exit` listeners run. What ends it some other
  * way loses the last samples (doctor, bubbleprof); SIGKILL loses all of them.
  */
-import { execFileSync, fork } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { appendFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
@@ -214,8 +214,8 @@ async function writeReport(tool, input, html, seconds) {
  * What a program has to be started with to be seen by a tool, for a caller that starts it itself.
  * @param tool one of TOOLS
  * @param out a folder for this run alone; made if it is not there
- * @returns `execArgv` and `env` for the program, and `report(pid)`, which is called once it has ended and answers as
- * `collect` does
+ * @returns `execArgv` and `env` for the program, and `report(pid)`, which is called once it has ended and answers with
+ * `Reports` (`collect.d.mts`)
  */
 export async function prepare(tool, out) {
   const { flags, env, extension, inputs } = tools[tool];
@@ -256,30 +256,4 @@ export async function stop(child) {
     clearTimeout(timer);
   }
   if (child.exitCode !== 0) throw new Error(`the profiled program ended with ${child.signalCode ?? child.exitCode}`);
-}
-
-/**
- * Starts a program under a tool, gives it a load, ends it and makes the reports.
- * @param run.tool one of TOOLS
- * @param run.script the program; it has an IPC channel
- * @param run.out a folder for this run alone
- * @param run.load called with the child process at once; when it settles, the program is ended
- * @returns htmlPath (main thread), dataPath (clinic's own input for it), workerHtmlPaths and workerProfiles (one for each
- * worker thread; none from doctor and bubbleprof), topPaths (what `top.mjs` reads; of flame, the main thread's first)
- */
-export async function collect({ tool, script, args = [], env = {}, out, load }) {
-  await install();
-  const prepared = await prepare(tool, out);
-  const child = fork(script, args, {
-    execArgv: prepared.execArgv,
-    env: { ...process.env, ...env, ...prepared.env },
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
-  try {
-    await load(child);
-    await stop(child);
-  } finally {
-    child.kill('SIGKILL');
-  }
-  return prepared.report(child.pid);
 }

@@ -1,5 +1,6 @@
 /** A worker is killed under load: how long until its peers are served again, and is anything lost? */
 import { setTimeout as delay } from 'node:timers/promises';
+import { atMost } from '../goals.js';
 import { until, withPrograms } from '../measure.js';
 import type { Run } from '../result.js';
 import type { Scenario, Settings } from '../scenario.js';
@@ -31,9 +32,6 @@ function killed(connections: number, { seconds }: Settings) {
     });
 }
 
-const goal = (metric: string, value: number) =>
-  ({ case: 'a worker killed', metric, against: null, compare: 'value', bound: 'at most', value }) as const;
-
 export const crash: Scenario = {
   name: 'crash',
   title: 'a worker killed under load',
@@ -41,7 +39,7 @@ export const crash: Scenario = {
     { key: 'recovery', title: 'time until messages are handled again', unit: 'ms', better: 'less' },
     { key: 'lost', title: 'messages lost', unit: 'messages', better: 'less' },
   ],
-  goals: [goal('recovery', 250), goal('lost', 0)],
+  goals: [atMost('a worker killed', 'recovery', 250), atMost('a worker killed', 'lost', 0)],
   notes: [
     'The only worker of the node is terminated while 16 connections send 1 KiB messages as fast as they are taken.',
   ],

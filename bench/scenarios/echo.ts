@@ -1,5 +1,6 @@
 /** What is sent comes back: throughput with messages in flight, latency of a lone one and at a steady rate. */
-import { rates, withPrograms } from '../measure.js';
+import { atLeastTimes } from '../goals.js';
+import { rates, warmUp, withPrograms } from '../measure.js';
 import type { Run } from '../result.js';
 import type { Case, Scenario, Settings } from '../scenario.js';
 
@@ -32,9 +33,9 @@ function echoed(
       const target = await start(file, options);
       const echo = await start('load/echo.js', { port: target.port, payloadBytes: PAYLOAD_BYTES, ...load });
       // What was measured while everything warmed up is thrown away with the first reading.
-      await rates({ target, load: [echo] }, 0.1, {});
+      await warmUp(0.1);
       await echo.ask('latencies');
-      const run = await rates({ target, load: [echo] }, seconds, { messages: () => echo.ask<number>('answers') }, 0);
+      const run = await rates({ target, load: [echo] }, seconds, { messages: () => echo.ask<number>('answers') });
       const latencyUs = await echo.ask<Record<string, number>>('latencies');
       return { ...run, values: { ...run.values, median: latencyUs.p50!, p99: latencyUs.p99! }, latencyUs };
     });
@@ -61,22 +62,8 @@ export const echo: Scenario = {
     { key: 'p99', title: '99th percentile of latency', unit: 'µs', better: 'less' },
   ],
   goals: [
-    {
-      case: '100 connections, 32 in flight',
-      metric: 'messages',
-      against: { target: 'net echo' },
-      compare: 'ratio',
-      bound: 'at least',
-      value: 1,
-    },
-    {
-      case: '100 connections, 1 in flight',
-      metric: 'messages',
-      against: { target: 'net echo' },
-      compare: 'ratio',
-      bound: 'at least',
-      value: 0.95,
-    },
+    atLeastTimes('100 connections, 32 in flight', 'messages', 1, 'net echo'),
+    atLeastTimes('100 connections, 1 in flight', 'messages', 0.95, 'net echo'),
     {
       case: '1 connection, 1 in flight',
       metric: 'median',

@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { rates, withPrograms } from '../measure.js';
+import { atLeastTimes } from '../goals.js';
+import { rates, warmUp, withPrograms } from '../measure.js';
 import type { Run } from '../result.js';
 import type { Scenario, Settings } from '../scenario.js';
 import { flooded, payloadName } from './ingest.js';
@@ -17,6 +18,7 @@ function libp2p(security: string, payloadBytes: number, connections: number, { s
       const target = await start(join(folder, 'server.mjs'), { security });
       const address = await target.ask<string>('address');
       const load = await start(join(folder, 'client.mjs'), { address, security, connections, payloadBytes });
+      await warmUp();
       return rates({ target, load: [load] }, seconds, { messages: () => target.ask<number>('received') });
     });
 }
@@ -24,14 +26,7 @@ function libp2p(security: string, payloadBytes: number, connections: number, { s
 const caseName = (payloadBytes: number) => `${payloadName(payloadBytes)}, ${CONNECTIONS} connections`;
 
 const goal = (payloadBytes: number, target: string, value: number) =>
-  ({
-    case: caseName(payloadBytes),
-    metric: 'messages',
-    against: { target },
-    compare: 'ratio',
-    bound: 'at least',
-    value,
-  }) as const;
+  atLeastTimes(caseName(payloadBytes), 'messages', value, target);
 
 export const libp2pScenario: Scenario = {
   name: 'libp2p',

@@ -1,5 +1,5 @@
 /** The traffic of a busy chain: what 50 peers send is passed on to all the others. */
-import { rates, withPrograms } from '../measure.js';
+import { rates, warmUp, withPrograms } from '../measure.js';
 import type { Program } from '../program.js';
 import type { Run } from '../result.js';
 import type { Scenario, Settings } from '../scenario.js';
@@ -11,7 +11,7 @@ export const relayAll = { relay: ['tx', 'vote', 'block'] };
 
 /** Watches traffic that is already flowing. */
 export async function watchTraffic(target: Program, chain: Program, seconds: number): Promise<Run> {
-  await rates({ target, load: [chain] }, 0.3, {});
+  await warmUp(0.3);
   await chain.ask('latencies');
   await chain.ask('blockLatencies');
   const counts = () => chain.ask<{ sent: number; delivered: number }>('counts');
@@ -19,7 +19,7 @@ export async function watchTraffic(target: Program, chain: Program, seconds: num
     messages: async () => (await counts()).delivered,
     sent: async () => (await counts()).sent,
   };
-  const run = await rates({ target, load: [chain] }, seconds, counters, 0);
+  const run = await rates({ target, load: [chain] }, seconds, counters);
   const latencyUs = await chain.ask<Record<string, number>>('latencies');
   const blocks = await chain.ask<Record<string, number>>('blockLatencies');
   const { messages, sent } = run.values as { messages: number; sent: number };

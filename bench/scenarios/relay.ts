@@ -1,5 +1,5 @@
 /** Gossip: how long a message takes over a line of nodes, and from one peer of a hub to all others. */
-import { rates, until, withPrograms } from '../measure.js';
+import { rates, until, warmUp, withPrograms } from '../measure.js';
 import type { Run } from '../result.js';
 import type { Scenario, Settings } from '../scenario.js';
 
@@ -16,9 +16,9 @@ async function measured(start: Start, ports: readonly [number, number], hops: nu
   const [port, farPort] = ports;
   const line = await start('load/line.js', { port, farPort, payloadBytes: PAYLOAD_BYTES, ...load });
   await until(async () => (await line.ask<number>('delivered')) > 0, 'the first message to arrive');
-  await rates({ target: line, load: [] }, 0.1, {});
+  await warmUp(0.1);
   await line.ask('latencies');
-  const run = await rates({ target: line, load: [] }, seconds, { messages: () => line.ask<number>('delivered') }, 0);
+  const run = await rates({ target: line, load: [] }, seconds, { messages: () => line.ask<number>('delivered') });
   const latencyUs = await line.ask<Record<string, number>>('latencies');
   const values = { ...run.values, hop: latencyUs.p50! / hops, p99: latencyUs.p99! };
   return { values, cores: null, loadCores: run.cores, latencyUs };

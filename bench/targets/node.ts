@@ -45,9 +45,7 @@ function broadcast(type: string, payload: Buffer): void {
 
 serve(Number(node.listen.slice(node.listen.lastIndexOf(':') + 1)), {
   received: (type: string) => node.stats().messages.receivedByType[type] ?? 0,
-  stats: () => node.stats(),
   peers: () => node.stats().peers.total,
-  address: () => node.listen,
   admin: () => node.admin,
   dial: async (address: string) => (await node.dial(address)).id,
   dialAll: async ({ port, atOnce, seconds }: { port: number; atOnce: number; seconds: number }) => {
