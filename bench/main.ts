@@ -19,6 +19,8 @@ export interface BenchOptions extends Settings {
   /** Names of scenarios; none for all that need nothing special. */
   readonly names: readonly string[];
   readonly rounds: number;
+  /** Only cases whose name contains this; null for all. */
+  readonly cases: string | null;
   /** Files to write; null for none. */
   readonly json: string | null;
   readonly html: string | null;
@@ -35,12 +37,17 @@ export interface BenchOutput {
 
 /**
  * Runs scenarios by their names.
- * @throws ConfigError for one that needs what is not installed, Error when a program under test fails
+ * @throws ConfigError for one that needs what is not installed, or a case that there is not; Error when a program under test fails
  */
 export async function runBench(options: BenchOptions, output: BenchOutput): Promise<BenchResult> {
   const chosen = scenarios.filter(({ name, onlyByName }) =>
     options.names.length === 0 ? onlyByName !== true : options.names.includes(name),
   );
+  const casesOf = new Map(chosen.map((scenario) => [scenario, matchingCases(scenario, options)]));
+  if ([...casesOf.values()].every((cases) => cases.length === 0)) {
+    const known = chosen.flatMap((scenario) => scenario.cases(options)).map(({ name }) => `'${name}'`);
+    throw new ConfigError('case', `case is '${options.cases}': must be a part of one of ${known.join(', ')}`);
+  }
   const results: ScenarioResult[] = [];
   const startedAt = new Date().toISOString();
   const { rounds, seconds, workers, smoke } = options;
@@ -51,7 +58,8 @@ export async function runBench(options: BenchOptions, output: BenchOutput): Prom
     scenarios: results,
   });
   try {
-    for (const scenario of chosen) {
+    for (const [scenario, cases] of casesOf) {
+      if (cases.length === 0) continue;
       const missing = scenario.missing?.() ?? null;
       if (missing !== null) {
         const why = `${scenario.name} needs ${missing}`;
@@ -60,7 +68,7 @@ export async function runBench(options: BenchOptions, output: BenchOutput): Prom
         output.write(`\n${why}: left out\n`);
         continue;
       }
-      const result = await runScenario(scenario, options, output);
+      const result = await runScenario(scenario, cases, options, output);
       results.push(result);
       output.progress('');
       output.write(scenarioText(result, options.columnsMax));
@@ -74,9 +82,18 @@ export async function runBench(options: BenchOptions, output: BenchOutput): Prom
   return summary();
 }
 
-async function runScenario(scenario: Scenario, options: BenchOptions, output: BenchOutput): Promise<ScenarioResult> {
-  const rounds = options.smoke ? 1 : (scenario.rounds ?? options.rounds);
+function matchingCases(scenario: Scenario, options: BenchOptions): readonly Case[] {
   const cases = scenario.cases(options);
+  return options.cases === null ? cases : cases.filter(({ name }) => name.includes(options.cases!));
+}
+
+async function runScenario(
+  scenario: Scenario,
+  cases: readonly Case[],
+  options: BenchOptions,
+  output: BenchOutput,
+): Promise<ScenarioResult> {
+  const rounds = options.smoke ? 1 : (scenario.rounds ?? options.rounds);
   const measurements: Measurement[] = [];
   for (const [i, one] of cases.entries()) {
     const where = `${scenario.name} ${i + 1}/${cases.length}: ${one.name}`;

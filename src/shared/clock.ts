@@ -2,6 +2,9 @@
  * Owns the one clock that decisions get passed in. Milliseconds are monotonic and agree on all threads of a process:
  * each thread's `performance.now()` starts at its own zero, so it is shifted onto the process-wide `hrtime`.
  */
+// Imported: the global is a getter that looks itself up each time, which shows where the clock is read often.
+import { performance } from 'node:perf_hooks';
+
 export interface Clock {
   /** Monotonic milliseconds, the same on every thread of this process. */
   nowMs(): number;

@@ -57,8 +57,10 @@ export class Pipeline {
   readonly #lag: LagWindow;
   #run: PeerStream[] = [];
   #waiting: PeerStream[] = [];
-  /** Handlers burnt a visit's time: others may be waiting with control messages. */
+  /** Handlers burn visits' time: others may be waiting with control messages. */
   #slow = false;
+  /** Visits in a row that took too long. */
+  #slowVisits = 0;
   #inTurn = false;
   #handledBytes = 0;
 
@@ -215,8 +217,10 @@ export class Pipeline {
     const startMs = this.#clock.nowMs();
     let strideStartMs = startMs;
     let left = STRIDE;
+    this.#slow = false;
     for (;;) {
       left -= this.#burst(stream, left);
+      if (((stream.position - stream.published) | 0) > stream.capacity >> 2) this.#publishCursor(stream);
       if (left > 0) {
         const ended = this.#next(stream);
         if (ended !== null) return ended;
@@ -224,8 +228,13 @@ export class Pipeline {
         if (left > 0 && decoder.type.route.trust === TRUSTED) continue;
       }
       const nowMs = this.#clock.nowMs();
-      this.#judge(nowMs - strideStartMs);
-      if (nowMs - startMs > VISIT_MS || ((stream.position - shareEnd) | 0) >= 0) return 'more';
+      this.#judge(nowMs - strideStartMs, STRIDE - left);
+      const isLong = nowMs - startMs > VISIT_MS;
+      if (isLong || ((stream.position - shareEnd) | 0) >= 0) {
+        this.#slowVisits = isLong ? this.#slowVisits + 1 : 0;
+        if (this.#slowVisits > 1) this.#slow = true;
+        return 'more';
+      }
       strideStartMs = nowMs;
       left = STRIDE;
     }
@@ -262,7 +271,6 @@ export class Pipeline {
     }
     this.#ring.markProgress();
     words[control + Slot.Progress] = stream.position;
-    if (((stream.position - stream.published) | 0) > stream.capacity >> 2) this.#publishCursor(stream);
     return null;
   }
 
@@ -270,6 +278,8 @@ export class Pipeline {
    * The way of most frames: whole and in one piece, of the same type as the frame before, whose handler is inline, takes
    * bytes, and is known as quick. Does for each what the long way does, and leaves whatever is different to that: one
    * loop over local names, since at millions of frames a second every look into an object shows (`npm run bench ingest`).
+   * It has no branch that is rare: one that is first taken when this is compiled already throws the compiled code away,
+   * and where V8 has entered the loop from slow code before, it goes on doing so for good.
    * @returns how many frames it has dispatched, at most `most` and a quarter of the ring
    */
   #burst(stream: PeerStream, most: number): number {
@@ -311,7 +321,6 @@ export class Pipeline {
     stream.position = (position + at) | 0;
     if (count > 0) this.#types.count(type, count);
     stream.messages += count;
-    if (at > 0 && ((stream.position - stream.published) | 0) > capacity >> 2) this.#publishCursor(stream);
     return count;
   }
 
@@ -334,14 +343,22 @@ export class Pipeline {
     }
   }
 
-  /** Learns how quick handlers are from the time that the frames since the last look took. */
-  #judge(tookMs: number): void {
+  /**
+   * Learns how quick handlers are from the time that the `frames` since the last look took. Where cores are short a thread
+   * is now and then off its core for longer than a visit may take: handlers are slow once a frame that was timed alone
+   * says so, or a second visit in a row does.
+   */
+  #judge(tookMs: number, frames: number): void {
     const { route } = this.#decoder.type;
-    this.#slow = tookMs > VISIT_MS;
-    if (!this.#slow) {
+    if (tookMs <= VISIT_MS) {
       if (route.trust < TRUSTED) route.trust++;
       return;
     }
+    if (frames > 1) {
+      route.trust = Math.min(route.trust, TRUSTED - 1);
+      return;
+    }
+    this.#slow = true;
     for (const entry of this.#types.touched) entry.route.trust = entry.route === unknownRoute ? TRUSTED : 0;
   }
 

@@ -42,6 +42,14 @@ describe('bench', () => {
     expect(stdout).toContain('growth of resident memory');
   }, 60_000);
 
+  it('runs only the cases that are asked for', async () => {
+    const { code, stdout } = await new Program(['bench', 'connect', 'echo', '--smoke', '--case', 'dial']).exit;
+    expect(code).toBe(0);
+    expect(stdout).toContain('dial, handshake, close');
+    expect(stdout).not.toContain('accept, handshake, close');
+    expect(stdout).not.toContain('echo: ');
+  }, 60_000);
+
   it('names its scenarios', async () => {
     const { stdout } = await new Program(['bench', '--list']).exit;
     for (const name of [...everyday, 'libp2p', 'soak']) expect(stdout).toContain(name);
@@ -49,6 +57,7 @@ describe('bench', () => {
 
   it.each([
     [['bench', 'nonsense'], /scenario is 'nonsense': must be one of ingest, /],
+    [['bench', 'echo', '--case', 'nonsense'], /case is 'nonsense': must be a part of one of '1 connection, 1 in flight', /],
     [['bench', '--rounds', '0'], /rounds is '0'/],
     [['bench', '--json', '/nonexistent/run.json'], /\/nonexistent/],
   ])('refuses %j in one line that names what is wrong', async (args, message) => {

@@ -16,6 +16,7 @@ const DURATION_MS_MAX = 30 * 24 * 3_600_000;
 interface BenchFlags {
   readonly list?: true;
   readonly rounds: string;
+  readonly case?: string;
   readonly seconds: string;
   readonly workers?: string;
   readonly duration: string;
@@ -59,6 +60,7 @@ async function bench(names: readonly string[], flags: BenchFlags): Promise<void>
     {
       names,
       rounds: parseFlag('rounds', integer(1, ROUNDS_MAX), flags.rounds),
+      cases: flags.case ?? null,
       seconds: smoke ? 0.2 : parseFlag('seconds', integer(1, 600), flags.seconds),
       workers:
         flags.workers === undefined
@@ -86,6 +88,7 @@ export function registerBench(program: Command): void {
     .description('measures a node against baselines, in the same run, interleaved')
     .argument('[scenario...]', 'what to measure; everything that needs neither hours nor other packages if left out')
     .option('--list', 'names the scenarios')
+    .option('--case <TEXT>', 'only cases whose name contains this')
     .option('--rounds <N>', 'how often each program is measured; medians are shown', '5')
     .option('--seconds <N>', 'how long each time', '2')
     .option('--workers <N>', 'worker threads of the node; one less than the cores, 1 to 4, if left out')
