@@ -27,6 +27,10 @@ export class Statistics {
   readonly #keepAlive: (boolean | undefined)[][];
   readonly #handshakesFailed: Tally = new Map();
   readonly #disconnects: Tally = new Map();
+  /** Words of the counters that are added to for each read and write. */
+  readonly #bytesReceived: number;
+  readonly #bytesSent: number;
+  readonly #messagesSent: number;
 
   /** @param score a peer's reputation */
   constructor(arena: Arena, score: (connection: Connection) => number) {
@@ -35,6 +39,9 @@ export class Statistics {
     this.#score = score;
     this.#tables = Array.from({ length: workers + 1 }, (_, index) => new TypeTable(arena, index));
     this.#keepAlive = this.#tables.map(() => []);
+    this.#bytesReceived = arena.layout.mainCounter('bytesReceived');
+    this.#bytesSent = arena.layout.mainCounter('bytesSent');
+    this.#messagesSent = arena.layout.mainCounter('messagesSent');
   }
 
   /** The main thread's own type table, and its index. */
@@ -61,20 +68,24 @@ export class Statistics {
   /** Frames of a type of table `table` were queued for a peer. @returns whether they were ping or pong */
   countSent(connection: Connection, table: number, type: number, frames: number): boolean {
     this.#tables[table].addSent(type, frames);
-    this.count('messagesSent', frames);
-    const { seat } = connection;
-    if (seat !== null) {
-      addCounter(this.#arena.words, this.#arena.layout.slot(seat.slot) + Slot.MessagesSent, frames);
-    }
+    this.#addTo(connection, this.#messagesSent, Slot.MessagesSent, frames);
     return this.#isKeepAlive(table, type);
   }
 
   countReceivedBytes(connection: Connection, bytes: number): void {
-    this.count('bytesReceived', bytes);
-    const { seat } = connection;
-    if (seat !== null) {
-      addCounter(this.#arena.words, this.#arena.layout.slot(seat.slot) + Slot.BytesReceived, bytes);
-    }
+    this.#addTo(connection, this.#bytesReceived, Slot.BytesReceived, bytes);
+  }
+
+  /** The kernel has taken bytes of a connection. */
+  countSentBytes(connection: Connection, bytes: number): void {
+    this.#addTo(connection, this.#bytesSent, Slot.BytesSent, bytes);
+  }
+
+  /** Adds to a counter of the node and the same of one connection. */
+  #addTo({ seat }: Connection, total: number, ofSlot: number, amount: number): void {
+    const { words, layout } = this.#arena;
+    addCounter(words, total, amount);
+    if (seat !== null) addCounter(words, layout.slot(seat.slot) + ofSlot, amount);
   }
 
   total(name: MainCounter): number {

@@ -7,6 +7,7 @@ import type { Handler, Message } from '../shared/handler.js';
 import { MAX_PEX_BYTES, MAX_PONG_BYTES } from '../shared/limits.js';
 import type { Arena } from '../shared/memory/arena.js';
 import { addCounter } from '../shared/memory/counters.js';
+import { inPhase } from '../shared/memory/copy-phase.js';
 import { RecordKind } from '../shared/memory/outbound-ring.js';
 import type { SeenHold } from '../shared/memory/seen-table.js';
 import { decodeValue } from '../shared/wire/msgpack.js';
@@ -269,7 +270,9 @@ export class Dispatcher {
   }
 
   #copy(frame: FrameDecoder<Route>): Buffer {
-    const copy = Buffer.allocUnsafeSlow(frame.payloadBytes);
+    const { payloadBytes, source, payloadOffset } = frame;
+    const start = inPhase(0, source.byteOffset + payloadOffset);
+    const copy = Buffer.allocUnsafeSlow(start + payloadBytes).subarray(start);
     copy.set(payloadOf(frame));
     return copy;
   }

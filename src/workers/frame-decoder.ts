@@ -15,6 +15,7 @@ import {
 } from '../shared/limits.js';
 import type { Arena } from '../shared/memory/arena.js';
 import { Slot } from '../shared/memory/arena-layout.js';
+import { inPhase, MAX_PHASE_BYTES } from '../shared/memory/copy-phase.js';
 import { readUint16BE, readUint32BE } from '../shared/wire/frame.js';
 import type { Aside, AsideStore } from './aside-store.js';
 import type { PeerStream } from './peer-stream.js';
@@ -158,7 +159,7 @@ export class FrameDecoder<Route> {
   }
 
   #beginAside(stream: PeerStream): Step {
-    const aside = this.#asides.take((stream.end - stream.position) | 0);
+    const aside = this.#asides.take(MAX_PHASE_BYTES + ((stream.end - stream.position) | 0));
     if (aside === null) return Step.Starved;
     const { words } = this.#arena;
     stream.asideStart = stream.position;
@@ -172,24 +173,26 @@ export class FrameDecoder<Route> {
   /** Moves what has arrived of a large frame aside. Its bytes so far are those from `asideStart` to `position`. */
   #assemble(stream: PeerStream): Step {
     let aside = stream.aside!;
+    const start = inPhase(0, stream.asideStart);
     let filled = (stream.position - stream.asideStart) | 0;
     const available = (stream.end - stream.position) | 0;
     // The length field may itself be incomplete only before the first copy, which takes all that has arrived.
     const wireBytes =
-      filled >= LENGTH_FIELD_BYTES ? LENGTH_FIELD_BYTES + readUint32BE(aside.bytes, 0) : this.#wireBytesAt(stream);
+      filled >= LENGTH_FIELD_BYTES ? LENGTH_FIELD_BYTES + readUint32BE(aside.bytes, start) : this.#wireBytesAt(stream);
     const take = Math.min(available, wireBytes - filled);
-    if (filled + take > aside.bytes.length) {
-      const larger = this.#grow(stream, aside, filled, filled + take);
+    if (start + filled + take > aside.bytes.length) {
+      const larger = this.#grow(stream, aside, start + filled, start + filled + take);
       if (larger === null) return Step.Starved;
       aside = larger;
     }
-    this.#copyOut(stream, take, aside.bytes, filled);
+    this.#copyOut(stream, take, aside.bytes, start + filled);
     filled += take;
     stream.position = (stream.position + take) | 0;
     this.#arena.words[stream.control + Slot.Progress] = stream.position;
     stream.asideWhole = filled === wireBytes;
     if (!stream.asideWhole) return Step.NeedMore;
-    if (this.#describe(aside.bytes, 0, readUint16BE(aside.bytes, LENGTH_FIELD_BYTES), wireBytes)) return Step.Frame;
+    const typeBytes = readUint16BE(aside.bytes, start + LENGTH_FIELD_BYTES);
+    if (this.#describe(aside.bytes, start, typeBytes, wireBytes)) return Step.Frame;
     this.#endAside(stream);
     return Step.Dropped;
   }
@@ -247,9 +250,10 @@ export class FrameDecoder<Route> {
   #unwrap(stream: PeerStream, start: number, length: number): number {
     const bytes = this.#arena.bytes;
     const first = Math.min(length, stream.capacity - start);
-    bytes.copyWithin(this.#scratch, stream.ring + start, stream.ring + start + first);
-    bytes.copyWithin(this.#scratch + first, stream.ring, stream.ring + length - first);
-    return this.#scratch;
+    const at = inPhase(this.#scratch, stream.ring + start);
+    bytes.copyWithin(at, stream.ring + start, stream.ring + start + first);
+    bytes.copyWithin(at + first, stream.ring, stream.ring + length - first);
+    return at;
   }
 
   #copyOut(stream: PeerStream, length: number, target: Uint8Array, offset: number): void {

@@ -37,12 +37,11 @@ export class Outbox {
   reply(slot: number, generation: number, type: SendType, payload: Uint8Array): boolean {
     const { words, layout } = this.#arena;
     const control = layout.slot(slot);
-    const state = Atomics.load(words, control + Slot.State);
+    // Plain loads, since this is done for each message: who has left a moment ago is passed over by the main thread.
+    const state = words[control + Slot.State];
     const gone =
-      Atomics.load(words, control + Slot.Generation) !== generation ||
-      state === SlotState.Free ||
-      state === SlotState.Aborted;
-    if (gone || Atomics.load(words, control + Slot.SendQueued) >= this.#sendQueueBytes) {
+      words[control + Slot.Generation] !== generation || state === SlotState.Free || state === SlotState.Aborted;
+    if (gone || words[control + Slot.SendQueued] >= this.#sendQueueBytes) {
       addCounter(words, this.#refused, 1);
       return false;
     }
@@ -94,9 +93,11 @@ export class Outbox {
       this.#inParts(kind, a, b, type.number, pieces, idBytes + frameBytes);
       return;
     }
-    let at = ids === this.#runIds ? this.#ring.extend(kind, a, b, frameBytes, type.number) : -1;
+    // Where the frame would begin if its payload had its header before it already.
+    const source = payload.byteOffset - head;
+    let at = ids === this.#runIds ? this.#ring.extend(kind, a, b, frameBytes, type.number, source) : -1;
     if (at === -1) {
-      at = this.#ring.record(kind, a, b, idBytes + frameBytes, type.number, 1);
+      at = this.#ring.record(kind, a, b, idBytes + frameBytes, type.number, 1, 0, source);
       if (ids !== null) this.#arena.bytes.set(ids, at);
       at += idBytes;
       this.#runIds = ids;

@@ -2,6 +2,7 @@
  * Memory that outgoing bytes wait in between an outbound ring and the sockets. Main thread. One chunk is written to many
  * sockets, so chunks count their users; the last one to finish gives it back. Chunks count against the memory budget.
  */
+import { viewOf } from '../../shared/memory/buffer-view.js';
 import type { MemoryBudget } from '../../shared/memory/memory-budget.js';
 
 export class Chunk {
@@ -10,14 +11,21 @@ export class Chunk {
   used = 0;
   #users = 0;
   readonly #onFree: (chunk: Chunk) => void;
+  readonly #memory: ArrayBuffer;
 
   constructor(bytes: number, onFree: (chunk: Chunk) => void) {
     this.buffer = Buffer.allocUnsafeSlow(bytes);
+    this.#memory = this.buffer.buffer as ArrayBuffer;
     this.#onFree = onFree;
   }
 
   get room(): number {
     return this.buffer.length - this.used;
+  }
+
+  /** The bytes from `start` to `end`, for a socket to write. */
+  view(start: number, end: number): Buffer {
+    return viewOf(this.#memory, start, end - start);
   }
 
   retain(): void {

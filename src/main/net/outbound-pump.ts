@@ -10,6 +10,7 @@ import type { ErrorCode } from '../../shared/errors.js';
 import type { Arena } from '../../shared/memory/arena.js';
 import { Header } from '../../shared/memory/arena-layout.js';
 import type { MemoryBudget } from '../../shared/memory/memory-budget.js';
+import { inPhase, MAX_PHASE_BYTES } from '../../shared/memory/copy-phase.js';
 import { OutboundReader, RECORD_ID_BYTES, RecordKind } from '../../shared/memory/outbound-ring.js';
 import { Signal } from '../../shared/memory/signal.js';
 import { readReason } from '../../shared/wire/disconnect.js';
@@ -20,6 +21,8 @@ import type { ConnectionTable } from './connection-table.js';
 /** Most that is taken from one worker before the next one has its turn. */
 const TURN_BYTES = 1024 * 1024;
 const CHUNK_BYTES = 256 * 1024;
+/** Copies from this size on gain more by their phase than is lost by the gaps before them. */
+const PHASED_BYTES = 256;
 
 /** Records that carry no frames for sockets. `data` is valid only during the call. */
 export interface RecordSink {
@@ -86,7 +89,7 @@ export class OutboundPump {
     turnBegins: () => void;
   }) {
     const { workers, outboundBytes } = parts.arena.layout.geometry;
-    this.chunks = new ChunkPool(Math.max(CHUNK_BYTES, outboundBytes / 4), parts.budget);
+    this.chunks = new ChunkPool(Math.max(CHUNK_BYTES, outboundBytes / 4 + MAX_PHASE_BYTES), parts.budget);
     this.#arena = parts.arena;
     this.#table = parts.table;
     this.#sink = parts.sink;
@@ -219,15 +222,17 @@ export class OutboundPump {
       return;
     }
     if (reader.kind < RecordKind.Deliver) {
-      const chunk = this.#room(reader.dataBytes);
+      const { dataOffset, dataBytes } = reader;
+      const chunk = this.#room(dataBytes + MAX_PHASE_BYTES);
       if (chunk === null) {
         this.#counts.skipped(reader.frames);
         return;
       }
-      const start = chunk.used;
-      chunk.buffer.set(this.#arena.bytes.subarray(reader.dataOffset, reader.dataOffset + reader.dataBytes), start);
-      chunk.used += reader.dataBytes;
-      this.#frames(worker, reader, chunk, start, reader.dataBytes);
+      // Short ones stay close together, since adjacent ones of a connection are written as one.
+      const start = dataBytes < PHASED_BYTES ? chunk.used : inPhase(chunk.used, dataOffset);
+      chunk.buffer.set(this.#arena.bytes.subarray(dataOffset, dataOffset + dataBytes), start);
+      chunk.used = start + dataBytes;
+      this.#frames(worker, reader, chunk, start, dataBytes);
       if (chunk !== this.#chunk) chunk.release();
       return;
     }

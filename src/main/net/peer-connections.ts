@@ -9,7 +9,6 @@ import { ErrorCode } from '../../shared/errors.js';
 import { PING_NONCE_BYTES } from '../../shared/limits.js';
 import type { Arena } from '../../shared/memory/arena.js';
 import { Slot, SlotState } from '../../shared/memory/arena-layout.js';
-import { addCounter } from '../../shared/memory/counters.js';
 import { encodeDisconnect } from '../../shared/wire/disconnect.js';
 import { ControlType } from '../../shared/wire/message-type.js';
 import type { PersistentPeers } from '../peers/persistent-peers.js';
@@ -448,14 +447,12 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
   }
 
   #onSent(connection: Connection, bytes: number): void {
-    const { words, layout } = this.#parts.arena;
-    addCounter(words, layout.mainCounter('bytesSent'), bytes);
+    this.#parts.statistics.countSentBytes(connection, bytes);
     const { rates } = connection;
     if (rates !== null) {
       const nowMs = this.#parts.clock.nowMs();
       rates.sentBytes(bytes, nowMs);
       connection.writer.hold(!rates.mayWrite(nowMs));
     }
-    if (connection.seat !== null) addCounter(words, layout.slot(connection.seat.slot) + Slot.BytesSent, bytes);
   }
 }

@@ -26,10 +26,12 @@ export class SocketWriter {
   readonly #onQueued: (bytes: number) => void;
   readonly #onTaken: (bytes: number) => void;
   #segments: Segment[] = [];
-  /** Handed to the socket; the kernel has not taken all of it. */
+  /** Handed to the socket; the kernel has not taken all of it. An array of its own, which `#write` swaps with the other. */
   #inFlight: Segment[] = [];
   #inFlightBytes = 0;
   #aside: Chunk | null = null;
+  /** What `#onQueued` was last told. */
+  #toldBytes = 0;
   #closed = false;
   #kernelLeft = -1;
   #progressMs = 0;
@@ -79,7 +81,10 @@ export class SocketWriter {
   /** Hands what waits to the socket. Call at the end of a turn. */
   flush(): void {
     while (this.#segments.length > 0 && this.#inFlight.length === 0 && !this.#closed && !this.#held) this.#write();
-    this.#onQueued(this.queuedBytes);
+    if (this.queuedBytes !== this.#toldBytes) {
+      this.#toldBytes = this.queuedBytes;
+      this.#onQueued(this.queuedBytes);
+    }
     if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;
     this.#waiting = waiting.filter(({ bytes }) => this.queuedBytes >= bytes);
@@ -144,23 +149,38 @@ export class SocketWriter {
   }
 
   #write(): void {
-    const batch: Segment[] = [];
-    let bytes = 0;
-    while (this.#segments.length > 0 && bytes < this.#writeBytes) {
-      const segment = this.#takeFirst(this.#writeBytes - bytes);
-      batch.push(segment);
-      bytes += segment.end - segment.start;
-    }
+    const batch = this.#takeBatch();
     const socket = this.#socket;
-    if (batch.length > 1) socket.cork();
-    for (const { chunk, start, end } of batch) socket.write(chunk.buffer.subarray(start, end));
-    if (batch.length > 1) socket.uncork();
-    this.#inFlight = batch;
-    this.#inFlightBytes = bytes;
+    if (batch.length === 1) {
+      const { chunk, start, end } = batch[0];
+      socket.write(chunk.view(start, end));
+    } else {
+      socket.cork();
+      for (const { chunk, start, end } of batch) socket.write(chunk.view(start, end));
+      socket.uncork();
+    }
     // The kernel took it all at once, which is the rule; no callback, no tick.
     if (socket.writableLength === 0) this.#taken();
     // An empty write behind it tells when the rest has gone.
     else socket.write(NOTHING, () => this.#onDrained());
+  }
+
+  /** Moves what waits, or as much of it as is handed over at once, to what is in flight. */
+  #takeBatch(): Segment[] {
+    const waiting = this.#segments;
+    const batch = this.#inFlight;
+    if (this.queuedBytes <= this.#writeBytes) {
+      this.#inFlight = waiting;
+      this.#segments = batch;
+      this.#inFlightBytes = this.queuedBytes;
+      return waiting;
+    }
+    while (this.#inFlightBytes < this.#writeBytes) {
+      const segment = this.#takeFirst(this.#writeBytes - this.#inFlightBytes);
+      batch.push(segment);
+      this.#inFlightBytes += segment.end - segment.start;
+    }
+    return batch;
   }
 
   /** The first segment, or its first `most` bytes. */
@@ -174,11 +194,13 @@ export class SocketWriter {
   }
 
   #taken(): void {
-    for (const { chunk } of this.#inFlight) chunk.release();
-    this.#inFlight = [];
-    this.queuedBytes -= this.#inFlightBytes;
-    this.#onTaken(this.#inFlightBytes);
+    const taken = this.#inFlight;
+    for (let i = 0; i < taken.length; i++) taken[i].chunk.release();
+    taken.length = 0;
+    const bytes = this.#inFlightBytes;
     this.#inFlightBytes = 0;
+    this.queuedBytes -= bytes;
+    this.#onTaken(bytes);
     if (this.#segments.length === 0 && this.#aside !== null) {
       this.#aside.release();
       this.#aside = null;

@@ -212,7 +212,10 @@ export class ArenaLayout {
   readonly geometry: Geometry;
   /** Entries in each ready queue: a slot can stand in it twice, once with a stale generation. */
   readonly readyCapacity: number;
+  /** Longest frame that a worker's scratch holds. */
   readonly scratchBytes: number;
+  /** One scratch, with room to put a frame in phase. */
+  readonly #scratchStride: number;
   readonly totalBytes: number;
   readonly #typeTables: number;
   readonly #slots: number;
@@ -237,6 +240,7 @@ export class ArenaLayout {
     this.readyCapacity = nextPowerOfTwo(2 * slots + 2);
     this.#readyWords = alignWords(2 * this.readyCapacity);
     this.scratchBytes = Math.max(PAIR_BYTES, ringBytes / 2);
+    this.#scratchStride = this.scratchBytes + PAIR_BYTES;
     const tables = HEADER_WORDS + MAIN_COUNTER_WORDS + workers * WORKER_WORDS;
     this.#typeTables = tables;
     this.#slots = tables + (workers + 1) * TYPE_TABLE_WORDS;
@@ -244,7 +248,7 @@ export class ArenaLayout {
     this.#rings = 4 * (this.#ready + workers * this.#readyWords);
     this.#outbound = this.#rings + slots * ringBytes;
     this.#scratch = this.#outbound + workers * outboundBytes;
-    this.#seenLocks = (this.#scratch + workers * this.scratchBytes) / 4;
+    this.#seenLocks = (this.#scratch + workers * this.#scratchStride) / 4;
     this.seenEntries = this.#seenLocks + SEEN_STRIPES * SEEN_STRIPE_WORDS;
     // Whole KiB, as the memory budget counts.
     this.totalBytes = Math.ceil((4 * this.seenEntries + seenEntries * SEEN_ENTRY_BYTES) / 1024) * 1024;
@@ -297,9 +301,9 @@ export class ArenaLayout {
     return this.#seenLocks + stripe * SEEN_STRIPE_WORDS;
   }
 
-  /** First byte of a worker's scratch. */
+  /** First byte of a worker's scratch; MAX_PHASE_BYTES more than `scratchBytes` lie there. */
   scratch(worker: number): number {
-    return this.#scratch + worker * this.scratchBytes;
+    return this.#scratch + worker * this.#scratchStride;
   }
 }
 

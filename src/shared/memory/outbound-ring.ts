@@ -5,7 +5,7 @@
  * ring instead.
  *
  *   word 0  bytes of the record, header and padding included
- *   word 1  kind
+ *   word 1  kind, and << 8 the bytes between header and data, which put the data in phase with what it was copied from
  *   word 2  a: slot, or how many node IDs stand before the frames
  *   word 3  b: generation of the slot, or how many peers get the frames, 0 for all
  *   word 4  bytes of data
@@ -23,6 +23,7 @@ import { ID_BYTES, LENGTH_FIELD_BYTES } from '../limits.js';
 import { readUint32BE } from '../wire/frame.js';
 import type { Arena } from './arena.js';
 import { Worker } from './arena-layout.js';
+import { inPhase } from './copy-phase.js';
 
 export const RECORD_ALIGN = 32;
 export const RECORD_HEADER_BYTES = 32;
@@ -65,6 +66,16 @@ const RUN_KINDS_END = RecordKind.Deliver;
 /** How long a writer sleeps at most before it looks again; the reader notifies it as soon as there is room. */
 const WAIT_MS = 100;
 
+/** Word 1 of a record. */
+const KIND_MASK = 0xff;
+const GAP_SHIFT = 8;
+/** From this size on it is worth a record of its own that a frame is copied in phase. */
+const LARGE_BYTES = 2048;
+
+function gapOf(word: number): number {
+  return word >>> GAP_SHIFT;
+}
+
 function align(bytes: number): number {
   return (bytes + RECORD_ALIGN - 1) & -RECORD_ALIGN;
 }
@@ -82,6 +93,8 @@ export class OutboundWriter {
   #tail: number;
   /** Word of the open run's header, -1 for none. Only a run that is not published may grow. */
   #open = -1;
+  /** OutboundRead as last loaded: since then only room has been made. */
+  #seenRead: number;
 
   /** `onFull` is called when the ring is full, before the writer waits: it wakes the reader. */
   constructor(arena: Arena, worker: number, onFull: () => void) {
@@ -92,21 +105,33 @@ export class OutboundWriter {
     this.#onFull = onFull;
     this.maxDataBytes = this.#capacity / 4 - RECORD_HEADER_BYTES;
     this.#tail = this.#words[this.#block + Worker.OutboundWrite];
+    this.#seenRead = this.#words[this.#block + Worker.OutboundRead];
   }
 
   /**
    * Makes a record and returns where its data goes, a byte offset in the arena. Waits while the ring is full: the
    * reader never waits for a worker, so this ends. The reader sees the record after `publish`.
+   * @param source a byte offset that the data is to be in phase with
    */
-  record(kind: RecordKind, a: number, b: number, dataBytes: number, type: number, frames: number, whole = 0): number {
+  record(
+    kind: RecordKind,
+    a: number,
+    b: number,
+    dataBytes: number,
+    type: number,
+    frames: number,
+    whole = 0,
+    source = 0,
+  ): number {
     if (dataBytes > this.maxDataBytes) throw new RangeError(`record of ${dataBytes} bytes`);
     this.#close();
-    const bytes = align(RECORD_HEADER_BYTES + dataBytes);
+    const headBytes = inPhase(RECORD_HEADER_BYTES, source);
+    const bytes = align(headBytes + dataBytes);
     const offset = this.#room(bytes);
     const word = offset / 4;
     const words = this.#words;
     words[word] = bytes;
-    words[word + 1] = kind;
+    words[word + 1] = kind | ((headBytes - RECORD_HEADER_BYTES) << GAP_SHIFT);
     words[word + 2] = a;
     words[word + 3] = b;
     words[word + 4] = dataBytes;
@@ -114,25 +139,29 @@ export class OutboundWriter {
     words[word + 6] = frames;
     words[word + 7] = whole;
     const isRun = kind < RUN_KINDS_END && whole === 0;
-    this.#tail = (this.#tail + (isRun ? RECORD_HEADER_BYTES + dataBytes : bytes)) | 0;
+    this.#tail = (this.#tail + (isRun ? headBytes + dataBytes : bytes)) | 0;
     if (isRun) this.#open = word;
-    return offset + RECORD_HEADER_BYTES;
+    return offset + headBytes;
   }
 
   /**
-   * Adds one more frame to the open run if that run has this kind, target and type and room behind it.
+   * Adds one more frame to the open run if that run has this kind, target and type and room behind it, and a large frame
+   * would lie in phase with `source` there.
    * @returns where the frame goes, or -1
    */
-  extend(kind: RecordKind, a: number, b: number, frameBytes: number, type: number): number {
+  extend(kind: RecordKind, a: number, b: number, frameBytes: number, type: number, source: number): number {
     const word = this.#open;
     const words = this.#words;
-    if (word === -1 || words[word + 1] !== kind || words[word + 2] !== a || words[word + 3] !== b) return -1;
-    if (words[word + 5] !== type || words[word + 4] + frameBytes > this.maxDataBytes) return -1;
-    const offset = this.#tail & (this.#capacity - 1);
+    if (word === -1 || (words[word + 1] & KIND_MASK) !== kind || words[word + 2] !== a || words[word + 3] !== b) return -1;
+    const dataBytes = words[word + 4] + frameBytes;
+    if (words[word + 5] !== type || dataBytes > this.maxDataBytes) return -1;
+    const tail = this.#tail;
+    const offset = tail & (this.#capacity - 1);
     if (offset === 0 || offset + frameBytes > this.#capacity) return -1;
-    if (align(this.#used() + frameBytes) > this.#capacity) return -1;
-    words[word + 4] += frameBytes;
-    words[word] = align(RECORD_HEADER_BYTES + words[word + 4]);
+    if (frameBytes >= LARGE_BYTES && inPhase(offset, source) !== offset) return -1;
+    if (!this.#hasRoom((align(tail + frameBytes) - tail) | 0)) return -1;
+    words[word + 4] = dataBytes;
+    words[word] = align(RECORD_HEADER_BYTES + gapOf(words[word + 1]) + dataBytes);
     words[word + 6]++;
     this.#tail = (this.#tail + frameBytes) | 0;
     return this.#base + offset;
@@ -159,8 +188,10 @@ export class OutboundWriter {
     this.#tail = align(this.#tail);
   }
 
-  #used(): number {
-    return (this.#tail - Atomics.load(this.#words, this.#block + Worker.OutboundRead)) | 0;
+  #hasRoom(bytes: number): boolean {
+    if (((this.#tail - this.#seenRead) | 0) + bytes <= this.#capacity) return true;
+    this.#seenRead = Atomics.load(this.#words, this.#block + Worker.OutboundRead);
+    return ((this.#tail - this.#seenRead) | 0) + bytes <= this.#capacity;
   }
 
   /** Waits until `bytes` fit without a wrap and returns their offset; fills the end of the ring with a pad if need be. */
@@ -168,7 +199,7 @@ export class OutboundWriter {
     const offset = this.#tail & (this.#capacity - 1);
     const toEnd = this.#capacity - offset;
     const pad = toEnd < bytes ? toEnd : 0;
-    while (this.#used() + pad + bytes > this.#capacity) this.#waitForReader();
+    while (!this.#hasRoom(pad + bytes)) this.#waitForReader();
     if (pad > 0) {
       this.#words[(this.#base + offset) / 4] = pad;
       this.#words[(this.#base + offset) / 4 + 1] = RecordKind.Pad;
@@ -232,12 +263,13 @@ export class OutboundReader {
       const offset = this.#base + (this.#head & (this.#capacity - 1));
       const word = offset / 4;
       this.#head = (this.#head + words[word]) | 0;
-      this.kind = words[word + 1] as RecordKind;
+      const gap = gapOf(words[word + 1]);
+      this.kind = (words[word + 1] & KIND_MASK) as RecordKind;
       if (this.kind === RecordKind.Pad) continue;
       this.a = words[word + 2];
       this.b = words[word + 3];
       this.dataBytes = words[word + 4];
-      this.dataOffset = offset + RECORD_HEADER_BYTES;
+      this.dataOffset = offset + RECORD_HEADER_BYTES + gap;
       this.type = words[word + 5];
       this.frames = words[word + 6];
       this.whole = words[word + 7];
@@ -267,10 +299,12 @@ export class OutboundReader {
       const word = offset / 4;
       const end = (at + words[word]) | 0;
       if (((end - progress) | 0) > 0) {
-        const dataBytes = (progress - at - RECORD_HEADER_BYTES) | 0;
-        words[word] = align(RECORD_HEADER_BYTES + dataBytes);
+        const headBytes = RECORD_HEADER_BYTES + gapOf(words[word + 1]);
+        const kind = words[word + 1] & KIND_MASK;
+        const dataBytes = (progress - at - headBytes) | 0;
+        words[word] = align(headBytes + dataBytes);
         words[word + 4] = dataBytes;
-        words[word + 6] = this.#countFrames(offset + RECORD_HEADER_BYTES, dataBytes, words[word + 1], words[word + 2]);
+        words[word + 6] = this.#countFrames(offset + headBytes, dataBytes, kind, words[word + 2]);
       }
       at = (at + words[word]) | 0;
     }

@@ -16,10 +16,12 @@ function rig(outboundBytes = 4096) {
 type Rig = ReturnType<typeof rig>;
 
 /** Writes one frame as the outbox does: into the open run, or a record of its own. */
-function writeFrame({ arena, writer }: Rig, slot: number, frame: Uint8Array): void {
-  let at = writer.extend(RecordKind.Send, slot, 1, frame.length, 3);
-  if (at === -1) at = writer.record(RecordKind.Send, slot, 1, frame.length, 3, 1);
+function writeFrame({ arena, writer }: Rig, slot: number, frame: Uint8Array): number {
+  const source = frame.byteOffset;
+  let at = writer.extend(RecordKind.Send, slot, 1, frame.length, 3, source);
+  if (at === -1) at = writer.record(RecordKind.Send, slot, 1, frame.length, 3, 1, 0, source);
   arena.bytes.set(frame, at);
+  return at;
 }
 
 /** Everything that is published, as [slot, frames, bytes]. */
@@ -80,6 +82,18 @@ describe('an outbound ring', () => {
     while (reader.next()) got.push(reader.a);
     expect(got).toEqual(Array.from({ length: 200 }, (_, i) => i));
     expect(calls).toBeGreaterThan(3);
+  });
+
+  it('puts first and large frames in phase with what they are copied from, and leaves the others together', () => {
+    const source = Buffer.alloc(8192, 7);
+    for (let phase = 0; phase < 8; phase++) {
+      const r = rig(65_536);
+      const places = [10, 3000, 11, 3000].map((bytes) => writeFrame(r, 1, source.subarray(phase, phase + bytes)));
+      for (const i of [0, 1, 3]) expect(places[i] % 8, `frame ${i}`).toBe(phase);
+      expect(places[2]).toBe(places[1] + 3000);
+      r.writer.publish();
+      expect(readAll(r).map(({ data }) => data.length)).toEqual([10, 3011, 3000]);
+    }
   });
 
   it('refuses a record that could never fit', () => {

@@ -90,7 +90,7 @@ describe('a send queue', () => {
     expect([writer.queuedBytes, socket.taken.length]).toEqual([13, 0]);
     writer.flush();
     expect(Buffer.from(socket.taken).toString()).toBe('one two three');
-    expect([writer.queuedBytes, taken(), told.at(-1)]).toEqual([0, 13, 0]);
+    expect([writer.queuedBytes, taken(), told.at(-1) ?? 0]).toEqual([0, 13, 0]);
     pool.clear();
     expect(used()).toBe(0);
   });
