@@ -39,7 +39,7 @@ function ingestCase(payloadBytes: number, connections: number, settings: Setting
     name: caseName(payloadBytes, connections),
     parameters: { payloadBytes, connections },
     targets: {
-      node: run('targets/node.js', { node: { workers: settings.workers } }),
+      node: run('targets/node.js', { peers: Math.max(100, connections), node: { workers: settings.workers } }),
       ceiling: run('baselines/ceiling.js'),
       naive: run('baselines/naive.js'),
       // It has no share a turn: with many connections it hardly finds the time to answer the harness.

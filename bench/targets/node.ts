@@ -7,6 +7,8 @@ import { createNode, type NodeOptions } from '../../src/main/index.js';
 import { CHAIN_ID, optionsOf, serve } from '../channel.js';
 
 export interface NodeTargetOptions {
+  /** Peers that it has places for, as an operator would set it who expects so many: rings are the larger, the fewer they are. */
+  readonly peers?: number;
   /** Beside those of every bench. */
   readonly node?: NodeOptions;
 }
@@ -14,7 +16,7 @@ export interface NodeTargetOptions {
 /** Messages that are broadcast before the event loop turns. */
 const BROADCASTS_PER_TURN = 16;
 
-const { node: options = {} } = optionsOf<NodeTargetOptions>();
+const { peers = 100, node: options = {} } = optionsOf<NodeTargetOptions>();
 const dataDir = mkdtempSync(join(tmpdir(), 'paw-bench-'));
 process.on('exit', () => rmSync(dataDir, { recursive: true, force: true }));
 const node = await createNode({
@@ -23,9 +25,9 @@ const node = await createNode({
   listen: '127.0.0.1:0',
   admin: 'off',
   logLevel: 'error',
-  maxPeers: 2000,
-  maxInbound: 2000,
-  maxOutbound: 2000,
+  maxPeers: peers,
+  maxInbound: peers,
+  maxOutbound: peers,
   minOutbound: 0,
   memoryBudget: '4GiB',
   pex: false,

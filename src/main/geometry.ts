@@ -11,6 +11,8 @@ const SPARE_SLOTS = 32;
 /** Share of the memory budget that the arena may take; the rest is for what moves. */
 const ARENA_SHARE = 0.8;
 const MIB = 2 ** 20;
+/** Largest arena that V8 makes views on. */
+const MAX_ARENA_BYTES = 2 ** 32;
 
 /** Slots and rings for these settings. @throws ConfigError if they don't fit the memory budget */
 export function geometryOf(settings: Settings): Geometry {
@@ -28,6 +30,10 @@ export function geometryOf(settings: Settings): Geometry {
     const rings = `${geometry.slots} rings of ${formatSize(settings.ringBytes)}`;
     const why = `${rings} and a gossip cache of ${formatSize(settings.gossipCacheBytes)} (or ringSize, maxPeers or gossipCache smaller)`;
     throw wrongValue('memoryBudget', formatSize(settings.memoryBudgetBytes), 'settings', `${needed} for ${why}`);
+  }
+  if (bytes > MAX_ARENA_BYTES) {
+    const what = `${geometry.slots} rings make an arena of ${Math.ceil(bytes / MIB)}MiB`;
+    throw wrongValue('ringSize', formatSize(settings.ringBytes), 'settings', `smaller (${what}, at most 4096MiB)`);
   }
   return geometry;
 }

@@ -1,7 +1,7 @@
 /**
  * Memory for frames that don't fit in a ring. Worker thread. Buffers are shared, and the main thread is told of each, so
- * that a replacement worker finds half-assembled frames. Sizes are powers of two from 64 KiB; a few free buffers are kept
- * for the next large frame. All of it counts against the memory budget, the free ones too.
+ * that a replacement worker finds half-assembled frames. Sizes are powers of two from 64 KiB and three steps between each; some
+ * free buffers are kept for the next large frames. All of it counts against the memory budget, the free ones too.
  */
 import type { MemoryBudget } from '../shared/memory/memory-budget.js';
 
@@ -12,19 +12,27 @@ export interface Aside {
 }
 
 const MIN_BYTES = 64 * 1024;
-/** Free buffers kept at most, in bytes: one of the largest frame. */
-const MAX_FREE_BYTES = 16 * 1024 * 1024;
+const STEPS_PER_DOUBLING = 4;
+/** Free buffers kept at most: this, which is one for the largest frame, or a share of the budget for all workers together. */
+const MIN_FREE_BYTES = 16 * 1024 * 1024;
+const FREE_SHARE = 1 / 8;
 
 export class AsideStore {
   readonly #budget: MemoryBudget;
   readonly #announce: (id: number, buffer: SharedArrayBuffer | null) => void;
+  readonly #maxFreeBytes: number;
   #free: Aside[] = [];
   #freeBytes = 0;
   #lastId = 0;
 
-  /** `announce` tells the main thread of a buffer, or with null that it is gone. */
-  constructor(budget: MemoryBudget, announce: (id: number, buffer: SharedArrayBuffer | null) => void) {
+  /** One of so many `workers`. `announce` tells the main thread of a buffer, or with null that it is gone. */
+  constructor(
+    budget: MemoryBudget,
+    workers: number,
+    announce: (id: number, buffer: SharedArrayBuffer | null) => void,
+  ) {
     this.#budget = budget;
+    this.#maxFreeBytes = Math.max(MIN_FREE_BYTES, (budget.budgetBytes * FREE_SHARE) / workers);
     this.#announce = announce;
   }
 
@@ -35,13 +43,13 @@ export class AsideStore {
   }
 
   /**
-   * A buffer of at least `bytes`. It is as large as what has arrived needs, not as large as was declared; a free one
-   * that happens to be larger is memory that is there anyway. Null if the budget has no room.
+   * A buffer of at least `bytes`; a free one that happens to be larger is memory that is there anyway. Null if the budget
+   * has no room.
    */
   take(bytes: number): Aside | null {
     const free = this.#takeFree(bytes);
     if (free !== null) return free;
-    const capacity = Math.max(MIN_BYTES, 2 ** Math.ceil(Math.log2(bytes)));
+    const capacity = capacityFor(bytes);
     while (!this.#budget.reserve(capacity)) {
       if (!this.#dropOne()) return null;
     }
@@ -54,7 +62,7 @@ export class AsideStore {
   give(aside: Aside): void {
     this.#free.push(aside);
     this.#freeBytes += aside.bytes.length;
-    while (this.#freeBytes > MAX_FREE_BYTES) this.#dropOne();
+    while (this.#freeBytes > this.#maxFreeBytes) this.#dropOne();
   }
 
   /** The smallest free buffer that is large enough. */
@@ -78,4 +86,11 @@ export class AsideStore {
     this.#announce(aside.id, null);
     return true;
   }
+}
+
+/** The smallest size of a buffer for so many bytes. */
+function capacityFor(bytes: number): number {
+  if (bytes <= MIN_BYTES) return MIN_BYTES;
+  const step = 2 ** Math.floor(Math.log2(bytes)) / STEPS_PER_DOUBLING;
+  return Math.ceil(bytes / step) * step;
 }

@@ -36,6 +36,9 @@ export const Step = {
 } as const;
 export type Step = (typeof Step)[keyof typeof Step];
 
+/** A large frame is given so many times the memory that has arrived of it, at most what it declares. */
+const ASIDE_AHEAD = 4;
+
 export class FrameDecoder<Route> {
   /** Where the frame's payload lies after `Step.Frame`. */
   source: Uint8Array<SharedArrayBuffer>;
@@ -83,7 +86,7 @@ export class FrameDecoder<Route> {
     at = stream.ring + start;
     if (start + wireBytes > stream.capacity) {
       // Only a frame of at most half the ring is left in it until it is whole.
-      if (wireBytes > this.#arena.layout.scratchBytes) return this.#beginAside(stream);
+      if (wireBytes > this.#arena.layout.scratchBytes) return this.#beginAside(stream, wireBytes);
       at = this.#unwrap(stream, start, wireBytes);
     }
     return this.#describe(bytes, at, typeBytes, wireBytes) ? Step.Frame : this.#drop(stream, wireBytes);
@@ -155,11 +158,11 @@ export class FrameDecoder<Route> {
       if (this.#types.lookup(this.#arena.bytes, at + FRAME_HEADER_BYTES, typeBytes) === null)
         return this.#drop(stream, wireBytes);
     }
-    return this.#beginAside(stream);
+    return this.#beginAside(stream, wireBytes);
   }
 
-  #beginAside(stream: PeerStream): Step {
-    const aside = this.#asides.take(MAX_PHASE_BYTES + ((stream.end - stream.position) | 0));
+  #beginAside(stream: PeerStream, wireBytes: number): Step {
+    const aside = this.#takeAside((stream.end - stream.position) | 0, wireBytes);
     if (aside === null) return Step.Starved;
     const { words } = this.#arena;
     stream.asideStart = stream.position;
@@ -168,6 +171,13 @@ export class FrameDecoder<Route> {
     words[stream.control + Slot.AsideBytes] = aside.bytes.length;
     words[stream.control + Slot.AsideId] = aside.id;
     return this.#assemble(stream);
+  }
+
+  /** Memory for a frame of which so much has arrived: some ahead of that, but not what a peer has merely declared. */
+  #takeAside(arrivedBytes: number, wireBytes: number): Aside | null {
+    const wanted = Math.min(wireBytes, ASIDE_AHEAD * arrivedBytes);
+    const needed = Math.min(wireBytes, arrivedBytes);
+    return this.#asides.take(MAX_PHASE_BYTES + wanted) ?? this.#asides.take(MAX_PHASE_BYTES + needed);
   }
 
   /** Moves what has arrived of a large frame aside. Its bytes so far are those from `asideStart` to `position`. */
@@ -181,8 +191,9 @@ export class FrameDecoder<Route> {
       filled >= LENGTH_FIELD_BYTES ? LENGTH_FIELD_BYTES + readUint32BE(aside.bytes, start) : this.#wireBytesAt(stream);
     const take = Math.min(available, wireBytes - filled);
     if (start + filled + take > aside.bytes.length) {
-      const larger = this.#grow(stream, aside, start + filled, start + filled + take);
+      const larger = this.#takeAside(filled + take, wireBytes);
       if (larger === null) return Step.Starved;
+      this.#moveTo(stream, larger, start + filled);
       aside = larger;
     }
     this.#copyOut(stream, take, aside.bytes, start + filled);
@@ -206,17 +217,16 @@ export class FrameDecoder<Route> {
     return LENGTH_FIELD_BYTES + readUint32BE(this.#arena.bytes, at);
   }
 
-  #grow(stream: PeerStream, aside: Aside, filled: number, bytes: number): Aside | null {
-    const larger = this.#asides.take(bytes);
-    if (larger === null) return null;
-    larger.bytes.set(aside.bytes.subarray(0, filled));
+  /** Goes on in a larger buffer; the first `bytes` of the one so far are in use. */
+  #moveTo(stream: PeerStream, larger: Aside, bytes: number): void {
+    const aside = stream.aside!;
+    larger.bytes.set(aside.bytes.subarray(0, bytes));
     const { words } = this.#arena;
     stream.aside = larger;
     words[stream.control + Slot.AsideBytes] = larger.bytes.length;
     // The old buffer is given up only after the control block names the new one.
     words[stream.control + Slot.AsideId] = larger.id;
     this.#asides.give(aside);
-    return larger;
   }
 
   #endAside(stream: PeerStream): void {

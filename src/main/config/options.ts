@@ -166,7 +166,7 @@ export const options = {
     'auto',
     null,
     'receive ring of one connection, a power of two; memory is used only as data comes',
-    { fallbackText: 'auto: 1MiB, or what fits into half of the memory budget' },
+    { fallbackText: 'auto: 8MiB, or what fits into half of the memory budget' },
   ),
   outboundRing: option(
     powerOfTwoSize(64 * KiB, 64 * MiB),

@@ -24,10 +24,13 @@ import { defaultSeeds, MAINNET } from './seeds.js';
 import type { NodeOptions, OptionNamesAgree, Settings } from './settings.js';
 import { oneLine, wrongSecret, wrongValue } from './wrong-value.js';
 
-const LARGEST_AUTO_RING_BYTES = 1024 * 1024;
+/** A ring takes what a busy socket holds: who always empties the socket is given a large window (bench/RESULTS.md). */
+const LARGEST_AUTO_RING_BYTES = 8 * 1024 * 1024;
 const LEAST_AUTO_RING_BYTES = 4096;
 /** Of the memory budget, for all rings that may be in use at once. */
 const AUTO_RINGS_SHARE = 0.5;
+/** The same in bytes: an arena under 2 GiB has offsets that are small integers, which V8 is quicker with. */
+const AUTO_RINGS_BYTES = 1.75 * 2 ** 30;
 
 // Fails to compile when NodeOptions and the table differ.
 true satisfies OptionNamesAgree;
@@ -256,8 +259,8 @@ function moduleUrl(module: string, baseDir: string, homeDir: string): string {
 
 /** The largest ring that leaves most of the memory budget to what moves: large reads are what makes reading cheap. */
 function ringThatFits(maxPeers: number, memoryBudgetBytes: number): number {
+  const mostBytes = Math.min(memoryBudgetBytes * AUTO_RINGS_SHARE, AUTO_RINGS_BYTES);
   let ringBytes = LARGEST_AUTO_RING_BYTES;
-  while (ringBytes > LEAST_AUTO_RING_BYTES && ringBytes * maxPeers > memoryBudgetBytes * AUTO_RINGS_SHARE)
-    ringBytes /= 2;
+  while (ringBytes > LEAST_AUTO_RING_BYTES && ringBytes * maxPeers > mostBytes) ringBytes /= 2;
   return ringBytes;
 }

@@ -101,7 +101,7 @@ export interface NodeOptions {
   readonly sendQueue?: string | number;
   /** Most bytes of rings, partial frames and send queues together. Default 512 MiB. */
   readonly memoryBudget?: string | number;
-  /** Receive ring of one connection, a power of two from 4 KiB to 64 MiB. Default: 1 MiB, or what fits. */
+  /** Receive ring of one connection, a power of two from 4 KiB to 64 MiB. Default: 8 MiB, or what fits. */
   readonly ringSize?: string | number;
   /** Ring from one worker to the main thread, a power of two from 64 KiB to 64 MiB. Default 1 MiB. */
   readonly outboundRing?: string | number;

@@ -103,7 +103,7 @@ describe('defaults', () => {
       backoffJitter: 0.2,
       sendQueueBytes: 8 * 2 ** 20,
       memoryBudgetBytes: 512 * 2 ** 20,
-      ringBytes: 2 ** 20,
+      ringBytes: 2 * 2 ** 20,
       outboundRingBytes: 2 ** 20,
       logLevel: 'info',
       logFormat: 'json',
@@ -129,7 +129,10 @@ describe('defaults', () => {
   });
 
   test.each([
-    [{ maxPeers: 100 }, 2 ** 20],
+    [{ maxPeers: 100 }, 2 * 2 ** 20],
+    [{ preset: 'high-traffic' }, 2 ** 20],
+    [{ maxPeers: 100, memoryBudget: '4GiB' }, 8 * 2 ** 20],
+    [{ maxPeers: 10_000, memoryBudget: '64GiB' }, 128 * 1024],
     [{ maxPeers: 1000 }, 256 * 1024],
     [{ maxPeers: 10_000, maxInbound: 10_000 }, 16 * 1024],
     [{ maxPeers: 10_000, memoryBudget: '8MiB' }, 4096],
