@@ -297,7 +297,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       },
     });
     this.#acceptor = new Acceptor(
-      (socket) => this.#connections.accept(socket),
+      (adopt) => this.#connections.accept(adopt),
       (error) => this.#fail(error),
     );
     this.#loopWatch = new EventLoopWatch(sweepIntervalMs(settings), clock.nowMs());

@@ -1,19 +1,24 @@
-/** Listens for peers and hands accepted sockets on, unread. Main thread. */
-import { createServer, type Server, type Socket } from 'node:net';
+/** Listens for peers and hands accepted connections on, unread. Main thread. */
+import { createServer, type Server } from 'node:net';
 import { NodeError } from '../../shared/errors.js';
 import { formatAddress } from './address.js';
+import { type Adopt, adoptSocket, takeHandles } from './adopt-socket.js';
 
 /** Connections that the kernel keeps for us while the main thread is busy. */
 const BACKLOG = 1024;
 
 export class Acceptor {
   readonly #server: Server;
+  readonly #onConnection: (adopt: Adopt) => void;
   readonly #onError: (error: Error) => void;
   #address = '';
 
-  constructor(onSocket: (socket: Socket) => void, onError: (error: Error) => void) {
+  constructor(onConnection: (adopt: Adopt) => void, onError: (error: Error) => void) {
     // Paused, so that no byte is read before the socket reads into memory of ours.
-    this.#server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, onSocket);
+    this.#server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (accepted) =>
+      onConnection((sink) => adoptSocket(accepted, sink)),
+    );
+    this.#onConnection = onConnection;
     this.#onError = onError;
   }
 
@@ -41,6 +46,7 @@ export class Acceptor {
       throw new NodeError('ERR_PAW_LISTEN', `can't listen on ${formatAddress(host, port)}: ${why}`, { cause: error });
     }
     server.on('error', this.#onError);
+    takeHandles(server, this.#onConnection);
     const bound = server.address();
     if (bound === null || typeof bound === 'string') throw new Error('listening on no TCP address');
     this.#address = formatAddress(bound.address, bound.port);

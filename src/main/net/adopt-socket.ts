@@ -1,9 +1,11 @@
 /**
- * How an accepted socket comes to read straight into memory of ours. Main thread. Node offers `onread` only for sockets
- * that it connects, so the handle of the accepted socket is put into a new one. This is the one place that touches
- * a private field; where it is missing, bytes are copied from `'data'` events instead, and nothing else changes.
+ * How an accepted connection comes to be read straight into memory of ours. Main thread. Node offers `onread` only for
+ * sockets that it connects, so a socket of our own is made for the handle of the connection: for the handle that the
+ * listener hands over, before Node makes a socket of it, or where that is hidden, for the one of the accepted socket. This
+ * is the one place that touches private fields; where both are missing, bytes are copied from `'data'` events instead, and
+ * nothing else changes.
  */
-import { Socket } from 'node:net';
+import { type Server, Socket } from 'node:net';
 
 /** Where the bytes of a socket go. */
 export interface ReadSink {
@@ -18,16 +20,43 @@ export function onread(sink: ReadSink) {
   return { buffer: () => sink.buffer(), callback: (bytes: number) => sink.received(bytes) };
 }
 
-/** Takes over a socket accepted with `pauseOnConnect`. The caller resumes it when it wants bytes. */
+/** Makes the socket of an accepted connection. Whoever asked for it resumes it when it wants bytes. */
+export type Adopt = (sink: ReadSink) => Socket;
+
+interface ListeningHandle {
+  onconnection?: (this: ListeningHandle, status: number, accepted: object | undefined) => void;
+}
+
+/**
+ * Has the connections of a listening server handed over by their handles: one socket less for each.
+ * @returns false where Node hides how that is done; then they come as `'connection'` events only
+ */
+export function takeHandles(server: Server, onConnection: (adopt: Adopt) => void): boolean {
+  const listening = (server as unknown as { _handle?: ListeningHandle | null })._handle;
+  const original = listening?.onconnection;
+  if (listening === undefined || listening === null || typeof original !== 'function') return false;
+  listening.onconnection = (status, accepted) => {
+    // What could not be accepted is Node's to tell.
+    if (status !== 0 || accepted === undefined) original.call(listening, status, accepted);
+    else onConnection((sink) => socketOf(accepted, sink));
+  };
+  return true;
+}
+
+/** Takes over a socket accepted with `pauseOnConnect`. */
 export function adoptSocket(accepted: Socket, sink: ReadSink): Socket {
   const holder = accepted as unknown as { _handle?: object | null };
   const handle = holder._handle;
   if (handle === undefined || handle === null) return readByCopy(accepted, sink);
-  const options = { handle, onread: onread(sink), allowHalfOpen: true, manualStart: true };
-  const socket = new Socket(options);
+  const socket = socketOf(handle, sink);
   // The old socket must not close the handle when it is collected.
   holder._handle = null;
   return socket;
+}
+
+function socketOf(handle: object, sink: ReadSink): Socket {
+  const options = { handle, onread: onread(sink), allowHalfOpen: true, manualStart: true };
+  return new Socket(options);
 }
 
 /** The same contract on `'data'` events, with one copy more. */

@@ -7,7 +7,6 @@ import { Slot, SlotState } from '../../shared/memory/arena-layout.js';
 import { ByteRing } from '../../shared/memory/byte-ring.js';
 import { resetCounter } from '../../shared/memory/counters.js';
 import type { Counts } from '../peers/admission.js';
-import { subnetOf } from '../peers/net-group.js';
 import type { Connection, Seat } from './connection.js';
 
 /** Connections that are remembered after they have left their slot: handlers may still be at what they sent. */
@@ -84,9 +83,9 @@ export class ConnectionTable {
     return this.#counts;
   }
 
-  /** Inbound peers from the subnet of an address that count against the limits. */
-  subnetPeers(ip: string): number {
-    return this.#subnets.get(subnetOf(ip) ?? '') ?? 0;
+  /** Inbound peers from the subnet of a connection that count against the limits. */
+  subnetPeers({ subnet }: Connection): number {
+    return subnet === null ? 0 : (this.#subnets.get(subnet) ?? 0);
   }
 
   handshaking(): number {
@@ -109,10 +108,9 @@ export class ConnectionTable {
     if (!connection.exempt) this.#count(connection, -1);
   }
 
-  #count({ direction, ip }: Connection, change: 1 | -1): void {
+  #count({ direction, subnet }: Connection, change: 1 | -1): void {
     this.#counts[direction] += change;
-    const subnet = direction === 'inbound' ? subnetOf(ip) : null;
-    if (subnet === null) return;
+    if (direction === 'outbound' || subnet === null) return;
     const peers = (this.#subnets.get(subnet) ?? 0) + change;
     if (peers === 0) this.#subnets.delete(subnet);
     else this.#subnets.set(subnet, peers);
@@ -151,6 +149,12 @@ export class ConnectionTable {
   isReleased(seat: Seat): boolean {
     const { words, layout } = this.#arena;
     return Atomics.load(words, layout.slot(seat.slot) + Slot.Released) === seat.generation;
+  }
+
+  /** Lets go of a seat in place of its worker, which has never heard of it. */
+  release(seat: Seat): void {
+    const { words, layout } = this.#arena;
+    Atomics.store(words, layout.slot(seat.slot) + Slot.Released, seat.generation);
   }
 
   /** Both sides have let go. */

@@ -10,7 +10,7 @@ import { ErrorCode } from '../../shared/errors.js';
 import { CRAWL_REQUEST, HANDSHAKE_BYTES } from '../../shared/limits.js';
 import type { ByteRing } from '../../shared/memory/byte-ring.js';
 import type { ConnectionState, Direction } from '../api.js';
-import { netGroupOf } from '../peers/net-group.js';
+import { netGroupOf, subnetOf } from '../peers/net-group.js';
 import type { PersistentPeer } from '../peers/persistent-peers.js';
 import type { ReadSink } from './adopt-socket.js';
 import { type ConnectionEvent, nextState } from './connection-state.js';
@@ -79,6 +79,8 @@ export class Connection implements ReadSink {
   rates: PeerRates | null = null;
   /** There was a TCP connection: what fails now is the handshake. */
   socketOpened: boolean;
+  /** Bytes of it have gone to its worker. */
+  isHeard = false;
   /** Limits don't count it (rulings 8). */
   exempt = false;
   seat: Seat | null = null;
@@ -111,6 +113,7 @@ export class Connection implements ReadSink {
   readonly #handshake = Buffer.allocUnsafe(HANDSHAKE_BYTES);
   #handshakeFilled = 0;
   #netGroup: string | null = null;
+  #subnet: string | null | undefined;
   #socketClosed = false;
 
   constructor(direction: Direction, events: ConnectionEvents, nowMs: () => number) {
@@ -130,6 +133,12 @@ export class Connection implements ReadSink {
   get netGroup(): string {
     this.#netGroup ??= netGroupOf(this.ip, this.port);
     return this.#netGroup;
+  }
+
+  /** The subnet of the other side, once there is a connection; null for a local address. */
+  get subnet(): string | null {
+    if (this.#subnet === undefined) this.#subnet = subnetOf(this.ip);
+    return this.#subnet;
   }
 
   /** Gives the connection its socket. */

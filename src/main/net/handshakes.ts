@@ -199,7 +199,7 @@ export class Handshakes {
       peerId,
       direction: 'inbound',
       exempt: connection.exempt,
-      subnetPeers: table.subnetPeers(connection.ip),
+      subnetPeers: table.subnetPeers(connection),
       vouched: false,
     } as const;
     const admission = this.#admitInbound(newcomer, shown);

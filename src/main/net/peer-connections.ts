@@ -15,7 +15,7 @@ import type { PersistentPeers } from '../peers/persistent-peers.js';
 import { type Ages, due } from '../peers/timeouts.js';
 import type { WorkerGroup } from '../pool/worker-group.js';
 import { formatAddress, normalizeHost, peerIp } from './address.js';
-import { adoptSocket } from './adopt-socket.js';
+import type { Adopt } from './adopt-socket.js';
 import { type Cause, Connection, type ConnectionEvents } from './connection.js';
 import { dialError } from './dialer.js';
 import { Handshakes, type HandshakesParts, type PeerLife } from './handshakes.js';
@@ -69,22 +69,19 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     this.#handshakes = new Handshakes(parts, this);
   }
 
-  /** Takes an accepted socket in. */
-  accept(accepted: Socket): void {
-    const ip = peerIp(accepted);
+  /** Takes an accepted connection in. */
+  accept(adopt: Adopt): void {
+    const connection = this.create('inbound');
+    const socket = adopt(connection);
+    const ip = peerIp(socket);
     if (ip === '') {
       // Reset before we came to look: there is nobody to be connected to.
-      accepted.destroy();
+      socket.destroy();
       return;
     }
-    // Asked before the socket is adopted: a reset in between takes the answers away.
-    const host = normalizeHost(accepted.remoteAddress ?? ip);
-    const port = accepted.remotePort ?? 0;
-    const connection = this.create('inbound');
-    const socket = adoptSocket(accepted, connection);
-    connection.host = host;
+    connection.host = normalizeHost(socket.remoteAddress ?? ip);
     connection.ip = ip;
-    connection.port = port;
+    connection.port = socket.remotePort ?? 0;
     connection.address = formatAddress(connection.host, connection.port);
     this.attach(connection, socket);
     this.#handshakes.expect(connection);
@@ -125,6 +122,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
 
   arrived(connection: Connection, bytes: number): void {
     const { statistics, clock } = this.#parts;
+    connection.isHeard = true;
     statistics.countReceivedBytes(connection, bytes);
     this.#wakeWorker(connection);
     const { rates } = connection;
@@ -146,6 +144,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
       connection.become('leaving');
       connection.leavingMs = this.#parts.clock.nowMs();
       this.#noLongerPeer(connection, SlotState.Closing);
+      this.#releaseUnheard(connection);
     } else if (connection.state !== 'Disconnecting') {
       this.#handshakes.ended(connection);
     }
@@ -157,6 +156,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     this.#handshakes.forget(connection);
     this.#noLongerPeer(connection, SlotState.Closing);
     if (connection.connectedMs === 0) this.#neverPeer(connection);
+    this.#releaseUnheard(connection);
     this.#unseatIfDone(connection);
   }
 
@@ -250,6 +250,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     connection.rates = null;
     connection.writer.hold(false);
     connection.socket.resume();
+    this.#releaseUnheard(connection);
   }
 
   /** Ends a connection in whatever state it is; a peer is told why, and nothing more of it is dispatched. */
@@ -385,7 +386,15 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     const control = arena.layout.slot(seat.slot);
     if (Atomics.load(arena.words, control + Slot.State) !== SlotState.Open) return;
     Atomics.store(arena.words, control + Slot.State, state);
-    this.#wakeWorker(connection);
+    if (connection.isHeard) this.#wakeWorker(connection);
+  }
+
+  /** A connection that never sent anything its worker has never heard of: nobody has to ask it to let go. */
+  #releaseUnheard(connection: Connection): void {
+    const { seat } = connection;
+    if (seat === null || connection.isHeard || this.#parts.table.isReleased(seat)) return;
+    this.#parts.table.release(seat);
+    this.released(connection);
   }
 
   /** A peer that comes back while frames of its last connection still wait is told gone first, whatever they say. */
@@ -432,11 +441,15 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
   /** Everything that arrived is dispatched: once everything queued is with the kernel, our side closes. */
   finish(connection: Connection): void {
     this.#parts.pump.flushNow();
-    void connection.writer.below(1).then(() => {
-      if (!connection.isOpen || connection.finSentMs > 0) return;
-      connection.finSentMs = this.#parts.clock.nowMs();
-      connection.socket.end();
-    });
+    const { writer } = connection;
+    if (writer.queuedBytes === 0) this.#end(connection);
+    else void writer.below(1).then(() => this.#end(connection));
+  }
+
+  #end(connection: Connection): void {
+    if (!connection.isOpen || connection.finSentMs > 0) return;
+    connection.finSentMs = this.#parts.clock.nowMs();
+    connection.socket.end();
   }
 
   #unseatIfDone(connection: Connection): void {

@@ -1,6 +1,6 @@
 import { createServer, connect as dial, type Server, Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { adoptSocket, type ReadSink, readByCopy } from '../../../src/main/net/adopt-socket.js';
+import { type Adopt, adoptSocket, type ReadSink, readByCopy, takeHandles } from '../../../src/main/net/adopt-socket.js';
 
 const open: (Socket | Server)[] = [];
 afterEach(() => {
@@ -10,17 +10,22 @@ afterEach(() => {
   }
 });
 
-/** Both ends of a connection; the accepted one has not been read. */
-async function pair(): Promise<{ far: Socket; accepted: Socket }> {
+/** The far end of a connection, and the way to the near one, which has not been read. */
+async function pair(way: (server: Server, got: (adopt: Adopt) => void) => void): Promise<{ far: Socket; adopt: Adopt }> {
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true });
   open.push(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const got = new Promise<Socket>((resolve) => server.once('connection', resolve));
+  const got = new Promise<Adopt>((resolve) => way(server, resolve));
   const far = dial({ host: '127.0.0.1', port: (server.address() as { port: number }).port, allowHalfOpen: true });
   open.push(far);
-  const accepted = await got;
-  open.push(accepted);
-  return { far, accepted };
+  return { far, adopt: await got };
+}
+
+function onceAccepted(server: Server, then: (accepted: Socket) => void): void {
+  server.once('connection', (accepted) => {
+    open.push(accepted);
+    then(accepted);
+  });
 }
 
 /** Takes bytes into shared memory, at most `step` at a time, and says stop once it has `limit`. */
@@ -55,19 +60,20 @@ async function ended(socket: Socket): Promise<void> {
 
 const pattern = Buffer.from(Uint8Array.from({ length: 50_000 }, (_, i) => (i * 17 + (i >> 8)) & 0xff));
 
-const ways = [
-  ['straight into memory of ours', adoptSocket],
-  ['by copies, where Node hides its handle', readByCopy],
-] as const;
+const ways: [string, Parameters<typeof pair>[0]][] = [
+  ['made of the handle that the listener gets', (server, got) => expect(takeHandles(server, got)).toBe(true)],
+  ['made of an accepted socket', (server, got) => onceAccepted(server, (one) => got((sink) => adoptSocket(one, sink)))],
+  ['read by copies', (server, got) => onceAccepted(server, (one) => got((sink) => readByCopy(one, sink)))],
+];
 
-describe.each(ways)('an accepted socket read %s', (_, adopt) => {
+describe.each(ways)('the socket of an accepted connection, %s,', (_, way) => {
   it('gives every byte to the sink, however small its buffers', async () => {
     for (const step of [1, 7, 1000]) {
-      const { far, accepted } = await pair();
+      const { far, adopt } = await pair(way);
       const bytes = pattern.subarray(0, 500 * step);
       far.end(bytes);
       const sink = new Sink(step);
-      const socket = adopt(accepted, sink);
+      const socket = adopt(sink);
       open.push(socket);
       const end = ended(socket);
       socket.resume();
@@ -77,9 +83,9 @@ describe.each(ways)('an accepted socket read %s', (_, adopt) => {
   });
 
   it('reads nothing until it is resumed', async () => {
-    const { far, accepted } = await pair();
+    const { far, adopt } = await pair(way);
     const sink = new Sink(1000);
-    const socket = adopt(accepted, sink);
+    const socket = adopt(sink);
     open.push(socket);
     // The other end has got rid of its bytes: they are here.
     await new Promise((resolve) => far.write(pattern, resolve));
@@ -88,9 +94,9 @@ describe.each(ways)('an accepted socket read %s', (_, adopt) => {
   });
 
   it('stops when the sink says so, and loses nothing', async () => {
-    const { far, accepted } = await pair();
+    const { far, adopt } = await pair(way);
     const sink = new Sink(700);
-    const socket = adopt(accepted, sink);
+    const socket = adopt(sink);
     open.push(socket);
     const end = ended(socket);
     far.end(pattern);
@@ -111,9 +117,9 @@ describe.each(ways)('an accepted socket read %s', (_, adopt) => {
   });
 
   it('stays half open, can be written, and knows who is at the other end', async () => {
-    const { far, accepted } = await pair();
+    const { far, adopt } = await pair(way);
     const sink = new Sink(100);
-    const socket = adopt(accepted, sink);
+    const socket = adopt(sink);
     open.push(socket);
     expect(socket.remotePort).toBe(far.localPort);
     const end = ended(socket);
@@ -130,8 +136,8 @@ describe.each(ways)('an accepted socket read %s', (_, adopt) => {
   });
 
   it('closes when it is destroyed, and the other end notices', async () => {
-    const { far, accepted } = await pair();
-    const socket = adopt(accepted, new Sink(100));
+    const { far, adopt } = await pair(way);
+    const socket = adopt(new Sink(100));
     const closed = new Promise((resolve) => socket.once('close', resolve));
     const farEnd = ended(far);
     far.resume();
@@ -144,9 +150,25 @@ describe.each(ways)('an accepted socket read %s', (_, adopt) => {
 
 describe('a socket whose handle is gone already', () => {
   it('is kept as it is: there is nothing to read', async () => {
-    const { accepted } = await pair();
+    const accepted = new Socket();
     accepted.destroy();
-    await new Promise((resolve) => accepted.once('close', resolve));
     expect(adoptSocket(accepted, new Sink(10))).toBe(accepted);
+  });
+});
+
+describe('a listener', () => {
+  it('whose handle is hidden hands its connections over as sockets', () => {
+    expect(takeHandles({} as Server, () => undefined)).toBe(false);
+    expect(takeHandles({ _handle: {} } as unknown as Server, () => undefined)).toBe(false);
+  });
+
+  it('leaves what could not be accepted to Node', () => {
+    const told: unknown[] = [];
+    const _handle: { onconnection: (status: number, accepted?: object) => void } = {
+      onconnection: (status) => void told.push(status),
+    };
+    expect(takeHandles({ _handle } as unknown as Server, () => void told.push('taken'))).toBe(true);
+    _handle.onconnection(-24);
+    expect(told).toEqual([-24]);
   });
 });
