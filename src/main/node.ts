@@ -610,12 +610,12 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   #onDisconnected(connection: Connection, cause: Cause): void {
     this.#record.disconnected(connection, cause);
     this.#discovery.disconnected(connection);
-    this.emit('peer:disconnected', peerEnd(connection, cause));
+    if (this.listenerCount('peer:disconnected') > 0) this.emit('peer:disconnected', peerEnd(connection, cause));
   }
 
   #onRejected(connection: Connection, cause: Cause): void {
     this.#record.rejected(connection, cause);
-    this.emit('peer:rejected', peerEnd(connection, cause));
+    if (this.listenerCount('peer:rejected') > 0) this.emit('peer:rejected', peerEnd(connection, cause));
   }
 
   #onSent(connection: Connection, table: number, type: number, frames: number): void {

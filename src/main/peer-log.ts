@@ -43,10 +43,11 @@ export class PeerLog {
   }
 
   connected(connection: Connection): void {
-    this.#log.info(context(connection), 'peer connected');
+    if (this.#log.isLevelEnabled('info')) this.#log.info(context(connection), 'peer connected');
   }
 
   disconnected(connection: Connection, cause: Cause): void {
+    if (!this.#log.isLevelEnabled('info')) return;
     this.#log.info({ ...context(connection), ...explained(cause) }, 'peer disconnected');
   }
 

@@ -165,7 +165,8 @@ export class ConnectionTable {
     Atomics.store(words, layout.slot(slot) + Slot.State, SlotState.Free);
     this.#seats[slot] = null;
     connection.seat = null;
-    this.#former.set(`${slot} ${generation}`, connection);
+    // Nobody will hold anything against one that never sent anything.
+    if (connection.isHeard) this.#former.set(`${slot} ${generation}`, connection);
     if (this.#former.size > MAX_FORMER) this.#former.delete(this.#former.keys().next().value!);
     this.#free.push(slot);
   }

@@ -57,6 +57,8 @@ export class Handshakes {
   readonly #parts: HandshakesParts;
   readonly #life: PeerLife;
   readonly #unconditional: ReadonlySet<string>;
+  /** The 65 bytes of our side. */
+  readonly #hello: Uint8Array;
   /** Inbound connections whose handshake is under way. */
   readonly #inbound = new Crowd<Connection>(MAX_HANDSHAKING);
   /** Inbound connections that have been told no, or whom to ask instead, and whose socket is still there. */
@@ -66,6 +68,7 @@ export class Handshakes {
   constructor(parts: HandshakesParts, life: PeerLife) {
     this.#parts = parts;
     this.#life = life;
+    this.#hello = encodeHandshake(parts.settings.chainId, parts.nodeId);
     this.#unconditional = new Set(parts.settings.unconditionalPeerIds);
   }
 
@@ -89,7 +92,7 @@ export class Handshakes {
 
   /** A dial's TCP connection is there: the initiator speaks first, unless we don't want to talk to this address. */
   opened(connection: Connection): void {
-    const { settings, nodeId, clock, dialer } = this.#parts;
+    const { clock, dialer } = this.#parts;
     connection.become('opened');
     connection.socketOpened = true;
     connection.handshakingMs = clock.nowMs();
@@ -102,7 +105,7 @@ export class Handshakes {
       connection.destroy();
       return;
     }
-    connection.socket.write(encodeHandshake(settings.chainId, nodeId));
+    connection.socket.write(this.#hello);
   }
 
   /** An initiator has sent a part of its handshake, or all of a crawl. */
@@ -212,7 +215,7 @@ export class Handshakes {
       this.refuse(connection, noSlot);
       return;
     }
-    connection.socket.write(encodeHandshake(settings.chainId, nodeId));
+    connection.socket.write(this.#hello);
     this.#life.connected(connection);
   }
 
