@@ -4,7 +4,7 @@ import { NodeError, PeerError } from '../../shared/errors.js';
 import type { PeerInfo } from '../api.js';
 import type { PersistentPeer } from '../peers/persistent-peers.js';
 import { formatAddress, type PeerAddress } from './address.js';
-import { onread } from './adopt-socket.js';
+import { onread, settledOptions } from './adopt-socket.js';
 import type { Connection } from './connection.js';
 import { DialQueue } from './dial-queue.js';
 
@@ -107,7 +107,7 @@ export class Dialer {
     connection.port = port;
     connection.address = formatAddress(host, port);
     this.#dials.set(connection, dial);
-    const socket = connect({ host, port, onread: onread(connection), allowHalfOpen: true });
+    const socket = connect({ host, port, onread: onread(connection), allowHalfOpen: true, ...settledOptions });
     this.#events.attach(connection, socket);
     socket.once('connect', () => {
       if (connection.state === 'Connecting') this.#events.opened(connection);

@@ -27,6 +27,8 @@ export function openEnvironment(directory: string, readOnly: boolean): Environme
     noSubdir: true,
     maxDbs: tables.length,
     readOnly,
+    // With it every commit waits for the disk, whatever its flags say, and the main thread with it.
+    overlappingSync: false,
   });
   const opened = tables.map((name) => [name, root.openDB<unknown, string>({ name, encoding: 'msgpack' })] as const);
   return { file, root, tables: Object.fromEntries(opened) as Environment['tables'] };
