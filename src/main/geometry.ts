@@ -14,16 +14,32 @@ const MIB = 2 ** 20;
 /** Largest arena that V8 makes views on. */
 const MAX_ARENA_BYTES = 2 ** 32;
 
+/** A ring takes what a busy socket holds: who always empties the socket is given a large window (bench/RESULTS.md). */
+const LARGEST_AUTO_RING_BYTES = 8 * MIB;
+const LEAST_AUTO_RING_BYTES = 4096;
+/** Of the memory budget, for all rings that may be in use at once. */
+const AUTO_RINGS_SHARE = 0.5;
+/** The same in bytes: an arena under 2 GiB has offsets that are small integers, which V8 is quicker with. */
+const AUTO_RINGS_BYTES = 1792 * MIB;
+
+type Sizes = Omit<Settings, 'ringBytes'>;
+
+/** The largest ring that leaves the memory budget what else it has to hold. */
+export function ringThatFits(sizes: Sizes): number {
+  const { maxPeers, memoryBudgetBytes } = sizes;
+  const mostBytes = Math.min(memoryBudgetBytes * AUTO_RINGS_SHARE, AUTO_RINGS_BYTES);
+  let ringBytes = LARGEST_AUTO_RING_BYTES;
+  while (
+    ringBytes > LEAST_AUTO_RING_BYTES &&
+    (ringBytes * maxPeers > mostBytes || arenaBytes(layout(sizes, ringBytes)) > memoryBudgetBytes * ARENA_SHARE)
+  )
+    ringBytes /= 2;
+  return ringBytes;
+}
+
 /** Slots and rings for these settings. @throws ConfigError if they don't fit the memory budget */
 export function geometryOf(settings: Settings): Geometry {
-  const beyondLimits = settings.persistentPeers.length + settings.unconditionalPeerIds.length;
-  const geometry = {
-    slots: settings.maxPeers + beyondLimits + SPARE_SLOTS,
-    ringBytes: settings.ringBytes,
-    workers: settings.workers,
-    outboundBytes: settings.outboundRingBytes,
-    seenEntries: settings.gossipCacheBytes / SEEN_ENTRY_BYTES,
-  };
+  const geometry = layout(settings, settings.ringBytes);
   const bytes = arenaBytes(geometry);
   if (bytes > settings.memoryBudgetBytes * ARENA_SHARE) {
     const needed = `at least ${Math.ceil(bytes / ARENA_SHARE / MIB)}MiB`;
@@ -36,4 +52,14 @@ export function geometryOf(settings: Settings): Geometry {
     throw wrongValue('ringSize', formatSize(settings.ringBytes), 'settings', `smaller (${what}, at most 4096MiB)`);
   }
   return geometry;
+}
+
+function layout(sizes: Sizes, ringBytes: number): Geometry {
+  return {
+    slots: sizes.maxPeers + sizes.persistentPeers.length + sizes.unconditionalPeerIds.length + SPARE_SLOTS,
+    ringBytes,
+    workers: sizes.workers,
+    outboundBytes: sizes.outboundRingBytes,
+    seenEntries: sizes.gossipCacheBytes / SEEN_ENTRY_BYTES,
+  };
 }

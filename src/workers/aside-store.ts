@@ -26,11 +26,7 @@ export class AsideStore {
   #lastId = 0;
 
   /** One of so many `workers`. `announce` tells the main thread of a buffer, or with null that it is gone. */
-  constructor(
-    budget: MemoryBudget,
-    workers: number,
-    announce: (id: number, buffer: SharedArrayBuffer | null) => void,
-  ) {
+  constructor(budget: MemoryBudget, workers: number, announce: (id: number, buffer: SharedArrayBuffer | null) => void) {
     this.#budget = budget;
     this.#maxFreeBytes = Math.max(MIN_FREE_BYTES, (budget.budgetBytes * FREE_SHARE) / workers);
     this.#announce = announce;

@@ -115,7 +115,9 @@ class WorkerThread {
       encodeOpaque: (value) => packr.pack(value),
       afterSend: () => this.#flushSoon(),
     });
-    const asides = new AsideStore(budget, arena.layout.geometry.workers, (id, buffer) => this.#tell({ kind: 'aside', id, buffer }));
+    const asides = new AsideStore(budget, arena.layout.geometry.workers, (id, buffer) =>
+      this.#tell({ kind: 'aside', id, buffer }),
+    );
     const pong = types.declare(ControlType.pong, () => unknownRoute);
     this.#pipeline = new Pipeline({
       arena,

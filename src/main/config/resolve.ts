@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ConfigError } from '../../shared/errors.js';
+import { ringThatFits } from '../geometry.js';
 import { formatDuration } from './duration.js';
 import { isLoopbackHost } from './loopback.js';
 import { nearestName } from './nearest.js';
@@ -23,14 +24,6 @@ import { type PresetName, presetNames, presets } from './presets.js';
 import { defaultSeeds, MAINNET } from './seeds.js';
 import type { NodeOptions, OptionNamesAgree, Settings } from './settings.js';
 import { oneLine, wrongSecret, wrongValue } from './wrong-value.js';
-
-/** A ring takes what a busy socket holds: who always empties the socket is given a large window (bench/RESULTS.md). */
-const LARGEST_AUTO_RING_BYTES = 8 * 1024 * 1024;
-const LEAST_AUTO_RING_BYTES = 4096;
-/** Of the memory budget, for all rings that may be in use at once. */
-const AUTO_RINGS_SHARE = 0.5;
-/** The same in bytes: an arena under 2 GiB has offsets that are small integers, which V8 is quicker with. */
-const AUTO_RINGS_BYTES = 1.75 * 2 ** 30;
 
 // Fails to compile when NodeOptions and the table differ.
 true satisfies OptionNamesAgree;
@@ -197,7 +190,7 @@ function refused(key: OptionKey, given: GivenValues, allowed = optionOf(key).kin
 
 function complete(parsed: Parsed, given: GivenValues, host: Host): Settings {
   const baseOf = (key: OptionKey): string => given.get(key)?.baseDir ?? host.cwd;
-  return {
+  const settings = {
     preset: parsed.preset,
     chainId: parsed.chainId,
     nodeId: parsed.nodeId,
@@ -240,11 +233,11 @@ function complete(parsed: Parsed, given: GivenValues, host: Host): Settings {
     backoffJitter: parsed.backoffJitter,
     sendQueueBytes: parsed.sendQueue,
     memoryBudgetBytes: parsed.memoryBudget,
-    ringBytes: parsed.ringSize ?? ringThatFits(parsed.maxPeers, parsed.memoryBudget),
     outboundRingBytes: parsed.outboundRing,
     logLevel: parsed.logLevel,
     logFormat: parsed.logFormat ?? (host.stdoutIsTerminal ? 'pretty' : 'json'),
-  };
+  } as const;
+  return { ...settings, ringBytes: parsed.ringSize ?? ringThatFits(settings) };
 }
 
 function absolutePath(text: string, baseDir: string, homeDir: string): string {
@@ -255,12 +248,4 @@ function absolutePath(text: string, baseDir: string, homeDir: string): string {
 function moduleUrl(module: string, baseDir: string, homeDir: string): string {
   const filePath = /^file:/i.test(module) ? fileURLToPath(module) : absolutePath(module, baseDir, homeDir);
   return pathToFileURL(filePath).href;
-}
-
-/** The largest ring that leaves most of the memory budget to what moves: large reads are what makes reading cheap. */
-function ringThatFits(maxPeers: number, memoryBudgetBytes: number): number {
-  const mostBytes = Math.min(memoryBudgetBytes * AUTO_RINGS_SHARE, AUTO_RINGS_BYTES);
-  let ringBytes = LARGEST_AUTO_RING_BYTES;
-  while (ringBytes > LEAST_AUTO_RING_BYTES && ringBytes * maxPeers > mostBytes) ringBytes /= 2;
-  return ringBytes;
 }

@@ -9,8 +9,8 @@
 import type { ErrorCode } from '../../shared/errors.js';
 import type { Arena } from '../../shared/memory/arena.js';
 import { Header } from '../../shared/memory/arena-layout.js';
-import type { MemoryBudget } from '../../shared/memory/memory-budget.js';
 import { inPhase, MAX_PHASE_BYTES } from '../../shared/memory/copy-phase.js';
+import type { MemoryBudget } from '../../shared/memory/memory-budget.js';
 import { OutboundReader, RECORD_ID_BYTES, RecordKind } from '../../shared/memory/outbound-ring.js';
 import { Signal } from '../../shared/memory/signal.js';
 import { readReason } from '../../shared/wire/disconnect.js';

@@ -152,7 +152,8 @@ export class OutboundWriter {
   extend(kind: RecordKind, a: number, b: number, frameBytes: number, type: number, source: number): number {
     const word = this.#open;
     const words = this.#words;
-    if (word === -1 || (words[word + 1] & KIND_MASK) !== kind || words[word + 2] !== a || words[word + 3] !== b) return -1;
+    if (word === -1 || (words[word + 1] & KIND_MASK) !== kind || words[word + 2] !== a || words[word + 3] !== b)
+      return -1;
     const dataBytes = words[word + 4] + frameBytes;
     if (words[word + 5] !== type || dataBytes > this.maxDataBytes) return -1;
     const tail = this.#tail;

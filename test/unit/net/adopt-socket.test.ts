@@ -11,7 +11,9 @@ afterEach(() => {
 });
 
 /** The far end of a connection, and the way to the near one, which has not been read. */
-async function pair(way: (server: Server, got: (adopt: Adopt) => void) => void): Promise<{ far: Socket; adopt: Adopt }> {
+async function pair(
+  way: (server: Server, got: (adopt: Adopt) => void) => void,
+): Promise<{ far: Socket; adopt: Adopt }> {
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true });
   open.push(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
