@@ -19,8 +19,8 @@ export interface BenchOptions extends Settings {
   /** Names of scenarios; none for all that need nothing special. */
   readonly names: readonly string[];
   readonly rounds: number;
-  /** Only cases whose name contains this; null for all. */
-  readonly cases: string | null;
+  /** Only cases whose name matches; null for all. */
+  readonly cases: RegExp | null;
   /** Files to write; null for none. */
   readonly json: string | null;
   readonly html: string | null;
@@ -46,7 +46,7 @@ export async function runBench(options: BenchOptions, output: BenchOutput): Prom
   const casesOf = new Map(chosen.map((scenario) => [scenario, matchingCases(scenario, options)]));
   if ([...casesOf.values()].every((cases) => cases.length === 0)) {
     const known = chosen.flatMap((scenario) => scenario.cases(options)).map(({ name }) => `'${name}'`);
-    throw new ConfigError('case', `case is '${options.cases}': must be a part of one of ${known.join(', ')}`);
+    throw new ConfigError('case', `case is '${options.cases?.source}': must match one of ${known.join(', ')}`);
   }
   const results: ScenarioResult[] = [];
   const startedAt = new Date().toISOString();
@@ -84,7 +84,7 @@ export async function runBench(options: BenchOptions, output: BenchOutput): Prom
 
 function matchingCases(scenario: Scenario, options: BenchOptions): readonly Case[] {
   const cases = scenario.cases(options);
-  return options.cases === null ? cases : cases.filter(({ name }) => name.includes(options.cases!));
+  return options.cases === null ? cases : cases.filter(({ name }) => options.cases!.test(name));
 }
 
 async function runScenario(

@@ -19,21 +19,19 @@ const LARGEST_AUTO_RING_BYTES = 8 * MIB;
 const LEAST_AUTO_RING_BYTES = 4096;
 /** Of the memory budget, for all rings that may be in use at once. */
 const AUTO_RINGS_SHARE = 0.5;
-/** The same in bytes: an arena under 2 GiB has offsets that are small integers, which V8 is quicker with. */
-const AUTO_RINGS_BYTES = 1792 * MIB;
+/** An arena under 2 GiB has offsets that are small integers, which V8 is quicker with. */
+const AUTO_ARENA_BYTES = 2 ** 31;
 
 type Sizes = Omit<Settings, 'ringBytes'>;
 
 /** The largest ring that leaves the memory budget what else it has to hold. */
 export function ringThatFits(sizes: Sizes): number {
   const { maxPeers, memoryBudgetBytes } = sizes;
-  const mostBytes = Math.min(memoryBudgetBytes * AUTO_RINGS_SHARE, AUTO_RINGS_BYTES);
+  const mostBytes = Math.min(memoryBudgetBytes * ARENA_SHARE, AUTO_ARENA_BYTES);
+  const fits = (ringBytes: number) =>
+    ringBytes * maxPeers <= memoryBudgetBytes * AUTO_RINGS_SHARE && arenaBytes(layout(sizes, ringBytes)) <= mostBytes;
   let ringBytes = LARGEST_AUTO_RING_BYTES;
-  while (
-    ringBytes > LEAST_AUTO_RING_BYTES &&
-    (ringBytes * maxPeers > mostBytes || arenaBytes(layout(sizes, ringBytes)) > memoryBudgetBytes * ARENA_SHARE)
-  )
-    ringBytes /= 2;
+  while (ringBytes > LEAST_AUTO_RING_BYTES && !fits(ringBytes)) ringBytes /= 2;
   return ringBytes;
 }
 

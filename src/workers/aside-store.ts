@@ -13,9 +13,6 @@ export interface Aside {
 
 const MIN_BYTES = 64 * 1024;
 const STEPS_PER_DOUBLING = 4;
-/** Free buffers kept at most: this, which is one for the largest frame, or a share of the budget for all workers together. */
-const MIN_FREE_BYTES = 16 * 1024 * 1024;
-const FREE_SHARE = 1 / 8;
 
 export class AsideStore {
   readonly #budget: MemoryBudget;
@@ -25,10 +22,17 @@ export class AsideStore {
   #freeBytes = 0;
   #lastId = 0;
 
-  /** One of so many `workers`. `announce` tells the main thread of a buffer, or with null that it is gone. */
-  constructor(budget: MemoryBudget, workers: number, announce: (id: number, buffer: SharedArrayBuffer | null) => void) {
+  /**
+   * @param maxFreeBytes of free buffers that are kept for the next large frames
+   * @param announce tells the main thread of a buffer, or with null that it is gone
+   */
+  constructor(
+    budget: MemoryBudget,
+    maxFreeBytes: number,
+    announce: (id: number, buffer: SharedArrayBuffer | null) => void,
+  ) {
     this.#budget = budget;
-    this.#maxFreeBytes = Math.max(MIN_FREE_BYTES, (budget.budgetBytes * FREE_SHARE) / workers);
+    this.#maxFreeBytes = maxFreeBytes;
     this.#announce = announce;
   }
 

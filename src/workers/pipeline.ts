@@ -219,21 +219,23 @@ export class Pipeline {
     let left = STRIDE;
     this.#slow = false;
     for (;;) {
+      let ended: Visit | null = null;
       left -= this.#burst(stream, left);
       if (((stream.position - stream.published) | 0) > stream.capacity >> 2) this.#publishCursor(stream);
       if (left > 0) {
-        const ended = this.#next(stream);
-        if (ended !== null) return ended;
-        left--;
-        if (left > 0 && decoder.type.route.trust === TRUSTED) continue;
+        ended = this.#next(stream);
+        if (ended === null) {
+          left--;
+          if (left > 0 && decoder.type.route.trust === TRUSTED) continue;
+        }
       }
       const nowMs = this.#clock.nowMs();
-      this.#judge(nowMs - strideStartMs, STRIDE - left);
+      if (left < STRIDE) this.#judge(nowMs - strideStartMs, STRIDE - left);
       const isLong = nowMs - startMs > VISIT_MS;
-      if (isLong || ((stream.position - shareEnd) | 0) >= 0) {
+      if (ended !== null || isLong || ((stream.position - shareEnd) | 0) >= 0) {
         this.#slowVisits = isLong ? this.#slowVisits + 1 : 0;
         if (this.#slowVisits > 1) this.#slow = true;
-        return 'more';
+        return ended ?? 'more';
       }
       strideStartMs = nowMs;
       left = STRIDE;
@@ -345,8 +347,9 @@ export class Pipeline {
 
   /**
    * Learns how quick handlers are from the time that the `frames` since the last look took. Where cores are short a thread
-   * is now and then off its core for longer than a visit may take: handlers are slow once a frame that was timed alone
-   * says so, or a second visit in a row does.
+   * is now and then off its core for longer than a visit may take. So one long look at several frames, the last of a
+   * trusted type, makes all types suspects: they are timed alone, or in front of a look of their own. What is long then is
+   * slow; so is a second long visit in a row.
    */
   #judge(tookMs: number, frames: number): void {
     const { route } = this.#decoder.type;
@@ -354,12 +357,12 @@ export class Pipeline {
       if (route.trust < TRUSTED) route.trust++;
       return;
     }
-    if (frames > 1) {
-      route.trust = Math.min(route.trust, TRUSTED - 1);
-      return;
+    const isSuspicion = frames > 1 && route.trust === TRUSTED;
+    if (!isSuspicion) this.#slow = true;
+    for (const entry of this.#types.touched) {
+      const { route: touched } = entry;
+      if (touched !== unknownRoute) touched.trust = isSuspicion ? Math.min(touched.trust, TRUSTED - 1) : 0;
     }
-    this.#slow = true;
-    for (const entry of this.#types.touched) entry.route.trust = entry.route === unknownRoute ? TRUSTED : 0;
   }
 
   /** Dispatches the frame that the decoder found, unless it is to be passed over, and commits it. */

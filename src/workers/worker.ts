@@ -36,6 +36,9 @@ const YIELD_MS = 5;
  */
 const NAP_AFTER_BYTES = 128 * 1024;
 const NAP_MS = 0.5;
+/** Memory kept for the next large frames: one of the largest, or a share of what all workers have beside the arena. */
+const MIN_FREE_BYTES = 16 * 1024 * 1024;
+const FREE_SHARE = 1 / 4;
 /** How often connections that wait for the memory budget try again. */
 const RETRY_MS = 20;
 
@@ -115,9 +118,9 @@ class WorkerThread {
       encodeOpaque: (value) => packr.pack(value),
       afterSend: () => this.#flushSoon(),
     });
-    const asides = new AsideStore(budget, arena.layout.geometry.workers, (id, buffer) =>
-      this.#tell({ kind: 'aside', id, buffer }),
-    );
+    const besideArena = budget.budgetBytes - arena.buffer.byteLength;
+    const maxFreeBytes = Math.max(MIN_FREE_BYTES, (besideArena * FREE_SHARE) / arena.layout.geometry.workers);
+    const asides = new AsideStore(budget, maxFreeBytes, (id, buffer) => this.#tell({ kind: 'aside', id, buffer }));
     const pong = types.declare(ControlType.pong, () => unknownRoute);
     this.#pipeline = new Pipeline({
       arena,

@@ -57,10 +57,8 @@ describe('bench', () => {
 
   it.each([
     [['bench', 'nonsense'], /scenario is 'nonsense': must be one of ingest, /],
-    [
-      ['bench', 'echo', '--case', 'nonsense'],
-      /case is 'nonsense': must be a part of one of '1 connection, 1 in flight', /,
-    ],
+    [['bench', 'echo', '--case', 'nonsense'], /case is 'nonsense': must match one of '1 connection, 1 in flight', /],
+    [['bench', 'echo', '--case', '('], /case is '\(' \(--case\): must be a regular expression/],
     [['bench', '--rounds', '0'], /rounds is '0'/],
     [['bench', '--json', '/nonexistent/run.json'], /\/nonexistent/],
   ])('refuses %j in one line that names what is wrong', async (args, message) => {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { handlerModule, portOf, startNode, until } from './support/nodes.js';
 import { frame, RawPeer } from './support/raw-peer.js';
 
-const mortal = { handlers: [handlerModule('mortal.mjs')] };
+const mortal = { handlers: [handlerModule('mortal.mjs')], ringSize: '256KiB' };
 
 function numbered(count: number, bytesOf: (i: number) => number): Buffer {
   return Buffer.concat(
@@ -54,6 +54,29 @@ describe('a worker that dies while frames flow', () => {
     }
     expect(node.peers()).toHaveLength(6);
     expect(node.stats().messages.dropped).toBe(0);
+  });
+
+  it('leaves peers that have never spoken to the main thread, before and after', async () => {
+    const node = await startNode({ ...mortal, workers: 1 });
+    const ended: string[] = [];
+    node.on('peer:disconnected', ({ id }) => ended.push(id!));
+    for (let round = 0; round < 5; round++) {
+      const [silent, speaking] = await Promise.all(
+        ['silent', 'speaking'].map((name) => RawPeer.join(portOf(node), `${name}${round}`)),
+      );
+      const { restarts } = node.stats().workers[0];
+      void node.workerThreads[0].terminate();
+      await until(() => node.stats().workers[0].restarts > restarts, 'the restart');
+      silent.socket.end();
+      await until(() => ended.includes(`silent${round}`), 'the end of the silent peer');
+      // Takes the place that has just become free.
+      const next = await RawPeer.join(portOf(node), `next${round}`);
+      for (const peer of [next, speaking]) {
+        peer.socket.write(numbered(3, () => 20));
+        await until(() => acked(peer).at(-1) === 2, 'the last answer');
+        expect(acked(peer)).toEqual([0, 1, 2]);
+      }
+    }
   });
 
   it('by an uncaught error is replaced as well', async () => {

@@ -16,6 +16,7 @@ describe('rings', () => {
       maxPeers: fc.integer({ min: 50, max: 10_000 }),
       memoryBudget: fc.integer({ min: 8, max: 65_536 }).map((mib) => `${mib}MiB`),
       workers: fc.integer({ min: 1, max: 16 }),
+      unconditionalPeerIds: fc.nat(600).map((count) => Array.from({ length: count }, (_, i) => `peer-${i}`)),
     });
     fc.assert(
       fc.property(plan, (options) => {

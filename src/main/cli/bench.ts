@@ -39,6 +39,18 @@ function requireWritable(key: 'json' | 'html', file: string | undefined): string
   }
 }
 
+/** @throws ConfigError that names the flag */
+function requirePattern(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch (error) {
+    throw new ConfigError(
+      'case',
+      `case is '${text}' (--case): must be a regular expression: ${(error as Error).message}`,
+    );
+  }
+}
+
 async function bench(names: readonly string[], flags: BenchFlags): Promise<void> {
   const { runBench, scenarios } = await import('../../../bench/main.js');
   if (flags.list) {
@@ -60,7 +72,7 @@ async function bench(names: readonly string[], flags: BenchFlags): Promise<void>
     {
       names,
       rounds: parseFlag('rounds', integer(1, ROUNDS_MAX), flags.rounds),
-      cases: flags.case ?? null,
+      cases: flags.case === undefined ? null : requirePattern(flags.case),
       seconds: smoke ? 0.2 : parseFlag('seconds', integer(1, 600), flags.seconds),
       workers:
         flags.workers === undefined
@@ -88,7 +100,7 @@ export function registerBench(program: Command): void {
     .description('measures a node against baselines, in the same run, interleaved')
     .argument('[scenario...]', 'what to measure; everything that needs neither hours nor other packages if left out')
     .option('--list', 'names the scenarios')
-    .option('--case <TEXT>', 'only cases whose name contains this')
+    .option('--case <PATTERN>', 'only cases whose name matches, such as "16 conn|100 conn"')
     .option('--rounds <N>', 'how often each program is measured; medians are shown', '5')
     .option('--seconds <N>', 'how long each time', '2')
     .option('--workers <N>', 'worker threads of the node; one less than the cores, 1 to 4, if left out')

@@ -158,7 +158,7 @@ export class OutboundPump {
   /** Adds frames to a connection's send queue. @returns false, counted, if there was no room for them */
   queue(connection: Connection, chunk: Chunk, start: number, length: number, frames: number): boolean {
     if (connection.state !== 'Connected' && connection.state !== 'Disconnecting') return false;
-    if (!connection.writer.add(chunk, start, length)) {
+    if (connection.finSentMs > 0 || !connection.writer.add(chunk, start, length)) {
       this.#counts.skipped(frames);
       return false;
     }

@@ -441,15 +441,12 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
   /** Everything that arrived is dispatched: once everything queued is with the kernel, our side closes. */
   finish(connection: Connection): void {
     this.#parts.pump.flushNow();
-    const { writer } = connection;
-    if (writer.queuedBytes === 0) this.#end(connection);
-    else void writer.below(1).then(() => this.#end(connection));
-  }
-
-  #end(connection: Connection): void {
-    if (!connection.isOpen || connection.finSentMs > 0) return;
-    connection.finSentMs = this.#parts.clock.nowMs();
-    connection.socket.end();
+    // Never at once: more for this connection may stand behind what is being taken out of an outbound ring.
+    void connection.writer.below(1).then(() => {
+      if (!connection.isOpen || connection.finSentMs > 0) return;
+      connection.finSentMs = this.#parts.clock.nowMs();
+      connection.socket.end();
+    });
   }
 
   #unseatIfDone(connection: Connection): void {

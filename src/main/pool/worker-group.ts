@@ -303,6 +303,8 @@ export class WorkerGroup {
         this.#events.released(connection);
         continue;
       }
+      // The main thread lets go of such a one by itself: nobody here may hear of it.
+      if (!connection.isHeard) continue;
       inUse.add(words[control + Slot.AsideId]);
       Atomics.store(words, control + Slot.ReadCursor, words[control + Slot.Progress]);
       Atomics.store(words, control + Slot.Queued, 0);

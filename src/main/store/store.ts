@@ -2,8 +2,8 @@
  * Keeps what a node remembers over restarts, in LMDB in `<dataDir>/store`. Main thread; what waits for the disk does so
  * elsewhere (LMDB's own asynchronous writes leave rejected promises behind when the disk is full). Changes are collected,
  * the latest of each key, and committed once a second into the system's memory: a process that is killed loses at most the
- * last second and never half of a change. A machine that loses power within the moment until the disk has them may leave a
- * store that can't be read. Such a one is moved aside, and the node starts with an empty one.
+ * last second and never half of a change. A machine that loses power within the moment until the disk has them may leave
+ * stale entries, or a store that can't be read. Such a one is moved aside, and the node starts with an empty one.
  */
 import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
  * Where a copy of shared memory is to lie. V8 moves shared bytes eight at a time only where source and target are equally
- * far behind a multiple of eight, which is their phase; else byte by byte, at a sixth of the speed (ARCHITECTURE.md,
+ * far behind a multiple of eight, which is their phase; else byte by byte, at a fifth of the speed (ARCHITECTURE.md,
  * "Copies in phase"). Whoever chooses where a copy goes chooses a place in phase.
  */
 const PERIOD = 8;

@@ -122,7 +122,7 @@ export class Stage {
       gossip,
       types,
       table,
-      decoder: new FrameDecoder(arena, 0, new AsideStore(budget, 1, announce), types),
+      decoder: new FrameDecoder(arena, 0, new AsideStore(budget, 16 * MIB, announce), types),
       dispatcher: new Dispatcher({ arena, worker: 0, sender, types, pong, onError }),
       raiseMain: () => undefined,
       asides: this.asides,

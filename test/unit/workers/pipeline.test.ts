@@ -102,6 +102,68 @@ describe('a pipeline', () => {
     expect(counted.received(counted.names().indexOf('ping'))).toBe(2);
   });
 
+  describe('where a visit takes long', () => {
+    /** Two peers with 40 messages and a ping each; `burns` says how long the handler of a message takes. */
+    function rig(burns: (call: number) => number) {
+      let call = 0;
+      const handler: Handler = (message, context) => {
+        stage.clock.ms += burns(call++);
+        context.reply('ack', message.payload.subarray(0, 4));
+      };
+      const stage = new Stage({ seq: handler }, { slots: 2, ringBytes: 65_536 });
+      const frames = Buffer.concat([
+        ...Array.from({ length: 40 }, (_, i) => seq(i)),
+        encodeFrame('ping', number(1, 8)),
+      ]);
+      /** Where in what goes out each peer's pong stands: how many answers to that peer went before it. */
+      const round = () => {
+        for (const slot of [0, 1]) stage.arrive(slot, frames);
+        stage.turns();
+        const out = stage.out().frames;
+        return [0, 1].map((slot) => out.filter(([to]) => to === slot).findIndex(([, type]) => type === 'pong'));
+      };
+      return round;
+    }
+
+    it('once, it is for want of a core: nobody looks ahead', () => {
+      const round = rig((call) => (call === 100 ? 20 : 0));
+      for (let i = 0; i < 4; i++) expect(round()).toEqual([40, 40]);
+    });
+
+    it('again and again, handlers are slow: pings do not wait for them', () => {
+      const round = rig((call) => (call >= 80 ? 20 : 0));
+      expect(round()).toEqual([40, 40]);
+      for (const before of round()) expect(before).toBeLessThan(40);
+    });
+
+    it('because of one type behind quick ones, that type is found out', () => {
+      const types = ['seq', 'seq', 'seq', 'other'];
+      let slow = false;
+      const stage = new Stage(
+        {
+          seq: () => undefined,
+          other: () => void (stage.clock.ms += slow ? 20 : 0),
+        },
+        { slots: 2, ringBytes: 65_536 },
+      );
+      const frames = Buffer.concat(Array.from({ length: 80 }, (_, i) => encodeFrame(types[i % 4], number(i))));
+      stage.arrive(0, frames);
+      stage.turns();
+      slow = true;
+      stage.arrive(0, frames);
+      stage.arrive(1, Buffer.concat([frames, encodeFrame('ping', number(1, 8))]));
+      const startMs = stage.clock.ms;
+      let pongAfterMs = 0;
+      for (let turn = 0; turn < 100 && pongAfterMs === 0; turn++) {
+        stage.pipeline.turn();
+        if (stage.out().frames.some(([, type]) => type === 'pong')) pongAfterMs = stage.clock.ms - startMs;
+      }
+      // 40 slow messages are waiting, 800 ms of work.
+      expect(pongAfterMs).toBeGreaterThan(0);
+      expect(pongAfterMs).toBeLessThan(400);
+    });
+  });
+
   it('asks to read on when half of a ring is free again', () => {
     const stage = new Stage({ seq: echo });
     const block = Buffer.concat(Array.from({ length: 400 }, (_, i) => seq(i)));

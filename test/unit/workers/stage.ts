@@ -84,7 +84,7 @@ export class DecoderBench {
     this.budget = budget;
     this.ring = openSlot(arena, 0);
     this.stream = new PeerStream(arena, 0);
-    const asides = new AsideStore(budget, 1, () => undefined);
+    const asides = new AsideStore(budget, 16 * MIB, () => undefined);
     this.decoder = new FrameDecoder(arena, 0, asides, new TypeInterner<null>(() => 0, null));
   }
 
