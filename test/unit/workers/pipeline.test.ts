@@ -142,7 +142,9 @@ describe('a pipeline', () => {
       const stage = new Stage(
         {
           seq: () => undefined,
-          other: () => void (stage.clock.ms += slow ? 20 : 0),
+          other: () => {
+            stage.clock.ms += slow ? 20 : 0;
+          },
         },
         { slots: 2, ringBytes: 65_536 },
       );
