@@ -45,6 +45,8 @@ export class Dispatcher {
   #handler!: Handler;
   readonly #onError: (type: string, error: unknown) => void;
   readonly #unhandled: number;
+  /** Messages for nobody since `publishUnhandled`. */
+  #unhandledMessages = 0;
   readonly #queueDropped: number;
 
   constructor(parts: {
@@ -88,13 +90,20 @@ export class Dispatcher {
     this.#types.count(type);
     stream.messages++;
     if (handler === null && !route.subscribed) {
-      addCounter(this.#arena.words, this.#unhandled, 1);
+      this.#unhandledMessages++;
       return Dispatched.Done;
     }
     if (route.subscribed) this.#deliver(stream, frame);
     if (queue !== null) this.#enqueue(stream, frame, value, null);
     else if (handler !== null) this.#inlineOne(stream, frame, value);
     return Dispatched.Done;
+  }
+
+  /** Counts the messages that were for nobody; after they have been counted as received. */
+  publishUnhandled(): void {
+    if (this.#unhandledMessages === 0) return;
+    addCounter(this.#arena.words, this.#unhandled, this.#unhandledMessages);
+    this.#unhandledMessages = 0;
   }
 
   /** A frame is given up unseen: if it is gossip, copies of it are no better. */

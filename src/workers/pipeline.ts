@@ -420,6 +420,7 @@ export class Pipeline {
       this.#publishTypes(stream);
       addCounter(words, control + Slot.MessagesReceived, messages);
       addCounter(words, this.#counter('messagesReceived'), messages);
+      this.#dispatcher.publishUnhandled();
     }
     if (stream.dropped > 0) {
       addCounter(words, control + Slot.FramesDropped, stream.dropped);

@@ -36,7 +36,7 @@ describe('paw-p2p node', () => {
     [['--chain-id', 'x'.repeat(33)], /chainId is/],
     [['--listen', '1.2.3.4'], /listen is '1\.2\.3\.4' \(--listen\): must be HOST:PORT/],
     [['--read-timeout', '10s', '--ping-interval', '20s'], /readTimeout/],
-    [['--memory-budget', '16MiB'], /memoryBudget is '16MiB'/],
+    [['--memory-budget', '16MiB', '--max-peers', '10000'], /memoryBudget is '16MiB'/],
     [['--no-such-option'], /unknown option/],
     [['--admin', '0.0.0.0:0'], /admin is '0\.0\.0\.0:0' .* --admin-token/],
   ])('with %j says in one line what is wrong, exit code 2', async (args, message) => {

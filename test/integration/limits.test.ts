@@ -45,6 +45,7 @@ describe('limits', () => {
       listen: '127.0.0.1:0',
       dataDir: '/nonexistent',
       memoryBudget: '8MiB',
+      maxPeers: 10_000,
     };
     await expect(createNode(options)).rejects.toMatchObject({ code: 'ERR_PAW_CONFIG', key: 'memoryBudget' });
   });
