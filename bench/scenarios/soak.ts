@@ -6,6 +6,8 @@ import type { Run } from '../result.js';
 import type { Scenario, Settings } from '../scenario.js';
 import { PEERS, relayAll } from './mixed.js';
 
+/** Pages of a ring are first used as its bytes come round: large rings would take an hour to look like no leak. */
+const RING_SIZE = '64KiB';
 const RATE = 500;
 const JOINS_PER_SECOND = 20;
 /** What a node reaches in its first minutes is not growth. */
@@ -33,7 +35,7 @@ function slope(points: readonly (readonly [x: number, y: number])[]): number {
 function soaked({ soakSeconds, workers, smoke }: Settings) {
   return (): Promise<Run> =>
     withPrograms(async (start) => {
-      const target = await start('targets/node.js', { node: { workers, ...relayAll } });
+      const target = await start('targets/node.js', { node: { workers, ringSize: RING_SIZE, ...relayAll } });
       await start('load/chain.js', { port: target.port, peers: smoke ? 3 : PEERS, ratePerSecond: RATE });
       await start('load/connector.js', { port: target.port, ratePerSecond: JOINS_PER_SECOND });
       const samples: Sample[] = [];
