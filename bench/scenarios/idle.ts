@@ -50,7 +50,7 @@ export const idle: Scenario = {
       targets: {
         node: held(
           'targets/node.js',
-          { node: { ringSize: '4KiB', workers, maxPeers: 10_000, maxInbound: 10_000 } },
+          { peers: 10_000, node: { ringSize: '4KiB', workers } },
           connections,
           smoke ? 100 : SETTLE_MS,
         ),

@@ -348,8 +348,8 @@ export class Pipeline {
   /**
    * Learns how quick handlers are from the time that the `frames` since the last look took. Where cores are short a thread
    * is now and then off its core for longer than a visit may take. So one long look at several frames, the last of a
-   * trusted type, makes all types suspects: they are timed alone, or in front of a look of their own. What is long then is
-   * slow; so is a second long visit in a row.
+   * trusted type, only makes all types suspects, whose next frame is looked at by itself or behind trusted ones. What is
+   * long then is slow; so is a second long visit in a row.
    */
   #judge(tookMs: number, frames: number): void {
     const { route } = this.#decoder.type;
