@@ -94,6 +94,18 @@ export interface WorkerStatus {
   /** How long the oldest unread byte of the last turn had waited, in milliseconds. */
   readonly lagMs: number;
   readonly restarts: number;
+  /** Connections that are pinned to it. */
+  readonly connections: number;
+  /** Messages that wait or run in its handler queues. */
+  readonly queuedMessages: number;
+}
+
+/** How often something of a kind happened, by error code. */
+export interface HourCount {
+  readonly kind: HistoryKind;
+  readonly code: number;
+  readonly name: string;
+  readonly count: number;
 }
 
 /** What the node knows of the network and does to know more. Counters count since start. */
@@ -186,6 +198,8 @@ export interface NodeStatus {
   readonly workers: readonly WorkerStatus[];
   readonly memory: { readonly rss: number; readonly budget: number; readonly used: number };
   readonly eventLoopLagMs: number;
+  /** What was refused, dropped, banned or failed within the last hour, the most frequent first. */
+  readonly lastHour: readonly HourCount[];
 }
 
 /** The answer of `GET /health`: 200 while `ok`, 503 otherwise. */
@@ -195,6 +209,61 @@ export interface NodeHealth {
   readonly reasons: readonly string[];
   /** What works with less than it should have, such as no peers. */
   readonly degraded: readonly string[];
+}
+
+/** How a check of the doctor came out, the worst last. `unknown`: it says what it can't know, and why. */
+export type FindingLevel = 'ok' | 'unknown' | 'warn' | 'fail';
+
+/** What one check of the doctor found, in plain words. */
+export interface Finding {
+  /** Stable name of the check, such as `reachable`. */
+  readonly check: string;
+  readonly level: FindingLevel;
+  /** One sentence. */
+  readonly summary: string;
+  /** What it is concluded from, one fact a line. */
+  readonly evidence: readonly string[];
+  /** What to do about it; null when nothing is to be done. */
+  readonly remedy: string | null;
+}
+
+/** The answer of `GET /doctor`. */
+export interface DoctorReport {
+  /** ISO 8601. */
+  readonly time: string;
+  /** The worst level of all findings. */
+  readonly level: FindingLevel;
+  /** One for each check, the worst first. */
+  readonly findings: readonly Finding[];
+}
+
+/** An option whose value changes, as it would stand in a file. */
+export interface SettingChange {
+  readonly key: string;
+  readonly from: unknown;
+  readonly to: unknown;
+}
+
+/** What a reload of the configuration did. */
+export interface ReloadResult {
+  /** What is in force from now on. */
+  readonly applied: readonly SettingChange[];
+  /** What is different and stays as it is until the node is started anew. */
+  readonly needsRestart: readonly SettingChange[];
+}
+
+/** How far a drain has come. */
+export interface DrainStatus {
+  /** ISO 8601. */
+  readonly since: string;
+  /** When what is left is cut off. ISO 8601. */
+  readonly until: string;
+  /** Connections that have not closed yet. */
+  readonly connections: number;
+  /** Messages that wait or run in handler queues. */
+  readonly queuedMessages: number;
+  /** Bytes that wait to be sent. */
+  readonly queuedBytes: number;
 }
 
 /** What `broadcast` did. */
@@ -224,11 +293,23 @@ export interface PeerEnd {
   readonly reason: string;
 }
 
+/** A worker thread that died, and why. */
+export interface WorkerRestart {
+  readonly worker: number;
+  /** How often it has been replaced so far. */
+  readonly restarts: number;
+  readonly reason: string;
+}
+
 /** Events of a node, by name, with the arguments of their listeners. */
 export interface NodeEvents {
   'peer:connected': [peer: PeerInfo];
   'peer:disconnected': [end: PeerEnd];
   'peer:rejected': [end: PeerEnd];
+  /** An address or a node ID is banned, by the operator or for what it did. */
+  'peer:banned': [ban: BanInfo];
+  /** A worker thread died and is replaced. */
+  'worker:restarted': [restart: WorkerRestart];
   /** A value that a worker handler gave to `context.publish`. */
   published: [value: unknown, worker: number];
   error: [error: Error];
@@ -256,6 +337,10 @@ export interface NodeView {
   unban(target: string): boolean;
   /** Sends these bytes as they are, whatever the type's codec. @throws NodeError ERR_PAW_MESSAGE */
   broadcastBytes(type: string, payload: Uint8Array): BroadcastResult;
+  /** The configuration in force, by key, as it would stand in a file; secrets only as whether they are set. */
+  config(): Readonly<Record<string, unknown>>;
+  on<K extends keyof NodeEvents>(event: K, listener: (...args: NodeEvents[K]) => void): unknown;
+  off<K extends keyof NodeEvents>(event: K, listener: (...args: NodeEvents[K]) => void): unknown;
 }
 
 /** Which entries of history are wanted. */

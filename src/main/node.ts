@@ -31,6 +31,7 @@ import type {
   TypeDeclarations,
 } from './api.js';
 import { checkTypes } from './config/check-types.js';
+import { settingsByKey } from './config/print.js';
 import type { Settings } from './config/settings.js';
 import { type DataDir, openDataDir } from './data-dir.js';
 import { addressInfo } from './discovery/address-info.js';
@@ -58,6 +59,7 @@ import type { BanRecord } from './peers/bans.js';
 import { chooseEviction } from './peers/eviction.js';
 import { FanOut } from './peers/fan-out.js';
 import { History } from './peers/history.js';
+import { HourTally } from './peers/hour-tally.js';
 import { PersistentPeers } from './peers/persistent-peers.js';
 import { sweepIntervalMs } from './peers/timeouts.js';
 import { WorkerGroup } from './pool/worker-group.js';
@@ -166,10 +168,14 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     this.#record = new PeerRecord({
       log: this.#peerLog,
       history: new History(),
+      lastHour: new HourTally(),
       bans: memory.bans,
       reputation: memory.reputation,
       clock,
-      cutOff: (ban) => this.#cutOff(ban),
+      banned: (ban, info) => {
+        this.#cutOff(ban);
+        this.emit('peer:banned', info);
+      },
     });
     const arena = Arena.create(geometryOf(settings));
     this.#budget = new MemoryBudget(arena);
@@ -212,6 +218,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
         died: (worker, error) => {
           this.#log.error({ worker, error: error.message }, 'worker died, replacing it');
           this.#pump.recover(worker);
+          this.emit('worker:restarted', { worker, restarts: this.#workers.restarts(worker), reason: error.message });
         },
         released: (connection) => this.#connections.released(connection),
         failing: (worker, error) => {
@@ -451,12 +458,18 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       },
       lifetime: this.#memory.lifetime(this.#runCounters()),
       eventLoopLagMs: this.#loopWatch.lagMs,
+      lastHour: this.#record.lastHour(),
     });
   }
 
   /** @internal For the admin HTTP. */
   status(): NodeStatus {
     return this.stats();
+  }
+
+  /** The configuration in force, by key, as it would stand in a file; secrets only as whether they are set. */
+  config(): Readonly<Record<string, unknown>> {
+    return settingsByKey(this.#settings);
   }
 
   /** Whether the node does its work, and what it does with less than it should have. */

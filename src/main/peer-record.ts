@@ -5,14 +5,15 @@
  */
 import type { Clock } from '../shared/clock.js';
 import { ErrorCode, errorCodeName } from '../shared/errors.js';
-import type { BanInfo, HistoryEntry, HistoryKind, HistoryQuery } from './api.js';
+import type { BanInfo, HistoryEntry, HistoryKind, HistoryQuery, HourCount } from './api.js';
 import { LogLimiter } from './log-limiter.js';
 import { formatAddress } from './net/address.js';
 import type { Cause, Connection } from './net/connection.js';
 import type { PeerLog } from './peer-log.js';
 import type { BanRecord, Bans } from './peers/bans.js';
 import { Conduct } from './peers/conduct.js';
-import type { History } from './peers/history.js';
+import type { History, HistoryRecord } from './peers/history.js';
+import type { HourTally } from './peers/hour-tally.js';
 import type { Reputation } from './peers/reputation.js';
 import type { ReputationEvent } from './peers/reputation-events.js';
 import { FRAME_TIMEOUT } from './peers/timeouts.js';
@@ -38,11 +39,12 @@ const violationEvents: Readonly<Partial<Record<number, ReputationEvent>>> = {
 export interface PeerRecordParts {
   readonly log: PeerLog;
   readonly history: History;
+  readonly lastHour: HourTally;
   readonly bans: Bans;
   readonly reputation: Reputation;
   readonly clock: Clock;
-  /** A ban has begun: whoever it is for is cut off. */
-  cutOff(ban: BanRecord): void;
+  /** A ban has begun: whoever it is for is to be cut off. */
+  banned(ban: BanRecord, info: BanInfo): void;
 }
 
 export class PeerRecord {
@@ -87,10 +89,11 @@ export class PeerRecord {
   violation(connection: Connection, code: number): void {
     const { log, clock } = this.#parts;
     log.violation(connection, code);
+    this.#parts.lastHour.add('dropped', code, clock.nowMs());
     const left = this.#drops.admit(`${code} ${connection.address}`, clock.nowMs());
     if (left !== null) {
       const reason = left === 0 ? 'frame dropped' : `frame dropped, and ${left} before it`;
-      this.#enter('dropped', connection, { code, reason });
+      this.#parts.history.add(this.#entryOf('dropped', connection, { code, reason }));
     }
     const event = violationEvents[code];
     if (event !== undefined) this.#note(event, connection);
@@ -121,7 +124,7 @@ export class PeerRecord {
 
   crawlFailed(seed: string, cause: Cause): void {
     this.#parts.log.crawlFailed(seed, cause);
-    this.#parts.history.add({ ...this.#entry('crawl-failed', cause), peerId: null, address: seed });
+    this.#add({ ...this.#entry('crawl-failed', cause), peerId: null, address: seed });
   }
 
   /** Credits peers that stay with their service. */
@@ -161,7 +164,7 @@ export class PeerRecord {
     // Who was banned for what it did would be refused for its reputation next.
     this.#parts.reputation.clear(target);
     const cause = { code: ErrorCode.Banned, reason: 'ban lifted' };
-    this.#parts.history.add({ ...this.#entry('unbanned', cause), ...whom(target) });
+    this.#add({ ...this.#entry('unbanned', cause), ...whom(target) });
     this.#parts.log.unbanned(target);
     return true;
   }
@@ -174,13 +177,18 @@ export class PeerRecord {
     return this.#parts.history.query(query);
   }
 
+  /** What happened within the last hour, counted. */
+  lastHour(): HourCount[] {
+    return this.#parts.lastHour.counts(this.#parts.clock.nowMs());
+  }
+
   #banned(ban: BanRecord): void {
     const info = banInfo(ban);
     this.#parts.log.banned(info);
     const until = info.until === null ? 'for good' : `until ${info.until}`;
     const cause = { code: ban.code, reason: `${until}: ${ban.reason || 'no reason given'}` };
-    this.#parts.history.add({ ...this.#entry('banned', cause), ...whom(ban.target) });
-    this.#parts.cutOff(ban);
+    this.#add({ ...this.#entry('banned', cause), ...whom(ban.target) });
+    this.#parts.banned(ban, info);
   }
 
   /** What a persistent peer that we dialled does is the operator's affair: it is told, but never banned for it. */
@@ -189,8 +197,17 @@ export class PeerRecord {
     if (persistentPeer === null && ip !== '') this.conduct.note(event, { ip, id: peerId });
   }
 
-  #enter(kind: HistoryKind, { peerId, host, port }: Connection, cause: Cause): void {
-    this.#parts.history.add({ ...this.#entry(kind, cause), peerId, address: formatAddress(host, port) });
+  #enter(kind: HistoryKind, connection: Connection, cause: Cause): void {
+    this.#add(this.#entryOf(kind, connection, cause));
+  }
+
+  #add(record: HistoryRecord): void {
+    this.#parts.history.add(record);
+    this.#parts.lastHour.add(record.kind, record.code, this.#parts.clock.nowMs());
+  }
+
+  #entryOf(kind: HistoryKind, { peerId, host, port }: Connection, cause: Cause): HistoryRecord {
+    return { ...this.#entry(kind, cause), peerId, address: formatAddress(host, port) };
   }
 
   #entry(kind: HistoryKind, { code, reason }: Cause) {

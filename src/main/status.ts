@@ -3,7 +3,7 @@
  * 7.1). Reads only; main thread.
  */
 import type { MemoryBudget } from '../shared/memory/memory-budget.js';
-import type { DiscoveryStatus, LifetimeStatus, NodeStatus } from './api.js';
+import type { DiscoveryStatus, HourCount, LifetimeStatus, NodeStatus } from './api.js';
 import type { ConnectionTable } from './net/connection-table.js';
 import type { WorkerGroup } from './pool/worker-group.js';
 import type { Statistics } from './statistics.js';
@@ -23,6 +23,7 @@ export interface StatusParts {
   readonly discovery: DiscoveryStatus;
   readonly lifetime: LifetimeStatus;
   readonly eventLoopLagMs: number;
+  readonly lastHour: readonly HourCount[];
 }
 
 export function nodeStatus(parts: StatusParts): NodeStatus {
@@ -53,9 +54,12 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
       messages: statistics.worker(worker, 'messagesReceived'),
       lagMs: statistics.lagMs(worker),
       restarts: workers.restarts(worker),
+      connections: workers.connections(worker),
+      queuedMessages: workers.queuedBy(worker),
     })),
     memory: { rss: process.memoryUsage.rss(), budget: budget.budgetBytes, used: budget.usedBytes },
     eventLoopLagMs: parts.eventLoopLagMs,
+    lastHour: parts.lastHour,
   };
 }
 

@@ -12,6 +12,7 @@ import { checkAccess, isSimplePost } from './access.js';
 import { registerBanRoutes } from './ban-routes.js';
 import { registerBroadcastRoutes } from './broadcast-routes.js';
 import { errorAnswer, notFound, sendError, wrongContentType } from './error-answer.js';
+import { registerEventRoutes } from './event-routes.js';
 import { registerHistoryRoutes } from './history-routes.js';
 import { acceptJsonOnly } from './json-body.js';
 import { registerPeerRoutes } from './peer-routes.js';
@@ -116,6 +117,7 @@ function buildApp({ node, token, logger }: AdminOptions): FastifyInstance {
     registerPeerRoutes,
     registerBanRoutes,
     registerHistoryRoutes,
+    registerEventRoutes,
     registerBroadcastRoutes,
   ]) {
     register(app, node);

@@ -1,5 +1,5 @@
 /**
- * Owns the admin routes that only look: `GET /health`, `/status` and `/metrics`. Main thread.
+ * Owns the admin routes that only look: `GET /health`, `/status`, `/config` and `/metrics`. Main thread.
  */
 import type { FastifyInstance } from 'fastify';
 import type { NodeView } from '../api.js';
@@ -12,5 +12,6 @@ export function registerStatusRoutes(app: FastifyInstance, view: NodeView): void
     return reply.code(health.ok ? 200 : 503).send(health);
   });
   app.get('/status', (_request, reply) => reply.send(view.status()));
+  app.get('/config', (_request, reply) => reply.send(view.config()));
   app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.scrape()));
 }

@@ -65,6 +65,17 @@ function line(key: OptionKey, value: unknown): string {
   return stringify({ [key]: printable }).trimEnd();
 }
 
+/** Settings by key, as they would stand in a file; null for what is not set. A secret shows only that it is set. */
+export function settingsByKey(settings: Settings): Record<OptionKey, unknown> {
+  const parsed = asParsed(settings);
+  const shown = (key: OptionKey) => {
+    const { kind, secret } = optionOf(key);
+    const printable = kind.format(parsed[key]);
+    return secret && printable !== null ? 'set, not shown' : printable;
+  };
+  return Object.fromEntries(optionKeys.map((key) => [key, shown(key)])) as Record<OptionKey, unknown>;
+}
+
 /**
  * The effective configuration as TOML, every option on its own line. Read back as a file it gives the same settings;
  * only a secret is not printed.

@@ -158,13 +158,20 @@ export class WorkerGroup {
     this.#commandAll({ kind: 'subscribe', type, wanted });
   }
 
+  /** Connections that are pinned to a worker. */
+  connections(worker: number): number {
+    return this.#members[worker].connections;
+  }
+
+  /** Messages that wait or run in handler queues of one worker. */
+  queuedBy(worker: number): number {
+    const { words, layout } = this.#arena;
+    return Atomics.load(words, layout.worker(worker) + Worker.QueuedMessages);
+  }
+
   /** Messages that wait or run in handler queues of all workers. */
   queuedMessages(): number {
-    const { words, layout } = this.#arena;
-    return this.#members.reduce(
-      (sum, _, worker) => sum + Atomics.load(words, layout.worker(worker) + Worker.QueuedMessages),
-      0,
-    );
+    return this.#members.reduce((sum, _, worker) => sum + this.queuedBy(worker), 0);
   }
 
   /** Lets every worker finish its turn and end; after `timeoutMs` threads are terminated. */

@@ -1,4 +1,5 @@
 /** A made-up node behind a real admin server, and calls to it over real sockets. */
+import { EventEmitter } from 'node:events';
 import http from 'node:http';
 import { pino } from 'pino';
 import { AdminServer } from '../../../src/main/admin/server.js';
@@ -58,11 +59,12 @@ export const status: NodeStatus = {
     bytes: { received: 10_240, sent: 20_480 },
   },
   workers: [
-    { messages: 10, lagMs: 1.5, restarts: 0 },
-    { messages: 20, lagMs: 0, restarts: 1 },
+    { messages: 10, lagMs: 1.5, restarts: 0, connections: 2, queuedMessages: 3 },
+    { messages: 20, lagMs: 0, restarts: 1, connections: 1, queuedMessages: 0 },
   ],
   memory: { rss: 100, budget: 300, used: 200 },
   eventLoopLagMs: 2,
+  lastHour: [{ kind: 'rejected', code: 0x06, name: 'PeerLimitReached', count: 301 }],
 };
 
 export const peer: PeerInfo = {
@@ -114,6 +116,7 @@ export const entry: HistoryEntry = {
 
 /** A node with one of everything, which takes whatever it is told. */
 export function fakeNode(more: Partial<NodeView> = {}): NodeView {
+  const events = new EventEmitter();
   return {
     status: () => status,
     health: () => ({ ok: true, reasons: [], degraded: ['no peers'] }),
@@ -126,6 +129,9 @@ export function fakeNode(more: Partial<NodeView> = {}): NodeView {
     ban: () => ban,
     unban: (target) => target === ban.target,
     broadcastBytes: () => ({ sent: 2, skipped: 1 }),
+    config: () => ({ chainId: 'paw-test', adminToken: 'set, not shown' }),
+    on: (event, listener) => events.on(event, listener as never),
+    off: (event, listener) => events.off(event, listener as never),
     ...more,
   };
 }

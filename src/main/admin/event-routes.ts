@@ -1,0 +1,23 @@
+/**
+ * Owns the admin route `GET /events`: server-sent events. Main thread.
+ */
+import type { FastifyInstance } from 'fastify';
+import type { NodeView } from '../api.js';
+import { noQuery } from './call-fields.js';
+import { sendError } from './error-answer.js';
+import { EventStream, WATCHERS_MAX } from './event-stream.js';
+
+export function registerEventRoutes(app: FastifyInstance, view: NodeView): void {
+  const stream = new EventStream(view);
+  app.get('/events', (request, reply) => {
+    noQuery(request.query);
+    if (stream.isFull) {
+      const message = `${WATCHERS_MAX} others watch already`;
+      return sendError(reply, { status: 503, body: { error: 'unavailable', message } });
+    }
+    reply.hijack();
+    reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+    stream.add(reply.raw);
+    return reply;
+  });
+}
