@@ -200,6 +200,8 @@ export interface NodeStatus {
   readonly eventLoopLagMs: number;
   /** What was refused, dropped, banned or failed within the last hour, the most frequent first. */
   readonly lastHour: readonly HourCount[];
+  /** How far a drain has come, null while there is none. */
+  readonly draining: DrainStatus | null;
 }
 
 /** The answer of `GET /health`: 200 while `ok`, 503 otherwise. */
@@ -250,6 +252,12 @@ export interface ReloadResult {
   readonly applied: readonly SettingChange[];
   /** What is different and stays as it is until the node is started anew. */
   readonly needsRestart: readonly SettingChange[];
+}
+
+/** How a node is drained. */
+export interface DrainOptions {
+  /** What is not through after this time is cut off: a text such as `60s`, or milliseconds. Default 60 s. */
+  readonly within?: string | number | undefined;
 }
 
 /** How far a drain has come. */
@@ -339,6 +347,13 @@ export interface NodeView {
   broadcastBytes(type: string, payload: Uint8Array): BroadcastResult;
   /** The configuration in force, by key, as it would stand in a file; secrets only as whether they are set. */
   config(): Readonly<Record<string, unknown>>;
+  /**
+   * Reads the configuration anew from where it was read at the start, and takes up what can change.
+   * @throws ConfigError, with nothing changed; NodeError ERR_PAW_RELOAD for a node that was given its options by a program
+   */
+  reload(): ReloadResult;
+  /** Stops the node gently. May be called again, to ask how far it is. @throws ConfigError `within` */
+  drain(options: DrainOptions): DrainStatus;
   on<K extends keyof NodeEvents>(event: K, listener: (...args: NodeEvents[K]) => void): unknown;
   off<K extends keyof NodeEvents>(event: K, listener: (...args: NodeEvents[K]) => void): unknown;
 }

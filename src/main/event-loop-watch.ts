@@ -7,7 +7,7 @@ const WINDOW_MS = 1000;
 export class EventLoopWatch {
   /** Milliseconds. */
   lagMs = 0;
-  readonly #intervalMs: number;
+  #intervalMs: number;
   #expectedMs: number;
   #windowMs: number;
   #maxMs = 0;
@@ -16,6 +16,12 @@ export class EventLoopWatch {
     this.#intervalMs = intervalMs;
     this.#expectedMs = nowMs + intervalMs;
     this.#windowMs = nowMs;
+  }
+
+  /** The timer fires at another interval from now on. */
+  setInterval(intervalMs: number, nowMs: number): void {
+    this.#intervalMs = intervalMs;
+    this.#expectedMs = nowMs + intervalMs;
   }
 
   /** The timer fired. */

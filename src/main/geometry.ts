@@ -8,6 +8,8 @@ import { wrongValue } from './config/wrong-value.js';
 
 /** Slots beyond the limits: for connections that are closing while their last frames are dispatched. */
 const SPARE_SLOTS = 32;
+/** Of these, how many must stay when limits are raised while the node runs. */
+const LEAST_SPARE_SLOTS = 16;
 /** Share of the memory budget that the arena may take; the rest is for what moves. */
 const ARENA_SHARE = 0.8;
 const MIB = 2 ** 20;
@@ -24,8 +26,14 @@ const AUTO_ARENA_BYTES = 2 ** 31;
 
 type Sizes = Omit<Settings, 'ringBytes'>;
 
+/** What a running node has laid out: how far settings that change while it runs may go. */
+export interface GrowthLimits {
+  readonly slots: number;
+  readonly arenaBytes: number;
+}
+
 /** The largest ring that leaves the memory budget what else it has to hold. */
-export function ringThatFits(sizes: Sizes): number {
+function ringThatFits(sizes: Sizes): number {
   const { maxPeers, memoryBudgetBytes } = sizes;
   const mostBytes = Math.min(memoryBudgetBytes * ARENA_SHARE, AUTO_ARENA_BYTES);
   const fits = (ringBytes: number) =>
@@ -37,24 +45,40 @@ export function ringThatFits(sizes: Sizes): number {
 
 /** Slots and rings for these settings. @throws ConfigError if they don't fit the memory budget */
 export function geometryOf(settings: Settings): Geometry {
-  const geometry = layout(settings, settings.ringBytes);
+  const ringBytes = settings.ringBytes ?? ringThatFits(settings);
+  const geometry = layout(settings, ringBytes);
   const bytes = arenaBytes(geometry);
-  if (bytes > settings.memoryBudgetBytes * ARENA_SHARE) {
+  if (!arenaFits(bytes, settings.memoryBudgetBytes)) {
     const needed = `at least ${Math.ceil(bytes / ARENA_SHARE / MIB)}MiB`;
-    const rings = `${geometry.slots} rings of ${formatSize(settings.ringBytes)}`;
+    const rings = `${geometry.slots} rings of ${formatSize(ringBytes)}`;
     const why = `${rings} and a gossip cache of ${formatSize(settings.gossipCacheBytes)} (or ringSize, maxPeers or gossipCache smaller)`;
     throw wrongValue('memoryBudget', formatSize(settings.memoryBudgetBytes), 'settings', `${needed} for ${why}`);
   }
   if (bytes > MAX_ARENA_BYTES) {
     const what = `${geometry.slots} rings make an arena of ${Math.ceil(bytes / MIB)}MiB`;
-    throw wrongValue('ringSize', formatSize(settings.ringBytes), 'settings', `smaller (${what}, at most 4096MiB)`);
+    throw wrongValue('ringSize', formatSize(ringBytes), 'settings', `smaller (${what}, at most 4096MiB)`);
   }
   return geometry;
 }
 
+/** Whether an arena leaves room in a memory budget for what moves. */
+export function arenaFits(bytes: number, memoryBudgetBytes: number): boolean {
+  return bytes <= memoryBudgetBytes * ARENA_SHARE;
+}
+
+/** Slots that a node which runs already must have for these settings. */
+export function slotsNeeded(settings: Settings): number {
+  return peersAtMost(settings) + LEAST_SPARE_SLOTS;
+}
+
+/** Peers that the limits count, and those that they don't. */
+function peersAtMost(sizes: Sizes): number {
+  return sizes.maxPeers + sizes.persistentPeers.length + sizes.unconditionalPeerIds.length;
+}
+
 function layout(sizes: Sizes, ringBytes: number): Geometry {
   return {
-    slots: sizes.maxPeers + sizes.persistentPeers.length + sizes.unconditionalPeerIds.length + SPARE_SLOTS,
+    slots: peersAtMost(sizes) + SPARE_SLOTS,
     ringBytes,
     workers: sizes.workers,
     outboundBytes: sizes.outboundRingBytes,

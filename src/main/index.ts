@@ -36,6 +36,7 @@ export type {
   Direction,
   DiscoveryStatus,
   DoctorReport,
+  DrainOptions,
   DrainStatus,
   Finding,
   FindingLevel,

@@ -9,6 +9,7 @@ import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../shared/clock.js';
 import { ConfigError, ErrorCode, errorCodeName, NodeError } from '../shared/errors.js';
 import { Arena } from '../shared/memory/arena.js';
+import { arenaBytes, type Geometry } from '../shared/memory/arena-layout.js';
 import { MemoryBudget } from '../shared/memory/memory-budget.js';
 import { SeenTable } from '../shared/memory/seen-table.js';
 import { decodeDisconnect } from '../shared/wire/disconnect.js';
@@ -20,6 +21,8 @@ import type {
   BanInfo,
   BanOptions,
   BroadcastResult,
+  DrainOptions,
+  DrainStatus,
   HistoryEntry,
   HistoryQuery,
   NodeEvents,
@@ -27,18 +30,23 @@ import type {
   NodeStatus,
   NodeView,
   PeerInfo,
+  ReloadResult,
   SubscribedMessage,
   TypeDeclarations,
 } from './api.js';
 import { checkTypes } from './config/check-types.js';
+import { formatDuration } from './config/duration.js';
+import { LiveSettings } from './config/live-settings.js';
 import { settingsByKey } from './config/print.js';
-import type { Settings } from './config/settings.js';
+import { resolveSettings } from './config/resolve.js';
+import type { NodeOptions, Settings } from './config/settings.js';
 import { type DataDir, openDataDir } from './data-dir.js';
 import { addressInfo } from './discovery/address-info.js';
 import { CrawlResponder } from './discovery/crawl-responder.js';
 import { Discovery } from './discovery/discovery.js';
 import { OwnAddress, resolveExternal } from './discovery/own-address.js';
 import { PeerExchange } from './discovery/peer-exchange.js';
+import { drainTimeMs } from './drain-request.js';
 import { EventLoopWatch } from './event-loop-watch.js';
 import { geometryOf } from './geometry.js';
 import { readOrCreateNodeKey } from './identity.js';
@@ -48,6 +56,7 @@ import { type PeerAddress, requirePeerAddress } from './net/address.js';
 import type { Cause, Connection } from './net/connection.js';
 import { ConnectionTable } from './net/connection-table.js';
 import { Dialer } from './net/dialer.js';
+import { Evictions } from './net/evictions.js';
 import { OutboundPump, type RecordSink } from './net/outbound-pump.js';
 import { PeerConnections } from './net/peer-connections.js';
 import { PeerLog } from './peer-log.js';
@@ -56,7 +65,6 @@ import { PeerRecord } from './peer-record.js';
 
 import { banTarget, banTimeMs } from './peers/ban-request.js';
 import type { BanRecord } from './peers/bans.js';
-import { chooseEviction } from './peers/eviction.js';
 import { FanOut } from './peers/fan-out.js';
 import { History } from './peers/history.js';
 import { HourTally } from './peers/hour-tally.js';
@@ -74,6 +82,8 @@ const LEISURE_EVERY_MS = 1000;
 export interface NodeExtras {
   readonly types?: TypeDeclarations;
   readonly logger?: Logger;
+  /** Reads the settings anew for a reload. @throws ConfigError */
+  readonly readSettings?: () => Settings;
 }
 
 /**
@@ -82,7 +92,7 @@ export interface NodeExtras {
  * @throws NodeError ERR_PAW_DATA_DIR, ERR_PAW_LISTEN, ERR_PAW_HANDLER_MODULE, ERR_PAW_WORKER
  */
 export async function startNode(settings: Settings, extras: NodeExtras = {}): Promise<Node> {
-  geometryOf(settings);
+  const geometry = geometryOf(settings);
   checkTypes(extras.types ?? {});
   const clock = systemClock();
   const dataDir = await openDataDir(settings.dataDir);
@@ -90,8 +100,11 @@ export async function startNode(settings: Settings, extras: NodeExtras = {}): Pr
     const nodeId = settings.nodeId ?? readOrCreateNodeKey(dataDir.path).nodeId;
     const base = extras.logger ?? createLogger({ level: settings.logLevel, format: settings.logFormat });
     const log = withContext(base, { nodeId, chainId: settings.chainId });
-    const memory = await PeerMemory.open(settings, nodeId, log, clock);
-    const node = new Node({ settings, types: extras.types ?? {}, nodeId, dataDir, memory, clock, log });
+    const live = new LiveSettings(settings, { slots: geometry.slots, arenaBytes: arenaBytes(geometry) });
+    const memory = await PeerMemory.open(live.current, nodeId, log, clock);
+    const { types = {}, readSettings = null } = extras;
+    const hasOwnLog = extras.logger === undefined;
+    const node = new Node({ live, geometry, types, nodeId, dataDir, memory, clock, log, hasOwnLog, readSettings });
     try {
       await node.start();
       return node;
@@ -107,23 +120,30 @@ export async function startNode(settings: Settings, extras: NodeExtras = {}): Pr
 
 /** What a node is made of. */
 interface NodeParts {
-  readonly settings: Settings;
+  readonly live: LiveSettings;
+  readonly geometry: Geometry;
   readonly types: TypeDeclarations;
   readonly nodeId: string;
   readonly dataDir: DataDir;
   readonly memory: PeerMemory;
   readonly clock: Clock;
   readonly log: Logger;
+  /** The log's level is that of the settings. */
+  readonly hasOwnLog: boolean;
+  readonly readSettings: (() => Settings) | null;
 }
 
 /** A running node. Made by `createNode`. */
 export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDisposable {
   readonly nodeId: string;
   readonly chainId: string;
+  readonly #live: LiveSettings;
   readonly #settings: Settings;
+  readonly #readSettings: (() => Settings) | null;
   readonly #clock: Clock;
   readonly #startedMs: number;
   readonly #log: Logger;
+  readonly #hasOwnLog: boolean;
   readonly #peerLog: PeerLog;
   readonly #dataDir: DataDir;
   readonly #memory: PeerMemory;
@@ -140,6 +160,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   readonly #discovery: Discovery;
   readonly #connections: PeerConnections;
   readonly #persistent: PersistentPeers;
+  readonly #evictions: Evictions;
   readonly #acceptor: Acceptor;
   readonly #loopWatch: EventLoopWatch;
   readonly #unpackr = new Unpackr({ useRecords: false });
@@ -149,16 +170,27 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   #sweepTimer: NodeJS.Timeout | null = null;
   #listening = false;
   #leisureMs = 0;
-  /** So that nobody can compute which netgroups eviction protects. */
-  readonly #evictionKey = randomBytes(16);
   #closing: Promise<void> | null = null;
+  /** Once the node closes: since when, and when what is left is cut off. */
+  #closingSinceMs = 0;
+  #deadlineMs = 0;
+  #tellClosed!: () => void;
+  /** Settles when the node has closed, whoever asked for it. */
+  readonly closed: Promise<void> = new Promise((resolve) => {
+    this.#tellClosed = resolve;
+  });
 
   /** @internal Use `createNode`. */
-  constructor({ settings, types, nodeId, dataDir, memory, clock, log }: NodeParts) {
+  constructor(parts: NodeParts) {
+    const { live, geometry, types, nodeId, dataDir, memory, clock, log } = parts;
+    const settings = live.current;
     super();
     this.nodeId = nodeId;
     this.chainId = settings.chainId;
+    this.#live = live;
     this.#settings = settings;
+    this.#readSettings = parts.readSettings;
+    this.#hasOwnLog = parts.hasOwnLog;
     this.#clock = clock;
     this.#startedMs = clock.nowMs();
     this.#dataDir = dataDir;
@@ -177,7 +209,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
         this.emit('peer:banned', info);
       },
     });
-    const arena = Arena.create(geometryOf(settings));
+    const arena = Arena.create(geometry);
     this.#budget = new MemoryBudget(arena);
     this.#budget.open(settings.memoryBudgetBytes, arena);
     this.#statistics = new Statistics(arena, (connection) => this.#record.score(connection));
@@ -255,7 +287,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       opened: (connection) => this.#connections.opened(connection),
       dropped: () => this.#statistics.count('dialsDropped'),
     });
-    this.#persistent = new PersistentPeers(settings.persistentPeers, settings.backoffJitter, Math.random);
+    this.#persistent = new PersistentPeers(settings, Math.random);
     this.#crawls = new CrawlResponder((max) => memory.book.reached(max, clock.wallMs()));
     this.#exchange = settings.pex ? this.#peerExchange() : null;
     this.#discovery = new Discovery({
@@ -291,7 +323,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       statistics: this.#statistics,
       crawls: this.#crawls,
       judge: (ip, id) => this.#record.conduct.judge({ ip, id }),
-      chooseEviction: () => this.#chooseEviction(),
+      chooseEviction: () => this.#evictions.forNewcomer(),
       sendControl: (connection, type, payload) => this.#postman.control(connection, type, payload),
       events: {
         reached: (connection) => this.#discovery.reached(connection),
@@ -302,6 +334,11 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
         timedOut: (connection, cause) => this.#record.timedOut(connection, cause),
         grossExcess: (connection) => this.#record.grossExcess(connection),
       },
+    });
+    this.#evictions = new Evictions({
+      table: this.#table,
+      score: (connection) => this.#record.score(connection),
+      lastMessageMs: (connection) => this.#connections.lastMessageMs(connection),
     });
     this.#acceptor = new Acceptor(
       (adopt) => this.#connections.accept(adopt),
@@ -459,6 +496,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       lifetime: this.#memory.lifetime(this.#runCounters()),
       eventLoopLagMs: this.#loopWatch.lagMs,
       lastHour: this.#record.lastHour(),
+      draining: this.#drainStatus(),
     });
   }
 
@@ -472,10 +510,48 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     return settingsByKey(this.#settings);
   }
 
+  /**
+   * Takes up those of the options that can change while the node runs (the README's table says which), all at once or not
+   * at all. Without options it reads what the program read at the start: file, environment, flags.
+   * @param options all options, as `createNode` takes them; what is left out has its default
+   * @returns what changed, and what would need a new start
+   * @throws ConfigError for a wrong option, NodeError ERR_PAW_RELOAD when there are no options and nothing to read
+   */
+  reload(options?: NodeOptions): ReloadResult {
+    try {
+      const result = this.#live.reload(this.#nextSettings(options));
+      this.#settingsChanged(new Set(result.applied.map(({ key }) => key)));
+      this.#log.info(result, 'configuration reloaded');
+      return result;
+    } catch (error) {
+      if (error instanceof ConfigError) {
+        this.#log.error({ key: error.key, error: error.message }, 'configuration refused, nothing has changed');
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * Stops the node gently, as `close` does, but with more time: no more connections, peers are told, and everything that
+   * arrived or waits to be sent comes to its end. `closed` settles when it is over. May be called again, which moves the
+   * deadline only if `within` is given.
+   * @returns how far it is
+   * @throws ConfigError `within`
+   */
+  drain(options: DrainOptions = {}): DrainStatus {
+    const withinMs = drainTimeMs(options.within);
+    const isFirst = this.#closing === null;
+    if (isFirst || options.within !== undefined) this.#deadlineMs = this.#clock.nowMs() + withinMs;
+    if (isFirst) this.#log.info({ within: formatDuration(withinMs) }, 'node draining');
+    this.#closing ??= this.#close();
+    return this.#drainStatus()!;
+  }
+
   /** Whether the node does its work, and what it does with less than it should have. */
   health(): NodeHealth {
     const reasons: string[] = [];
-    if (!this.#listening) reasons.push('not listening');
+    if (this.#closing !== null) reasons.push('draining');
+    else if (!this.#listening) reasons.push('not listening');
     if (this.#workers.liveCount < this.#workers.size) reasons.push('a worker is down');
     const degraded: string[] = [];
     if (this.#table.connectedCount === 0) {
@@ -490,8 +566,11 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
    * Stops the node: no more connections, peers are told, what has arrived is dispatched, queued handlers and writes
    * finish, all within `shutdownTimeout`; with `drain: false` at once. May be called again.
    */
-  close(options: { drain?: boolean } = {}): Promise<void> {
-    this.#closing ??= this.#close(options.drain ?? true);
+  close({ drain = true }: { drain?: boolean } = {}): Promise<void> {
+    const deadlineMs = this.#clock.nowMs() + (drain ? this.#settings.shutdownTimeoutMs : 0);
+    // Who has begun to close in his own time is hurried, never given more.
+    this.#deadlineMs = this.#closing === null ? deadlineMs : Math.min(this.#deadlineMs, deadlineMs);
+    this.#closing ??= this.#close();
     return this.#closing;
   }
 
@@ -504,8 +583,8 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     return this.#workers.threads;
   }
 
-  async #close(drain: boolean): Promise<void> {
-    const deadlineMs = this.#clock.nowMs() + (drain ? this.#settings.shutdownTimeoutMs : 0);
+  async #close(): Promise<void> {
+    this.#closingSinceMs = this.#clock.wallMs();
     const wasReady = this.#sweepTimer !== null;
     if (wasReady) this.#log.info({ peers: this.#table.connectedCount }, 'node closing');
     this.#listening = false;
@@ -514,16 +593,66 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     const discoveryStopped = this.#discovery.stop();
     const cause = { code: ErrorCode.ShuttingDown, reason: 'shutting down' };
     this.#connections.leaveAll(cause);
-    await this.#connections.drained(deadlineMs);
+    await this.#connections.drained(() => this.#deadlineMs);
     if (this.#sweepTimer !== null) clearInterval(this.#sweepTimer);
     this.#connections.destroyAll(cause);
-    await this.#workers.stop(Math.max(0, deadlineMs - this.#clock.nowMs()));
+    await this.#workers.stop(Math.max(0, this.#deadlineMs - this.#clock.nowMs()));
     this.#pump.stop();
     await this.#admin?.close();
     await discoveryStopped;
     await this.#memory.close(this.#runCounters());
     this.#dataDir.release();
     if (wasReady) this.#log.info('node closed');
+    this.#tellClosed();
+  }
+
+  #drainStatus(): DrainStatus | null {
+    if (this.#closing === null) return null;
+    let queuedBytes = 0;
+    for (const { writer } of this.#table.all) queuedBytes += writer.queuedBytes;
+    const leftMs = Math.max(0, this.#deadlineMs - this.#clock.nowMs());
+    return {
+      since: new Date(this.#closingSinceMs).toISOString(),
+      until: new Date(this.#clock.wallMs() + leftMs).toISOString(),
+      connections: this.#table.all.size,
+      queuedMessages: this.#workers.queuedMessages(),
+      queuedBytes,
+    };
+  }
+
+  #nextSettings(options: NodeOptions | undefined): Settings {
+    if (options !== undefined) {
+      const { types: _types, logger: _logger, ...library } = options;
+      return resolveSettings({ library });
+    }
+    if (this.#readSettings !== null) return this.#readSettings();
+    const message = 'nothing to reload: this node got its options from the program that it runs in';
+    throw new NodeError('ERR_PAW_RELOAD', message);
+  }
+
+  /** Tells those that keep something of the settings in a form of their own; the others read them when they need them. */
+  #settingsChanged(keys: ReadonlySet<string>): void {
+    const settings = this.#settings;
+    if (this.#hasOwnLog) this.#log.level = settings.logLevel;
+    this.#budget.resize(settings.memoryBudgetBytes);
+    if (keys.has('relay')) this.#workers.relay(settings.relay);
+    this.#memory.settingsChanged();
+    this.#persistent.renew();
+    this.#connections.settingsChanged();
+    for (
+      let victim = this.#evictions.overLimit(settings);
+      victim !== null;
+      victim = this.#evictions.overLimit(settings)
+    ) {
+      const cause = { code: ErrorCode.PeerLimitReached, reason: 'the limit was lowered' };
+      this.#connections.leave(victim, cause, { announce: true });
+    }
+    this.#discovery.settingsChanged(keys);
+    if (this.#sweepTimer === null) return;
+    clearInterval(this.#sweepTimer);
+    const everyMs = sweepIntervalMs(settings);
+    this.#loopWatch.setInterval(everyMs, this.#clock.nowMs());
+    this.#sweepTimer = setInterval(() => this.#sweep(), everyMs);
   }
 
   #sweep(): void {
@@ -564,12 +693,9 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   }
 
   #peerExchange(): PeerExchange {
-    const { strictAddresses: strict, pexIntervalMs: intervalMs, seedMode } = this.#settings;
     return new PeerExchange({
       nodeId: this.nodeId,
-      strict,
-      intervalMs,
-      seedMode,
+      settings: this.#settings,
       book: this.#memory.book,
       clock: this.#clock,
       own: () => this.#ownAddress,
@@ -581,25 +707,6 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
         this.#connections.leave(connection, cause, { announce: true });
       },
     });
-  }
-
-  /** The inbound peer that gives way to a newcomer. */
-  #chooseEviction(): Connection | null {
-    const candidates = [...this.#table.connected()].filter(
-      ({ direction, exempt, persistent }) => direction === 'inbound' && !exempt && !persistent,
-    );
-    const chosen = chooseEviction(
-      candidates.map((connection) => ({
-        connection,
-        netGroup: connection.netGroup,
-        connectedMs: connection.connectedMs,
-        rttMs: connection.rttMs,
-        lastMessageMs: this.#connections.lastMessageMs(connection),
-        reputation: this.#record.score(connection),
-      })),
-      this.#evictionKey,
-    );
-    return chosen?.connection ?? null;
   }
 
   /** Cuts off everybody that a new ban is for. */

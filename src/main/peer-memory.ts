@@ -36,6 +36,10 @@ export class PeerMemory {
   readonly reputation: Reputation;
   readonly anchors: readonly KnownAddress[];
   readonly #store: Store;
+  readonly #settings: Settings;
+  /** The book's own views of the settings. */
+  readonly #privateIds = new Set<string>();
+  readonly #persistentIds = new Set<string>();
   readonly #clock: Clock;
   readonly #before: Lifetime;
   #sweptMs: number;
@@ -53,14 +57,16 @@ export class PeerMemory {
     const contents = store.contents();
     const nowMs = clock.wallMs();
     this.#store = store;
+    this.#settings = settings;
     this.#clock = clock;
     this.#sweptMs = nowMs;
+    this.settingsChanged();
     this.book = new AddressBook({
       secret: this.#bookSecret(contents.meta.get('bookSecret')),
       strict: settings.strictAddresses,
       ownId: nodeId,
-      privateIds: new Set(settings.privatePeerIds),
-      persistentIds: new Set(settings.persistentPeers.flatMap(({ id }) => (id === null ? [] : [id]))),
+      privateIds: this.#privateIds,
+      persistentIds: this.#persistentIds,
       random: Math.random,
       onChange: (key, record) => this.#changed('addresses', key, record),
     });
@@ -76,6 +82,15 @@ export class PeerMemory {
     this.reputation.restore(contents.reputation.values(), nowMs);
     this.anchors = readAnchors(contents.meta.get('anchors'));
     this.#before = readLifetime(contents.meta.get('lifetime'), nowMs);
+  }
+
+  /** Other private or persistent peers than before. */
+  settingsChanged(): void {
+    const { privatePeerIds, persistentPeers } = this.#settings;
+    this.#privateIds.clear();
+    for (const id of privatePeerIds) this.#privateIds.add(id);
+    this.#persistentIds.clear();
+    for (const { id } of persistentPeers) if (id !== null) this.#persistentIds.add(id);
   }
 
   /** Why the store can't be written, null while it can. */

@@ -3,7 +3,7 @@
  * 7.1). Reads only; main thread.
  */
 import type { MemoryBudget } from '../shared/memory/memory-budget.js';
-import type { DiscoveryStatus, HourCount, LifetimeStatus, NodeStatus } from './api.js';
+import type { DiscoveryStatus, DrainStatus, HourCount, LifetimeStatus, NodeStatus } from './api.js';
 import type { ConnectionTable } from './net/connection-table.js';
 import type { WorkerGroup } from './pool/worker-group.js';
 import type { Statistics } from './statistics.js';
@@ -24,6 +24,7 @@ export interface StatusParts {
   readonly lifetime: LifetimeStatus;
   readonly eventLoopLagMs: number;
   readonly lastHour: readonly HourCount[];
+  readonly draining: DrainStatus | null;
 }
 
 export function nodeStatus(parts: StatusParts): NodeStatus {
@@ -60,6 +61,7 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
     memory: { rss: process.memoryUsage.rss(), budget: budget.budgetBytes, used: budget.usedBytes },
     eventLoopLagMs: parts.eventLoopLagMs,
     lastHour: parts.lastHour,
+    draining: parts.draining,
   };
 }
 

@@ -75,7 +75,8 @@ export type NodeErrorCode =
   | 'ERR_PAW_MESSAGE'
   | 'ERR_PAW_DIAL_QUEUE_FULL'
   | 'ERR_PAW_CLOSED'
-  | 'ERR_PAW_WORKER';
+  | 'ERR_PAW_WORKER'
+  | 'ERR_PAW_RELOAD';
 
 /** What a node can't do for its caller. Match `code`, never the text. */
 export class NodeError extends Error {

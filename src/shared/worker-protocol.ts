@@ -27,11 +27,15 @@ export interface WorkerInit {
 /** Main thread to worker. Posted, then announced by the worker's CommandEpoch. */
 export type WorkerCommand =
   | { readonly kind: 'subscribe'; readonly type: string; readonly wanted: boolean }
+  /** The types that are passed on whatever their declarations say, from now on. Answered with `policies`. */
+  | { readonly kind: 'relay'; readonly relay: readonly RelayedType[] }
   | { readonly kind: 'stop' };
 
 /** Worker to main thread. */
 export type WorkerNotice =
   | { readonly kind: 'ready'; readonly policies: Readonly<Record<string, Policy>> }
+  /** The policy table has changed. */
+  | { readonly kind: 'policies'; readonly policies: Readonly<Record<string, Policy>> }
   /** It can't start: a handler module is not what it must be. Its task ends. */
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'aside'; readonly id: number; readonly buffer: SharedArrayBuffer | null }

@@ -68,8 +68,10 @@ export class HandlerRegistry {
   readonly #makeQueue: (type: string, policy: Policy) => HandlerQueue;
   /** Policies declared by the node's options; a handler's own declaration goes before them. */
   readonly #declared = new Map<string, PolicyDeclaration>();
+  /** What handlers declare beside themselves, and how they run if nobody says. */
+  readonly #own = new Map<string, { readonly declaration: PolicyDeclaration; readonly fallbackMode: Policy['mode'] }>();
   /** What the operator wants passed on goes before both. */
-  readonly #relayed = new Map<string, PolicyDeclaration>();
+  #relayed: ReadonlyMap<string, PolicyDeclaration> = new Map();
   readonly #policies = new Map<string, Policy>();
 
   constructor(types: TypeInterner<Route>, makeQueue: (type: string, policy: Policy) => HandlerQueue) {
@@ -80,19 +82,18 @@ export class HandlerRegistry {
     }
   }
 
-  /** Types that are passed on whatever their declarations say. Call before `declare` and `load`. */
+  /** The types that are passed on whatever their declarations say; a type that no longer is goes by its own again. */
   relay(types: readonly RelayedType[]): void {
-    for (const { type, fanout } of types) {
-      this.#relayed.set(type, { gossip: true, fanout });
-      this.#setPolicy(type, this.#complete(type, {}, 'inline'));
-    }
+    const before = this.#relayed;
+    this.#relayed = new Map(types.map(({ type, fanout }) => [type, { gossip: true, fanout }]));
+    for (const type of new Set([...before.keys(), ...this.#relayed.keys()])) this.#setPolicy(type);
   }
 
   /** Declares types by policy alone, without a handler in the workers. */
   declare(declarations: Readonly<Record<string, PolicyDeclaration>>): void {
     for (const [type, declaration] of Object.entries(declarations)) {
       this.#declared.set(type, declaration);
-      this.#setPolicy(type, this.#complete(type, {}, 'inline'));
+      this.#setPolicy(type);
     }
   }
 
@@ -131,22 +132,22 @@ export class HandlerRegistry {
     if (typeof handler !== 'function') throw new TypeError(`'${type}' has no handler function`);
     const route = this.#route(type);
     if (route.handler !== null) throw new TypeError(`'${type}' has a handler already`);
-    const policy = this.#complete(type, declaration, isAsync(handler) ? 'queued' : 'inline');
+    this.#own.set(type, { declaration, fallbackMode: isAsync(handler) ? 'queued' : 'inline' });
+    const policy = this.#setPolicy(type);
     route.handler = handler;
-    this.#setPolicy(type, policy);
     if (policy.mode === 'queued') route.queue = this.#makeQueue(type, policy);
   }
 
-  #complete(type: string, own: PolicyDeclaration, fallbackMode: Policy['mode']): Policy {
-    return completePolicy(type, { ...this.#declared.get(type), ...own, ...this.#relayed.get(type) }, fallbackMode);
-  }
-
-  #setPolicy(type: string, policy: Policy): void {
+  #setPolicy(type: string): Policy {
+    const { declaration, fallbackMode = 'inline' } = this.#own.get(type) ?? {};
+    const declared = { ...this.#declared.get(type), ...declaration, ...this.#relayed.get(type) };
+    const policy = completePolicy(type, declared, fallbackMode);
     const route = this.#route(type);
     route.policy = policy;
     route.gossip = policy.gossip;
     route.fanout = policy.fanout === 'all' ? 0 : policy.fanout;
     this.#policies.set(type, policy);
+    return policy;
   }
 
   #route(type: string): Route {

@@ -210,7 +210,11 @@ class WorkerThread {
 
   #obey(command: WorkerCommand): void {
     if (command.kind === 'stop') this.#stopped = true;
-    else this.#registry.subscribe(command.type, command.wanted);
+    else if (command.kind === 'subscribe') this.#registry.subscribe(command.type, command.wanted);
+    else {
+      this.#registry.relay(command.relay);
+      this.#tell({ kind: 'policies', policies: this.#registry.policies() });
+    }
     this.#signal.raise();
   }
 

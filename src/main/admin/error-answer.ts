@@ -57,6 +57,7 @@ function dialFailed({ message, code, codeName }: PeerError): ErrorAnswer {
 function nodeAnswer({ code, message }: NodeError): ErrorAnswer | null {
   // What can be wrong with a payload has been looked at before the node is asked.
   if (code === 'ERR_PAW_MESSAGE') return badRequest('type', message);
+  if (code === 'ERR_PAW_RELOAD') return { status: 409, body: { error: 'conflict', message } };
   const passes = code === 'ERR_PAW_DIAL_QUEUE_FULL' || code === 'ERR_PAW_CLOSED' || code === 'ERR_PAW_SEND_QUEUE_FULL';
   return passes ? { status: 503, body: { error: 'unavailable', message } } : null;
 }

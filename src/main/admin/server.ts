@@ -15,6 +15,7 @@ import { errorAnswer, notFound, sendError, wrongContentType } from './error-answ
 import { registerEventRoutes } from './event-routes.js';
 import { registerHistoryRoutes } from './history-routes.js';
 import { acceptJsonOnly } from './json-body.js';
+import { registerOperationRoutes } from './operation-routes.js';
 import { registerPeerRoutes } from './peer-routes.js';
 import { registerStatusRoutes } from './status-routes.js';
 
@@ -118,6 +119,7 @@ function buildApp({ node, token, logger }: AdminOptions): FastifyInstance {
     registerBanRoutes,
     registerHistoryRoutes,
     registerEventRoutes,
+    registerOperationRoutes,
     registerBroadcastRoutes,
   ]) {
     register(app, node);

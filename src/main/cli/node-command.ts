@@ -2,9 +2,11 @@
  * Owns the command `node`: configuration, start, signals, end. Main thread.
  */
 import type { Command } from 'commander';
+import { ConfigError } from '../../shared/errors.js';
 import { loadSettings } from '../config/load.js';
 import { printSettings } from '../config/print.js';
 import type { Settings } from '../config/settings.js';
+import type { Node } from '../node.js';
 import { addConfigFlags } from './config-flags.js';
 import { listenForStop } from './exit.js';
 
@@ -13,28 +15,44 @@ interface NodeFlags extends Readonly<Record<string, unknown>> {
   readonly printConfig?: true;
 }
 
-async function runNode(settings: Settings): Promise<void> {
+/** Runs a node of these settings; `readSettings` reads them anew. */
+async function runNode(settings: Settings, readSettings: () => Settings): Promise<void> {
   // Before the start, so that a signal during it closes the node as well.
   const stop = listenForStop();
+  let node: Node | null = null;
+  // Before the start as well: unheard, this one ends the process. A node that starts has just read its configuration.
+  process.on('SIGHUP', () => reload(node));
   // Here, because the other commands need none of this and should start fast.
   const { startNode } = await import('../node.js');
   // The node says when it is ready and when it has closed.
-  const node = await startNode(settings);
-  await stop.first;
+  node = await startNode(settings, { readSettings });
+  await Promise.race([stop.first, node.closed]);
   await node.close();
+}
+
+function reload(node: Node | null): void {
+  try {
+    node?.reload();
+  } catch (error) {
+    // The node has told in its log what is wrong, and goes on as it was.
+    if (!(error instanceof ConfigError)) throw error;
+  }
 }
 
 async function nodeCommand({ config, printConfig, ...flags }: NodeFlags): Promise<void> {
   const file = config === undefined ? {} : { configFile: config };
-  const settings = loadSettings({ flags, env: process.env, ...file });
+  const readSettings = () => loadSettings({ flags, env: process.env, ...file });
+  const settings = readSettings();
   if (printConfig) process.stdout.write(printSettings(settings));
-  else await runNode(settings);
+  else await runNode(settings, readSettings);
 }
 
 export function registerNode(program: Command): void {
   const command = program
     .command('node')
-    .description('runs a node until SIGINT or SIGTERM; a second signal ends it at once')
+    .description(
+      'runs a node until SIGINT or SIGTERM, a second signal ends it at once; SIGHUP reloads its configuration',
+    )
     .option('--config <FILE>', 'configuration file (TOML)')
     .option('--print-config', 'print the effective configuration as TOML and exit');
   addConfigFlags(command);

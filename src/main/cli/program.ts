@@ -7,11 +7,13 @@ import { registerBans } from './bans.js';
 import { registerBench } from './bench.js';
 import { registerCrawl } from './crawl.js';
 import { registerDevnet } from './devnet.js';
+import { registerDrain } from './drain.js';
 import { registerHistory } from './history.js';
 import { registerId } from './id.js';
 import { registerKeygen } from './keygen.js';
 import { registerNode } from './node-command.js';
 import { registerPeers } from './peers.js';
+import { registerReload } from './reload.js';
 import { registerSend } from './send.js';
 import { registerStatus } from './status.js';
 import { registerTap } from './tap.js';
@@ -43,6 +45,8 @@ export function buildProgram(): Command {
     registerPeers,
     registerBans,
     registerHistory,
+    registerReload,
+    registerDrain,
     registerKeygen,
     registerId,
     registerBench,

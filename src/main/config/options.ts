@@ -50,6 +50,8 @@ export interface Option<T> {
   readonly negated?: true;
   /** Never printed, neither in errors nor by `--print-config`. */
   readonly secret?: true;
+  /** A running node takes a new value up when its configuration is reloaded. */
+  readonly live?: true;
   /** What the default is, where the raw value does not tell. */
   readonly fallbackText?: string;
   readonly doc: string;
@@ -72,7 +74,7 @@ const MAX_PEERS = 10_000;
 const MAX_WORKERS = 64;
 
 export const options = {
-  preset: option(choice(presetNames), 'default', 'NAME', 'connection limits to start from'),
+  preset: option(choice(presetNames), 'default', 'NAME', 'connection limits to start from', { live: true }),
   chainId: option(chainIdText(), 'paw-mainnet', 'ID', 'chain; peers of another chain are refused'),
   nodeId: option(optional(nodeIdText()), null, 'ID', 'node ID to use instead of the one of the node key', {
     fallbackText: 'from the node key',
@@ -88,6 +90,7 @@ export const options = {
   adminToken: option(optional(token()), null, 'TOKEN', 'bearer token of the admin HTTP; needed off loopback', {
     secret: true,
     fallbackText: 'none',
+    live: true,
   }),
   externalAddress: option(
     optional(hostPort()),
@@ -98,22 +101,40 @@ export const options = {
   ),
   seeds: option(optional(peerList()), null, 'A,B,…', 'nodes that are asked for peers, as HOST:PORT', {
     fallbackText: 'those of section 2.2 for paw-mainnet, none for other chains',
+    live: true,
   }),
-  persistentPeers: option(peerList(), [], 'ID@H:P,…', 'peers to stay connected to; the ID may be left out'),
-  privatePeerIds: option(nodeIdList(), [], 'ID,…', 'node IDs whose addresses are told to nobody'),
-  unconditionalPeerIds: option(nodeIdList(), [], 'ID,…', 'node IDs that do not count against the limits'),
-  maxPeers: option(integer(1, MAX_PEERS), presets.default.maxPeers, 'N', 'most peers'),
-  maxInbound: option(integer(0, MAX_PEERS), presets.default.maxInbound, 'N', 'most inbound peers, at most maxPeers'),
-  maxOutbound: option(integer(0, MAX_PEERS), presets.default.maxOutbound, 'N', 'most outbound peers, at most maxPeers'),
-  minOutbound: option(integer(0, MAX_PEERS), 10, 'N', 'outbound peers that are kept up, at most maxOutbound'),
-  maxPerSubnet: option(integer(1, MAX_PEERS), 10, null, 'most inbound peers of one /24 (IPv4) or /64 (IPv6)'),
+  persistentPeers: option(peerList(), [], 'ID@H:P,…', 'peers to stay connected to; the ID may be left out', {
+    live: true,
+  }),
+  privatePeerIds: option(nodeIdList(), [], 'ID,…', 'node IDs whose addresses are told to nobody', { live: true }),
+  unconditionalPeerIds: option(nodeIdList(), [], 'ID,…', 'node IDs that do not count against the limits', {
+    live: true,
+  }),
+  maxPeers: option(integer(1, MAX_PEERS), presets.default.maxPeers, 'N', 'most peers', { live: true }),
+  maxInbound: option(integer(0, MAX_PEERS), presets.default.maxInbound, 'N', 'most inbound peers, at most maxPeers', {
+    live: true,
+  }),
+  maxOutbound: option(
+    integer(0, MAX_PEERS),
+    presets.default.maxOutbound,
+    'N',
+    'most outbound peers, at most maxPeers',
+    { live: true },
+  ),
+  minOutbound: option(integer(0, MAX_PEERS), 10, 'N', 'outbound peers that are kept up, at most maxOutbound', {
+    live: true,
+  }),
+  maxPerSubnet: option(integer(1, MAX_PEERS), 10, null, 'most inbound peers of one /24 (IPv4) or /64 (IPv6)', {
+    live: true,
+  }),
   pex: option(flag(), true, '', 'addresses are exchanged with peers', { negated: true }),
-  pexInterval: option(duration(5000, 24 * hourMs), '30s', null, 'how often a peer is told addresses'),
+  pexInterval: option(duration(5000, 24 * hourMs), '30s', null, 'how often a peer is told addresses', { live: true }),
   feelerInterval: option(
     duration(100, 24 * hourMs),
     '2m',
     null,
     'how often a node with enough peers tries another address, to know it and to mix the network',
+    { live: true },
   ),
   seedMode: option(flag(), false, '', 'looks for addresses, hands them out, and closes inbound connections after that'),
   nonStrictAddresses: option(flag(), false, '', 'takes loopback and private addresses into the address book'),
@@ -122,12 +143,14 @@ export const options = {
     '300ms',
     'TIME',
     'silence after the first byte that tells a crawl from a handshake',
+    { live: true },
   ),
   relay: option(
     relayList(),
     [],
     'TYPE,…',
     'message types that are passed on to other peers, once each; TYPE=N to N peers',
+    { live: true },
   ),
   gossipCache: option(
     powerOfTwoSize(64 * KiB, GiB),
@@ -135,31 +158,46 @@ export const options = {
     null,
     'memory for messages seen in the last 5 minutes, 16 bytes each, a power of two',
   ),
-  receiveRate: option(orOff(size(KiB, 64 * GiB)), 'off', null, 'bytes a second that are read from one peer'),
-  sendRate: option(orOff(size(KiB, 64 * GiB)), 'off', null, 'bytes a second that are sent to one peer'),
-  receiveMessages: option(orOff(integer(1, 1e9)), 'off', null, 'messages a second that are read from one peer'),
-  sendMessages: option(orOff(integer(1, 1e9)), 'off', null, 'messages a second that are sent to one peer'),
+  receiveRate: option(orOff(size(KiB, 64 * GiB)), 'off', null, 'bytes a second that are read from one peer', {
+    live: true,
+  }),
+  sendRate: option(orOff(size(KiB, 64 * GiB)), 'off', null, 'bytes a second that are sent to one peer', { live: true }),
+  receiveMessages: option(orOff(integer(1, 1e9)), 'off', null, 'messages a second that are read from one peer', {
+    live: true,
+  }),
+  sendMessages: option(orOff(integer(1, 1e9)), 'off', null, 'messages a second that are sent to one peer', {
+    live: true,
+  }),
   workers: option(workerCount(MAX_WORKERS), 'auto', 'N|auto', 'worker threads', {
     fallbackText: 'auto: one less than the cores, 1 to 4',
   }),
   handlers: option(moduleList(), [], 'FILE', 'module of message handlers, loaded in every worker', {
     repeatable: true,
   }),
-  dialTimeout: option(timeout, '5s', 'TIME', 'time for a TCP connection to come about'),
-  handshakeTimeout: option(timeout, '10s', 'TIME', 'time for a handshake'),
-  readTimeout: option(timeout, '30s', 'TIME', 'a peer that sends no byte for so long is disconnected'),
-  writeTimeout: option(timeout, '5s', 'TIME', 'a peer that accepts no waiting byte for so long is disconnected'),
-  pingInterval: option(timeout, '30s', 'TIME', 'keep-alive; a ping goes to a peer after half of it without sending'),
-  inactivityTimeout: option(timeout, '5m', 'TIME', 'a peer with nothing but pings for so long is disconnected'),
-  frameTimeout: option(timeout, '60s', null, 'time for a frame that has begun to arrive whole'),
-  shutdownTimeout: option(timeout, '4s', null, 'time for handlers and writes to finish at shutdown'),
-  backoffJitter: option(fraction(), 0.2, null, 'most random share added to the wait between dials of one address'),
+  dialTimeout: option(timeout, '5s', 'TIME', 'time for a TCP connection to come about', { live: true }),
+  handshakeTimeout: option(timeout, '10s', 'TIME', 'time for a handshake', { live: true }),
+  readTimeout: option(timeout, '30s', 'TIME', 'a peer that sends no byte for so long is disconnected', { live: true }),
+  writeTimeout: option(timeout, '5s', 'TIME', 'a peer that accepts no waiting byte for so long is disconnected', {
+    live: true,
+  }),
+  pingInterval: option(timeout, '30s', 'TIME', 'keep-alive; a ping goes to a peer after half of it without sending', {
+    live: true,
+  }),
+  inactivityTimeout: option(timeout, '5m', 'TIME', 'a peer with nothing but pings for so long is disconnected', {
+    live: true,
+  }),
+  frameTimeout: option(timeout, '60s', null, 'time for a frame that has begun to arrive whole', { live: true }),
+  shutdownTimeout: option(timeout, '4s', null, 'time for handlers and writes to finish at shutdown', { live: true }),
+  backoffJitter: option(fraction(), 0.2, null, 'most random share added to the wait between dials of one address', {
+    live: true,
+  }),
   sendQueue: option(size(64 * KiB, GiB), '8MiB', null, 'bytes that may wait to be sent to one peer'),
   memoryBudget: option(
     size(8 * MiB, 64 * GiB),
     '512MiB',
     'SIZE',
     'most bytes of rings, partial frames and send queues together',
+    { live: true },
   ),
   ringSize: option(
     orAuto(powerOfTwoSize(4 * KiB, 64 * MiB)),
@@ -174,7 +212,13 @@ export const options = {
     null,
     'ring from one worker to the main thread, a power of two',
   ),
-  logLevel: option(choice(['debug', 'info', 'warn', 'error', 'silent']), 'info', 'LEVEL', 'least level that is logged'),
+  logLevel: option(
+    choice(['debug', 'info', 'warn', 'error', 'silent']),
+    'info',
+    'LEVEL',
+    'least level that is logged',
+    { live: true },
+  ),
   logFormat: option(optional(choice(['pretty', 'json'])), null, 'FORMAT', 'how log lines look', {
     fallbackText: 'pretty on a terminal, else json',
   }),
@@ -236,7 +280,7 @@ function presetText(key: OptionKey): string {
 /** The options as a Markdown table, for the README. */
 export function configurationTable(): string {
   const rows = optionKeys.map((key) => {
-    const { kind, flagValue, doc } = optionOf(key);
+    const { kind, flagValue, doc, live } = optionOf(key);
     const flag = flagValue === null ? '' : `\`${flagName(key)}\``;
     const cells = [
       `\`${key}\``,
@@ -245,12 +289,13 @@ export function configurationTable(): string {
       fallbackText(key) + presetText(key),
       kind.allowed,
       doc,
+      live ? 'live' : 'restart',
     ];
     return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   });
   const head = [
-    '| key | flag | environment | default | allowed | what it does |',
-    '| --- | --- | --- | --- | --- | --- |',
+    '| key | flag | environment | default | allowed | what it does | changes |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
   ];
   return `${[...head, ...rows].join('\n')}\n`;
 }

@@ -3,58 +3,13 @@
  */
 import { stringify } from 'smol-toml';
 import { fallbackText, type OptionKey, optionKeys, optionOf, type Parsed } from './options.js';
+import { settingNames } from './setting-names.js';
 import type { Settings } from './settings.js';
 
 /** Settings as values of the options they came from, which know how they print. */
 function asParsed(settings: Settings): Parsed {
-  return {
-    preset: settings.preset,
-    chainId: settings.chainId,
-    nodeId: settings.nodeId,
-    dataDir: settings.dataDir,
-    listen: settings.listen,
-    admin: settings.admin ?? 'off',
-    adminToken: settings.adminToken,
-    externalAddress: settings.externalAddress,
-    seeds: settings.seeds,
-    persistentPeers: settings.persistentPeers,
-    privatePeerIds: settings.privatePeerIds,
-    unconditionalPeerIds: settings.unconditionalPeerIds,
-    maxPeers: settings.maxPeers,
-    maxInbound: settings.maxInbound,
-    maxOutbound: settings.maxOutbound,
-    minOutbound: settings.minOutbound,
-    maxPerSubnet: settings.maxPerSubnet,
-    pex: settings.pex,
-    pexInterval: settings.pexIntervalMs,
-    seedMode: settings.seedMode,
-    feelerInterval: settings.feelerIntervalMs,
-    nonStrictAddresses: !settings.strictAddresses,
-    crawlGrace: settings.crawlGraceMs,
-    relay: settings.relay,
-    gossipCache: settings.gossipCacheBytes,
-    receiveRate: settings.receiveRateBytes,
-    sendRate: settings.sendRateBytes,
-    receiveMessages: settings.receiveRateMessages,
-    sendMessages: settings.sendRateMessages,
-    workers: settings.workers,
-    handlers: settings.handlers,
-    dialTimeout: settings.dialTimeoutMs,
-    handshakeTimeout: settings.handshakeTimeoutMs,
-    readTimeout: settings.readTimeoutMs,
-    writeTimeout: settings.writeTimeoutMs,
-    pingInterval: settings.pingIntervalMs,
-    inactivityTimeout: settings.inactivityTimeoutMs,
-    frameTimeout: settings.frameTimeoutMs,
-    shutdownTimeout: settings.shutdownTimeoutMs,
-    backoffJitter: settings.backoffJitter,
-    sendQueue: settings.sendQueueBytes,
-    memoryBudget: settings.memoryBudgetBytes,
-    ringSize: settings.ringBytes,
-    outboundRing: settings.outboundRingBytes,
-    logLevel: settings.logLevel,
-    logFormat: settings.logFormat,
-  };
+  const parsed = Object.fromEntries(optionKeys.map((key) => [key, settings[settingNames[key]]]));
+  return { ...parsed, admin: settings.admin ?? 'off', nonStrictAddresses: !settings.strictAddresses } as Parsed;
 }
 
 function line(key: OptionKey, value: unknown): string {

@@ -6,7 +6,6 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ConfigError } from '../../shared/errors.js';
-import { ringThatFits } from '../geometry.js';
 import { formatDuration } from './duration.js';
 import { isLoopbackHost } from './loopback.js';
 import { nearestName } from './nearest.js';
@@ -190,7 +189,7 @@ function refused(key: OptionKey, given: GivenValues, allowed = optionOf(key).kin
 
 function complete(parsed: Parsed, given: GivenValues, host: Host): Settings {
   const baseOf = (key: OptionKey): string => given.get(key)?.baseDir ?? host.cwd;
-  const settings = {
+  return {
     preset: parsed.preset,
     chainId: parsed.chainId,
     nodeId: parsed.nodeId,
@@ -233,11 +232,11 @@ function complete(parsed: Parsed, given: GivenValues, host: Host): Settings {
     backoffJitter: parsed.backoffJitter,
     sendQueueBytes: parsed.sendQueue,
     memoryBudgetBytes: parsed.memoryBudget,
+    ringBytes: parsed.ringSize,
     outboundRingBytes: parsed.outboundRing,
     logLevel: parsed.logLevel,
     logFormat: parsed.logFormat ?? (host.stdoutIsTerminal ? 'pretty' : 'json'),
-  } as const;
-  return { ...settings, ringBytes: parsed.ringSize ?? ringThatFits(settings) };
+  };
 }
 
 function absolutePath(text: string, baseDir: string, homeDir: string): string {

@@ -174,8 +174,8 @@ export interface Settings {
   readonly backoffJitter: number;
   readonly sendQueueBytes: number;
   readonly memoryBudgetBytes: number;
-  /** Power of two. */
-  readonly ringBytes: number;
+  /** Power of two; null: as large as the memory budget has room for. */
+  readonly ringBytes: number | null;
   /** Power of two. */
   readonly outboundRingBytes: number;
   readonly logLevel: LogLevel;

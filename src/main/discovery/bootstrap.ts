@@ -6,6 +6,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../shared/clock.js';
+import type { Settings } from '../config/settings.js';
 import type { PeerAddress } from '../net/address.js';
 import { backoffMs } from '../peers/backoff.js';
 import type { CrawlResult } from './seed-crawler.js';
@@ -18,9 +19,8 @@ const LEAST_PAUSE_MS = 10_500;
 const LONGEST_PAUSE_MS = 60_000;
 
 export interface BootstrapParts {
-  readonly seeds: readonly PeerAddress[];
+  readonly settings: Pick<Settings, 'seeds' | 'backoffJitter'>;
   readonly clock: Clock;
-  readonly jitter: number;
   readonly random: () => number;
   crawl(seed: PeerAddress, signal: AbortSignal): Promise<CrawlResult>;
   /** A seed has answered, or failed. @returns whether the node has somebody to dial now */
@@ -43,17 +43,24 @@ export class Bootstrap {
 
   /** There are seeds, and none of the last round gave anything. */
   get isFailing(): boolean {
-    return this.#parts.seeds.length > 0 && this.#attempts > 0;
+    return this.#parts.settings.seeds.length > 0 && this.#attempts > 0;
   }
 
   /** The node needs addresses: begins a round unless one is under way or the last one was just now. */
   look(): void {
-    const { seeds, clock } = this.#parts;
-    if (this.#round !== null || seeds.length === 0 || this.#stopping.signal.aborted) return;
+    const { settings, clock } = this.#parts;
+    if (this.#round !== null || settings.seeds.length === 0 || this.#stopping.signal.aborted) return;
     if (clock.nowMs() < this.#nextMs) return;
     this.#round = this.#ask().finally(() => {
       this.#round = null;
     });
+  }
+
+  /** Other seeds than before: whoever needs addresses asks them at once. */
+  seedsChanged(): void {
+    this.#first = 0;
+    this.#attempts = 0;
+    this.#nextMs = 0;
   }
 
   /** Gives up what is under way. */
@@ -63,7 +70,8 @@ export class Bootstrap {
   }
 
   async #ask(): Promise<void> {
-    const { seeds, crawl, heard, clock, jitter, random } = this.#parts;
+    const { settings, crawl, heard, clock, random } = this.#parts;
+    const { seeds } = settings;
     const { signal } = this.#stopping;
     let isEnough = false;
     const asked: Promise<void>[] = [];
@@ -82,9 +90,14 @@ export class Bootstrap {
       waiting.abort();
     }
     await Promise.all(asked);
+    // A round that asked seeds of before says nothing about those of now.
+    if (seeds !== settings.seeds) {
+      this.seedsChanged();
+      return;
+    }
     if (!isEnough) this.#first = 0;
     this.#attempts = isEnough ? 0 : this.#attempts + 1;
-    const pauseMs = backoffMs(Math.max(1, this.#attempts), jitter, random());
+    const pauseMs = backoffMs(Math.max(1, this.#attempts), settings.backoffJitter, random());
     this.#nextMs = clock.nowMs() + Math.min(LONGEST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, pauseMs));
   }
 }

@@ -91,9 +91,8 @@ export class Discovery {
     this.#lastBesideMs = clock.nowMs();
     this.#aloneSinceMs = clock.nowMs();
     this.#bootstrap = new Bootstrap({
-      seeds: settings.seeds,
+      settings,
       clock,
-      jitter: settings.backoffJitter,
       random,
       crawl: (seed, signal) =>
         crawlSeed({
@@ -116,6 +115,12 @@ export class Discovery {
   /** Seeds were asked and gave nobody to dial. */
   get seedsFail(): boolean {
     return this.#bootstrap.isFailing;
+  }
+
+  /** Other seeds, limits or intervals: looks at once. */
+  settingsChanged(changed: ReadonlySet<string>): void {
+    if (changed.has('seeds')) this.#bootstrap.seedsChanged();
+    this.#nextLookMs = 0;
   }
 
   /** An address that is ours: never stored, never dialled. */

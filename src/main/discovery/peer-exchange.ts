@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import type { Clock } from '../../shared/clock.js';
 import { MIN_PEX_INTERVAL_MS, PEX_SENT_PEERS } from '../../shared/limits.js';
 import { isRoutable } from '../../shared/wire/routability.js';
+import type { Settings } from '../config/settings.js';
 import { normalizeHost } from '../net/address.js';
 import type { Connection } from '../net/connection.js';
 import type { Who } from '../peers/conduct.js';
@@ -43,9 +44,7 @@ interface Exchange {
 
 export interface PeerExchangeParts {
   readonly nodeId: string;
-  readonly strict: boolean;
-  readonly intervalMs: number;
-  readonly seedMode: boolean;
+  readonly settings: Pick<Settings, 'strictAddresses' | 'pexIntervalMs' | 'seedMode'>;
   readonly book: AddressBook;
   readonly clock: Clock;
   readonly own: () => OwnAddress;
@@ -99,7 +98,7 @@ export class PeerExchange {
   receive(connection: Connection, payload: Uint8Array): void {
     const exchange = this.#exchanges.get(connection);
     if (exchange === undefined) return;
-    const { clock, strict, fault } = this.#parts;
+    const { clock, settings, fault } = this.#parts;
     const nowMs = clock.nowMs();
     exchange.received = true;
     this.#received++;
@@ -110,7 +109,7 @@ export class PeerExchange {
     }
     const allowance = this.#allowanceOf(connection);
     if (allowance.waitMs(nowMs) > 0) return;
-    const message = decodePex(payload, strict);
+    const message = decodePex(payload, settings.strictAddresses);
     if (message.kind === 'too-large') fault('pexTooLarge', connection);
     else if (message.kind === 'invalid') fault('pexInvalid', connection);
     else {
@@ -145,27 +144,27 @@ export class PeerExchange {
     const exchange = this.#exchanges.get(connection);
     if (exchange === undefined || nowMs < exchange.nextSendMs) return;
     const isEarly = nowMs - exchange.sinceMs < EARLY_MS;
-    exchange.nextSendMs =
-      nowMs + (isEarly ? Math.min(EARLY_INTERVAL_MS, this.#parts.intervalMs) : this.#parts.intervalMs);
-    const { book, clock, send } = this.#parts;
+    const { book, clock, send, settings } = this.#parts;
+    const { pexIntervalMs } = settings;
+    exchange.nextSendMs = nowMs + (isEarly ? Math.min(EARLY_INTERVAL_MS, pexIntervalMs) : pexIntervalMs);
     const wallMs = clock.wallMs();
     const own = this.#ownAddress(connection, wallMs);
     const others = book
       .sample(PEX_SENT_PEERS, wallMs)
       .filter(({ id, ip, port }) => id !== connection.peerId && (ip !== connection.ip || port !== connection.port));
     const told = own === null ? others : [own, ...others.slice(0, PEX_SENT_PEERS - 1)];
-    if (told.length === 0 && !this.#parts.seedMode) return;
+    if (told.length === 0 && !settings.seedMode) return;
     if (send(connection, encodePex(told, wallMs))) this.#sent++;
     exchange.sent = true;
   }
 
   /** Where this peer and others can reach us, if we know: nobody else tells them, since a handshake has no port. */
   #ownAddress(connection: Connection, nowMs: number): AddressRecord | null {
-    const { nodeId, strict } = this.#parts;
+    const { nodeId, settings } = this.#parts;
     const { listen, external } = this.#parts.own();
     const seen = isWildcard(listen.host) ? normalizeHost(connection.socket.localAddress ?? '') : listen.host;
     const { host: ip, port } = external ?? { host: seen, port: listen.port };
-    if (isIP(ip) === 0 || (strict && !isRoutable(ip))) return null;
+    if (isIP(ip) === 0 || (settings.strictAddresses && !isRoutable(ip))) return null;
     return {
       id: nodeId,
       ip,
@@ -182,7 +181,7 @@ export class PeerExchange {
   }
 
   #isServed(connection: Connection, exchange: Exchange, nowMs: number): boolean {
-    if (!this.#parts.seedMode || connection.direction !== 'inbound' || connection.exempt || !exchange.sent)
+    if (!this.#parts.settings.seedMode || connection.direction !== 'inbound' || connection.exempt || !exchange.sent)
       return false;
     return exchange.received || nowMs - exchange.sinceMs >= SEED_PATIENCE_MS;
   }

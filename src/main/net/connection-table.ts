@@ -108,6 +108,13 @@ export class ConnectionTable {
     if (!connection.exempt) this.#count(connection, -1);
   }
 
+  /** Limits count a connected peer from now on, or no longer. */
+  setExempt(connection: Connection, isExempt: boolean): void {
+    if (connection.exempt === isExempt) return;
+    connection.exempt = isExempt;
+    if (this.#byId.get(connection.peerId!) === connection) this.#count(connection, isExempt ? -1 : 1);
+  }
+
   #count({ direction, subnet }: Connection, change: 1 | -1): void {
     this.#counts[direction] += change;
     if (direction === 'outbound' || subnet === null) return;

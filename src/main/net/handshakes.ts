@@ -56,7 +56,6 @@ export interface PeerLife {
 export class Handshakes {
   readonly #parts: HandshakesParts;
   readonly #life: PeerLife;
-  readonly #unconditional: ReadonlySet<string>;
   /** The 65 bytes of our side. */
   readonly #hello: Uint8Array;
   /** Inbound connections whose handshake is under way. */
@@ -69,11 +68,10 @@ export class Handshakes {
     this.#parts = parts;
     this.#life = life;
     this.#hello = encodeHandshake(parts.settings.chainId, parts.nodeId);
-    this.#unconditional = new Set(parts.settings.unconditionalPeerIds);
   }
 
   isUnconditional(peerId: string | null): boolean {
-    return peerId !== null && this.#unconditional.has(peerId);
+    return peerId !== null && this.#parts.settings.unconditionalPeerIds.includes(peerId);
   }
 
   /** An inbound connection is there. */

@@ -199,12 +199,12 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
 
   /**
    * Settles when everything that arrived is dispatched, queued handlers are through, all is written and all sockets are
-   * closed, or when the deadline has passed. Looks at shared memory every few milliseconds; nothing is slept for.
+   * closed, or when the deadline has passed, which may be moved. Looks at shared memory every few milliseconds; nothing is slept for.
    */
-  async drained(deadlineMs: number): Promise<void> {
+  async drained(deadlineMs: () => number): Promise<void> {
     const { clock, table, workers } = this.#parts;
     const until = async (done: () => boolean) => {
-      while (!done() && clock.nowMs() < deadlineMs) await delay(DRAIN_LOOK_MS);
+      while (!done() && clock.nowMs() < deadlineMs()) await delay(DRAIN_LOOK_MS);
     };
     const isDispatched = ({ seat }: Connection) => seat === null || table.isReleased(seat);
     await until(() => [...table.all].every(isDispatched) && workers.queuedMessages() === 0);
@@ -317,9 +317,18 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
       paused: connection.paused || connection.throttled,
       mayIdle: connection.persistent || this.#handshakes.isUnconditional(connection.peerId),
       goodbyeMs: connection.goodbyeMs === 0 ? null : nowMs - connection.goodbyeMs,
-      leavingMs: finSentMs > 0 ? nowMs - finSentMs : nowMs - connection.leavingMs - DRAIN_MS,
+      leavingMs: finSentMs > 0 ? nowMs - finSentMs : this.#overdueMs(connection, nowMs),
       hurried: this.#stopping,
     };
+  }
+
+  /**
+   * How long ago our side of a leaving connection should have been closed. A node that stops has a deadline for that
+   * itself: until then only those hold it up who don't read what is still there for them.
+   */
+  #overdueMs({ leavingMs, writer }: Connection, nowMs: number): number {
+    if (!this.#stopping) return nowMs - leavingMs - DRAIN_MS;
+    return writer.stalledMs(nowMs) >= this.#parts.settings.writeTimeoutMs ? Number.POSITIVE_INFINITY : 0;
   }
 
   #timedOut(connection: Connection, cause: Cause): void {
@@ -354,7 +363,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
 
   /** The handshake is through. */
   connected(connection: Connection): void {
-    const { clock, table, events, dialer, persistent, statistics } = this.#parts;
+    const { clock, table, events, dialer, statistics } = this.#parts;
     const nowMs = clock.nowMs();
     connection.become('accepted');
     connection.connectedMs = nowMs;
@@ -365,15 +374,42 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     const isInbound = connection.direction === 'inbound';
     statistics.count(isInbound ? 'connectionsInbound' : 'connectionsOutbound');
     if (!isInbound) statistics.count('dialsSucceeded');
-    connection.rates = PeerRates.of(this.#parts.settings);
-    if (connection.rates !== null) connection.writer.limitWrites(RATED_WRITE_BYTES);
-    connection.persistent ||= persistent.vouchesFor(connection.peerId, connection.ip);
+    this.#limitRates(connection);
+    this.#stand(connection);
     this.#tellGoneBefore(connection);
     const dial = dialer.done(connection);
     if (dial?.persistent) dial.persistent.phase = 'connected';
     if (!isInbound) events.reached(connection);
     events.connected(connection);
     dial?.resolve(statistics.peer(connection, nowMs, clock.wallMs()));
+  }
+
+  /** Other limits, rates or names than before: those that are connected go by them from now on. */
+  settingsChanged(): void {
+    for (const connection of [...this.#parts.table.connected()]) {
+      this.#limitRates(connection);
+      this.#stand(connection);
+    }
+  }
+
+  /** What a peer may send and get. */
+  #limitRates(connection: Connection): void {
+    const { settings, statistics } = this.#parts;
+    connection.rates = PeerRates.of(settings, statistics.framesFrom(connection));
+    connection.writer.limitWrites(connection.rates === null ? undefined : RATED_WRITE_BYTES);
+    if (connection.rates !== null) return;
+    connection.unthrottle();
+    connection.writer.hold(false);
+  }
+
+  /** Whether the operator has named a peer, and so what limits and timeouts it is spared. */
+  #stand(connection: Connection): void {
+    const { persistent, table } = this.#parts;
+    const { persistentPeer, peerId } = connection;
+    const isDialled = persistentPeer !== null && persistent.has(persistentPeer);
+    if (!isDialled) connection.persistentPeer = null;
+    connection.persistent = isDialled || persistent.vouchesFor(peerId, connection.ip);
+    table.setExempt(connection, isDialled || this.#handshakes.isUnconditional(peerId));
   }
 
   /** Takes a connection out of the connected peers; its worker gets to know that no more bytes come. */

@@ -26,17 +26,18 @@ export class PeerRates {
   readonly #messagesIn: readonly TokenBucket[];
   readonly #bytesOut: readonly TokenBucket[];
   readonly #messagesOut: readonly TokenBucket[];
-  #messagesSeen = 0;
+  #messagesSeen: number;
   #excessTold = false;
 
-  /** The rates of one peer; null if none is limited. */
-  static of(settings: RateSettings): PeerRates | null {
+  /** The rates of one peer that has sent `messages` so far, which don't count; null if none is limited. */
+  static of(settings: RateSettings, messages = 0): PeerRates | null {
     const { receiveRateBytes, receiveRateMessages, sendRateBytes, sendRateMessages } = settings;
     const limits = [receiveRateBytes, receiveRateMessages, sendRateBytes, sendRateMessages];
-    return limits.every((limit) => limit === null) ? null : new PeerRates(settings);
+    return limits.every((limit) => limit === null) ? null : new PeerRates(settings, messages);
   }
 
-  private constructor(settings: RateSettings) {
+  private constructor(settings: RateSettings, messages: number) {
+    this.#messagesSeen = messages;
     this.#bytesIn = bytesBucket(settings.receiveRateBytes);
     this.#messagesIn = messagesBucket(settings.receiveRateMessages);
     this.#bytesOut = bytesBucket(settings.sendRateBytes);

@@ -62,8 +62,8 @@ export class SocketWriter {
     return true;
   }
 
-  /** Hands no more than this to the kernel at once, so that a hold can begin in good time. */
-  limitWrites(bytes: number): void {
+  /** Hands no more than this to the kernel at once, so that a hold can begin in good time. By default its own share. */
+  limitWrites(bytes = WRITE_BYTES): void {
     this.#writeBytes = Math.min(WRITE_BYTES, bytes);
   }
 

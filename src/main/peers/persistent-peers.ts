@@ -3,7 +3,8 @@
  * passed in. Says what is due; the node dials.
  */
 import { PROVEN_CONNECTION_MS } from '../../shared/limits.js';
-import type { PeerAddress } from '../net/address.js';
+import type { Settings } from '../config/settings.js';
+import { formatPeerAddress, type PeerAddress } from '../net/address.js';
 import { backoffMs } from './backoff.js';
 
 export interface PersistentPeer {
@@ -16,14 +17,27 @@ export interface PersistentPeer {
 }
 
 export class PersistentPeers {
-  readonly #peers: PersistentPeer[];
-  readonly #jitter: number;
+  #peers: readonly PersistentPeer[] = [];
+  readonly #settings: Pick<Settings, 'persistentPeers' | 'backoffJitter'>;
   readonly #random: () => number;
 
-  constructor(addresses: readonly PeerAddress[], jitter: number, random: () => number) {
-    this.#peers = addresses.map((address) => ({ address, attempts: 0, nextDialMs: 0, phase: 'waiting' }));
-    this.#jitter = jitter;
+  constructor(settings: Pick<Settings, 'persistentPeers' | 'backoffJitter'>, random: () => number) {
+    this.#settings = settings;
     this.#random = random;
+    this.renew();
+  }
+
+  /** The operator names others: who stays goes on as it was, who is new is due at once. */
+  renew(): void {
+    const before = new Map(this.#peers.map((peer) => [formatPeerAddress(peer.address), peer]));
+    this.#peers = this.#settings.persistentPeers.map(
+      (address) => before.get(formatPeerAddress(address)) ?? { address, attempts: 0, nextDialMs: 0, phase: 'waiting' },
+    );
+  }
+
+  /** Whether an entry is one of these still. */
+  has(peer: PersistentPeer): boolean {
+    return this.#peers.includes(peer);
   }
 
   /**
@@ -43,6 +57,6 @@ export class PersistentPeers {
   ended(peer: PersistentPeer, nowMs: number, upMs: number, frames: number): void {
     peer.phase = 'waiting';
     peer.attempts = upMs >= PROVEN_CONNECTION_MS || frames > 0 ? 1 : peer.attempts + 1;
-    peer.nextDialMs = nowMs + backoffMs(peer.attempts, this.#jitter, this.#random());
+    peer.nextDialMs = nowMs + backoffMs(peer.attempts, this.#settings.backoffJitter, this.#random());
   }
 }

@@ -75,6 +75,7 @@ export class WorkerGroup {
   readonly #members: Member[];
   readonly #seen: SeenTable;
   readonly #subscriptions = new Set<string>();
+  #relay: readonly RelayedType[];
   #stopping = false;
 
   constructor(arena: Arena, budget: MemoryBudget, options: WorkerGroupOptions, events: WorkerGroupEvents) {
@@ -82,6 +83,7 @@ export class WorkerGroup {
     this.#arena = arena;
     this.#budget = budget;
     this.#options = options;
+    this.#relay = options.relay;
     this.#events = events;
     this.#seen = new SeenTable(arena, workers);
     this.#members = Array.from({ length: workers }, (_, worker) => ({
@@ -158,6 +160,12 @@ export class WorkerGroup {
     this.#commandAll({ kind: 'subscribe', type, wanted });
   }
 
+  /** The types that are passed on whatever their declarations say. In force for all bytes that are read from now on. */
+  relay(relay: readonly RelayedType[]): void {
+    this.#relay = relay;
+    this.#commandAll({ kind: 'relay', relay });
+  }
+
   /** Connections that are pinned to a worker. */
   connections(worker: number): number {
     return this.#members[worker].connections;
@@ -214,7 +222,7 @@ export class WorkerGroup {
       port: port2,
       handlers: this.#options.handlers,
       types: this.#options.types,
-      relay: this.#options.relay,
+      relay: this.#relay,
       gossipKey: this.#options.gossipKey,
       subscriptions: [...this.#subscriptions],
       sendQueueBytes: this.#options.sendQueueBytes,
@@ -252,6 +260,10 @@ export class WorkerGroup {
   #onNotice(worker: number, notice: Exclude<WorkerNotice, { kind: 'ready' | 'failed' }>): void {
     if (notice.kind === 'log') {
       this.#events.log(worker, notice);
+      return;
+    }
+    if (notice.kind === 'policies') {
+      this.policies = notice.policies;
       return;
     }
     const { asides } = this.#members[worker];

@@ -20,8 +20,13 @@ export class MemoryBudget implements Allowance {
 
   /** Sets the limit and counts the arena against it. Main thread, once, before workers start. */
   open(budgetBytes: number, arena: Arena): void {
-    this.#words[Header.BudgetKib] = Math.floor(budgetBytes / KIB);
+    this.resize(budgetBytes);
     this.#words[Header.BudgetUsedKib] = toKib(arena.buffer.byteLength);
+  }
+
+  /** Sets another limit. What is over it stays, and nothing more is given until there is less. Main thread. */
+  resize(budgetBytes: number): void {
+    Atomics.store(this.#words, Header.BudgetKib, Math.floor(budgetBytes / KIB));
   }
 
   /** Takes `bytes` (rounded up to whole KiB). False, and nothing taken, if that would pass the budget. */

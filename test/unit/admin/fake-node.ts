@@ -3,7 +3,16 @@ import { EventEmitter } from 'node:events';
 import http from 'node:http';
 import { pino } from 'pino';
 import { AdminServer } from '../../../src/main/admin/server.js';
-import type { AddressInfo, BanInfo, HistoryEntry, NodeStatus, NodeView, PeerInfo } from '../../../src/main/api.js';
+import type {
+  AddressInfo,
+  BanInfo,
+  DrainStatus,
+  HistoryEntry,
+  NodeStatus,
+  NodeView,
+  PeerInfo,
+  ReloadResult,
+} from '../../../src/main/api.js';
 
 export const status: NodeStatus = {
   nodeId: 'node-a',
@@ -65,6 +74,7 @@ export const status: NodeStatus = {
   memory: { rss: 100, budget: 300, used: 200 },
   eventLoopLagMs: 2,
   lastHour: [{ kind: 'rejected', code: 0x06, name: 'PeerLimitReached', count: 301 }],
+  draining: null,
 };
 
 export const peer: PeerInfo = {
@@ -114,6 +124,19 @@ export const entry: HistoryEntry = {
   detail: 'ECONNREFUSED',
 };
 
+export const reloaded: ReloadResult = {
+  applied: [{ key: 'maxPeers', from: 100, to: 50 }],
+  needsRestart: [{ key: 'listen', from: '[::]:26656', to: '[::]:26666' }],
+};
+
+export const drain: DrainStatus = {
+  since: '2026-01-01T00:00:00.000Z',
+  until: '2026-01-01T00:01:00.000Z',
+  connections: 3,
+  queuedMessages: 401,
+  queuedBytes: 402,
+};
+
 /** A node with one of everything, which takes whatever it is told. */
 export function fakeNode(more: Partial<NodeView> = {}): NodeView {
   const events = new EventEmitter();
@@ -129,6 +152,8 @@ export function fakeNode(more: Partial<NodeView> = {}): NodeView {
     ban: () => ban,
     unban: (target) => target === ban.target,
     broadcastBytes: () => ({ sent: 2, skipped: 1 }),
+    reload: () => reloaded,
+    drain: () => drain,
     config: () => ({ chainId: 'paw-test', adminToken: 'set, not shown' }),
     on: (event, listener) => events.on(event, listener as never),
     off: (event, listener) => events.off(event, listener as never),

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { type Host, resolveSettings, type Sources } from '../../../src/main/config/resolve.js';
 import { defaultSeeds } from '../../../src/main/config/seeds.js';
 import type { NodeOptions } from '../../../src/main/config/settings.js';
+import { geometryOf } from '../../../src/main/geometry.js';
 import { formatHostPort } from '../../../src/main/net/address.js';
 import { ConfigError } from '../../../src/shared/errors.js';
 
@@ -103,7 +104,7 @@ describe('defaults', () => {
       backoffJitter: 0.2,
       sendQueueBytes: 8 * 2 ** 20,
       memoryBudgetBytes: 512 * 2 ** 20,
-      ringBytes: 2 * 2 ** 20,
+      ringBytes: null,
       outboundRingBytes: 2 ** 20,
       logLevel: 'info',
       logFormat: 'json',
@@ -135,12 +136,10 @@ describe('defaults', () => {
     [{ maxPeers: 10_000, memoryBudget: '64GiB' }, 128 * 1024],
     [{ maxPeers: 1000 }, 256 * 1024],
     [{ maxPeers: 10_000, maxInbound: 10_000 }, 16 * 1024],
-    [{ maxPeers: 10_000, memoryBudget: '8MiB' }, 4096],
     [{ maxPeers: 1000, memoryBudget: '4GiB' }, 2 ** 20],
     [{ preset: 'low-resource' }, 64 * 1024],
-    [{ maxPeers: 1000, ringSize: '1MiB' }, 2 ** 20],
   ])('of rings fit the memory budget: %j', (flags, ringBytes) => {
-    expect(resolve({ flags }).ringBytes).toBe(ringBytes);
+    expect(geometryOf(resolve({ flags })).ringBytes).toBe(ringBytes);
   });
 
   test('of rates are off, but 1 MiB/s each way for low-resource', () => {

@@ -10,10 +10,10 @@ const seeds = ['seed1.test:1', 'seed2.test:1', '127.0.0.9:1'].map(requirePeerAdd
 function start(answers: Record<string, boolean | 'never'>) {
   const asked: string[] = [];
   const time = { nowMs: 1000 };
+  const settings = { seeds, backoffJitter: 0 };
   const bootstrap = new Bootstrap({
-    seeds,
+    settings,
     clock: { nowMs: () => time.nowMs, wallMs: () => time.nowMs },
-    jitter: 0,
     random: () => 0,
     crawl: (seed, signal) => {
       asked.push(seed.host);
@@ -22,7 +22,7 @@ function start(answers: Record<string, boolean | 'never'>) {
     },
     heard: (seed) => answers[formatHostPort(seed)] === true,
   });
-  return { bootstrap, asked, time };
+  return { bootstrap, asked, time, settings };
 }
 
 /** Lets everything happen that needs no timer. */

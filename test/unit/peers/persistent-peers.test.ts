@@ -12,7 +12,7 @@ function dialled(peers: PersistentPeers, nowMs: number): PersistentPeer[] {
 
 describe('persistent peers', () => {
   it('are all due at start, and not again while they are dialled or connected', () => {
-    const peers = new PersistentPeers([hub, nameless], 0, () => 0);
+    const peers = new PersistentPeers({ persistentPeers: [hub, nameless], backoffJitter: 0 }, () => 0);
     const [first, second] = dialled(peers, 0);
     expect([first.address, second.address]).toEqual([hub, nameless]);
     first.phase = 'connected';
@@ -20,7 +20,7 @@ describe('persistent peers', () => {
   });
 
   it('are known by the ID and the address that the operator named, and not by one of them alone', () => {
-    const peers = new PersistentPeers([hub, nameless], 0, () => 0);
+    const peers = new PersistentPeers({ persistentPeers: [hub, nameless], backoffJitter: 0 }, () => 0);
     expect(peers.vouchesFor('hub', '10.0.0.1')).toBe(true);
     expect(peers.vouchesFor('hub', '10.0.0.2')).toBe(false);
     expect(peers.vouchesFor('other', '10.0.0.1')).toBe(false);
@@ -28,7 +28,7 @@ describe('persistent peers', () => {
   });
 
   it('are dialled for ever, ever more rarely', () => {
-    const peers = new PersistentPeers([hub], 0, () => 0);
+    const peers = new PersistentPeers({ persistentPeers: [hub], backoffJitter: 0 }, () => 0);
     let nowMs = 0;
     const waits: number[] = [];
     for (let attempt = 0; attempt < 1000; attempt++) {
@@ -47,7 +47,7 @@ describe('persistent peers', () => {
     ['delivered a frame', 10, 1, 2000],
     ['merely came about', 59_999, 0, 32_000],
   ])('whose connection %s begin again or not', (_, upMs, frames, waitMs) => {
-    const peers = new PersistentPeers([hub], 0, () => 0);
+    const peers = new PersistentPeers({ persistentPeers: [hub], backoffJitter: 0 }, () => 0);
     const [peer] = peers.due(0);
     for (let failed = 0; failed < 4; failed++) peers.ended(peer, 0, 0, 0);
     peers.ended(peer, 100, upMs, frames);
@@ -55,7 +55,7 @@ describe('persistent peers', () => {
   });
 
   it('spread their dials by the jitter', () => {
-    const peers = new PersistentPeers([hub], 0.2, () => 0.5);
+    const peers = new PersistentPeers({ persistentPeers: [hub], backoffJitter: 0.2 }, () => 0.5);
     const [peer] = peers.due(0);
     peers.ended(peer, 0, 0, 0);
     expect(peer.nextDialMs).toBe(2200);

@@ -1,0 +1,62 @@
+/**
+ * Owns the command `drain`: stops a running node gently, and shows how far it is until it is gone. Main thread.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { NodeError } from '../../shared/errors.js';
+import type { DrainStatus, NodeStatus } from '../api.js';
+import { duration } from '../config/kinds.js';
+import { AdminClient, type AdminFlags, addAdminFlags } from './admin-client.js';
+import { parseFlag } from './config-flags.js';
+import { count, humanBytes } from './text.js';
+
+const LOOK_EVERY_MS = 200;
+/** A node that is done still has its store to close. */
+const GRACE_MS = 15_000;
+const WITHIN_MS_MAX = 24 * 3_600_000;
+
+interface DrainFlags extends AdminFlags {
+  readonly within?: string;
+}
+
+/** How far a drain is, for people. */
+export function drainText({ connections, queuedMessages, queuedBytes }: DrainStatus): string {
+  const waiting = `${count(queuedMessages, 'message')} in queues, ${humanBytes(queuedBytes)} to send`;
+  return `draining: ${count(connections, 'connection')} left, ${waiting}\n`;
+}
+
+/** How far the node is; null once it is gone, or another has taken its place. */
+async function look(client: AdminClient): Promise<DrainStatus | null> {
+  try {
+    const { value } = await client.call({ path: '/status' });
+    return (value as NodeStatus).draining;
+  } catch (error) {
+    // Its admin HTTP is what a node that closes gives up among the last.
+    if (error instanceof NodeError && error.code === 'ERR_PAW_NOT_CONNECTED') return null;
+    throw error;
+  }
+}
+
+async function drain({ within, ...flags }: DrainFlags): Promise<void> {
+  const client = new AdminClient(flags);
+  if (within !== undefined) parseFlag('within', duration(0, WITHIN_MS_MAX), within);
+  const { value } = await client.call({ method: 'POST', path: '/drain', body: { within } });
+  let shown = '';
+  for (let status: DrainStatus | null = value as DrainStatus; status !== null; status = await look(client)) {
+    const text = flags.json ? `${JSON.stringify(status)}\n` : drainText(status);
+    if (text !== shown) process.stdout.write(text);
+    shown = text;
+    if (Date.now() > Date.parse(status.until) + GRACE_MS) {
+      throw new NodeError('ERR_PAW_CLOSED', `the node has not stopped by ${status.until}: look into its log`);
+    }
+    await delay(LOOK_EVERY_MS);
+  }
+  if (!flags.json) process.stdout.write('the node has stopped\n');
+}
+
+export function registerDrain(program: Command): void {
+  const description = 'stops a running node gently: takes nobody in, tells its peers, and waits until all is through';
+  addAdminFlags(program.command('drain').description(description), 'POST /drain')
+    .option('--within <TIME>', 'what is not through after this time is cut off (default: 60s)')
+    .action(drain);
+}
