@@ -112,9 +112,13 @@ export class Postman {
     return { sent, skipped: targets.length - sent };
   }
 
-  /** Queues a frame of the protocol's own. @returns false if there is no room for it */
+  /**
+   * Queues a frame of the protocol's own. The last one, which says why we part, goes behind a full queue as well.
+   * @returns false if there is no room for it
+   */
   control(connection: Connection, type: string, payload: Uint8Array): boolean {
-    if (connection.writer.queuedBytes >= this.#parts.sendQueueBytes) return false;
+    const isFull = connection.writer.queuedBytes >= this.#parts.sendQueueBytes;
+    if (isFull && type !== ControlType.disconnect) return false;
     const known = this.#types.get(type) ?? this.#know(type);
     return this.#tryPlace(connection, known, payload);
   }

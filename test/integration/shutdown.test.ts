@@ -80,3 +80,72 @@ describe('a node that closes', () => {
     rmSync(folder, { recursive: true });
   });
 });
+
+describe('a drain', () => {
+  it('waits for handlers and their replies for as long as they take, takes nobody in, and says how far it is', async () => {
+    const node = await startNode({ handlers: [handlerModule('kinds.mjs')], workers: 1, shutdownTimeout: '50ms' });
+    const peer = await RawPeer.join(portOf(node));
+    peer.socket.on('end', () => peer.socket.end());
+    peer.socket.write(Buffer.concat(Array.from({ length: 400 }, (_, i) => frame('later', Buffer.of(i % 256)))));
+    await until(() => node.stats().messages.received === 400, 'everything to be queued');
+    const first = node.drain();
+    expect(first).toMatchObject({ connections: 1 });
+    expect(first.queuedMessages).toBeGreaterThan(100);
+    expect(Math.abs(Date.parse(first.until) - Date.parse(first.since) - 60_000)).toBeLessThan(1000);
+    expect(node.health()).toMatchObject({ ok: false, reasons: ['draining'] });
+    await expect(RawPeer.dial(portOf(node))).rejects.toThrow('ECONNREFUSED');
+    await until(() => node.drain().queuedMessages < first.queuedMessages, 'progress');
+    expect(node.stats().draining).toMatchObject({ since: first.since });
+    await node.closed;
+    await until(() => peer.ended, 'the end');
+    expect(peer.of('echo')).toHaveLength(400);
+    expect(peer.of('disconnect').map(({ payload }) => payload[0])).toEqual([0]);
+  });
+
+  it('goes on for who reads slowly, and gives up who does not read at all', async () => {
+    // The kernel asks for more only once a third of its buffer is free: for slow readers that takes a second.
+    const node = await startNode({ writeTimeout: '3s' });
+    const [slow, stuck] = [await RawPeer.join(portOf(node), 'slow'), await RawPeer.join(portOf(node), 'stuck')];
+    for (const peer of [slow, stuck]) {
+      peer.socket.pause();
+      peer.socket.on('end', () => peer.socket.end());
+      for (let i = 0; i < 200; i++)
+        void node.send(peer === slow ? 'slow' : 'stuck', 'x', Buffer.alloc(64 * 1024)).catch(() => undefined);
+    }
+    await until(() => node.stats().messages.sent >= 200, 'full send queues');
+    const pace = () => {
+      slow.socket.pause();
+      setTimeout(() => slow.socket.resume(), 40);
+    };
+    slow.socket.on('data', pace).resume();
+    const queued = node.drain({ within: '25s' }).queuedBytes;
+    expect(queued).toBeGreaterThan(4 * 1024 * 1024);
+    const startMs = performance.now();
+    await node.closed;
+    const tookMs = performance.now() - startMs;
+    expect(tookMs).toBeLessThan(20_000);
+    slow.socket.off('data', pace).resume();
+    await until(() => slow.ended, 'the end');
+    // All that stood in its queue, and after it the goodbye.
+    expect(slow.frames.at(-1)?.type).toBe('disconnect');
+    expect(stuck.of('disconnect')).toEqual([]);
+  });
+
+  it('is hurried by close, and never prolonged by it', async () => {
+    const node = await startNode({ handlers: [handlerModule('kinds.mjs')], workers: 1, shutdownTimeout: '300ms' });
+    const peer = await RawPeer.join(portOf(node));
+    peer.send('hold');
+    await until(() => node.stats().messages.received === 1, 'a handler that is never through');
+    node.drain({ within: '30s' });
+    const startMs = performance.now();
+    await node.close();
+    expect(performance.now() - startMs).toBeLessThan(3000);
+    await node.closed;
+  });
+
+  it.each(['soon', '25h', -1, 1.5])('within %j is refused, and the node runs on', async (within) => {
+    const node = await startNode();
+    expect(() => node.drain({ within })).toThrow(expect.objectContaining({ key: 'within' }));
+    expect(node.health().ok).toBe(true);
+  });
+});

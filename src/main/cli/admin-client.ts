@@ -34,7 +34,7 @@ export interface AdminCall {
   readonly timeoutMs?: number;
 }
 
-/** What a node answered with 200: the text as it came, and what it says. */
+/** What a node that did as it was told answered: the text as it came, and what it says. */
 export interface AdminAnswer {
   readonly text: string;
   readonly value: unknown;
@@ -62,7 +62,7 @@ export class AdminClient {
     const { status, text } = await this.#exchange(call).catch((error: Error) => {
       throw unreachable(where, error);
     });
-    if (status !== 200) throw refusal(where, status, text);
+    if (status < 200 || status > 299) throw refusal(where, status, text);
     try {
       return { text, value: JSON.parse(text) };
     } catch (cause) {

@@ -17,10 +17,12 @@ function countsOf(counts: Readonly<Record<string, number>>): string {
 /** A status as text for people, in two columns. */
 export function statusText(status: NodeStatus): string {
   const { peers, messages, bytes, connections, dials, discovery, gossip, lifetime, memory } = status;
-  const workers = status.workers.map(({ messages: taken, lagMs, restarts }, index): [string, string] => [
-    `worker ${index}`,
-    `${taken} messages, lag ${lagMs.toFixed(1)} ms, ${restarts} restarts`,
-  ]);
+  const workers = status.workers.map((worker, index): [string, string] => {
+    const { lagMs, restarts, queuedMessages } = worker;
+    const does = `${count(worker.connections, 'connection')}, ${worker.messages} messages, ${queuedMessages} queued`;
+    return [`worker ${index}`, `${does}, lag ${lagMs.toFixed(1)} ms, ${count(restarts, 'restart')}`];
+  });
+  const hour = status.lastHour.map(({ kind, name, count: times }) => `${kind} ${name} ${times}`);
   return alignedRows([
     ['node', `${status.nodeId} (paw-p2p ${status.version})`],
     ['chain', harmless(status.chainId)],
@@ -60,6 +62,8 @@ export function statusText(status: NodeStatus): string {
     ...workers,
     ['memory', `${humanBytes(memory.used)} of ${humanBytes(memory.budget)}, resident ${humanBytes(memory.rss)}`],
     ['event loop lag', `${status.eventLoopLagMs.toFixed(1)} ms`],
+    ['last hour', hour.length === 0 ? 'nothing was refused or dropped' : hour.join(', ')],
+    ...(status.draining === null ? [] : [['draining', `until ${status.draining.until}`] as const]),
   ]);
 }
 

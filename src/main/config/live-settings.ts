@@ -4,9 +4,8 @@
  * thread.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { ConfigError } from '../../shared/errors.js';
 import type { ReloadResult, SettingChange } from '../api.js';
-import { arenaFits, type GrowthLimits, slotsNeeded } from '../geometry.js';
+import { arenaFits, type GrowthLimits, geometryOf, slotsNeeded } from '../geometry.js';
 import { isLoopbackHost } from './loopback.js';
 import { type OptionKey, optionKeys, optionOf } from './options.js';
 import { settingsByKey } from './print.js';
@@ -15,8 +14,10 @@ import type { Settings } from './settings.js';
 import { formatSize } from './size.js';
 import { wrongValue } from './wrong-value.js';
 
-/** The keys that slots are laid out for. */
-const slotKeys: readonly OptionKey[] = ['maxPeers', 'persistentPeers', 'unconditionalPeerIds'];
+/** Limits that hang together: they change together or not at all. */
+const limitKeys: readonly OptionKey[] = ['maxPeers', 'maxInbound', 'maxOutbound', 'minOutbound'];
+/** Peers that need a place beside those that the limits count. */
+const namedKeys: readonly OptionKey[] = ['persistentPeers', 'unconditionalPeerIds'];
 
 export class LiveSettings {
   /** In force. The same object for as long as the node runs. */
@@ -34,6 +35,8 @@ export class LiveSettings {
    * @throws ConfigError, with nothing changed, for what can't be
    */
   reload(next: Settings): ReloadResult {
+    // A file that no node could start with is no better for one that runs.
+    geometryOf(next);
     if (!arenaFits(this.#limits.arenaBytes, next.memoryBudgetBytes)) {
       const shown = formatSize(next.memoryBudgetBytes);
       const inUse = formatSize(this.#limits.arenaBytes);
@@ -45,17 +48,27 @@ export class LiveSettings {
       );
     }
     const changes = this.#changes(next);
-    const waiting = new Set(changes.map(({ key }) => key).filter((key) => !optionOf(key).live));
-    if (slotsNeeded(next) > this.#limits.slots) for (const key of slotKeys) waiting.add(key);
-    // The address stays, so the token that it can't do without stays as well.
-    const { admin } = this.current;
-    if (admin !== null && !isLoopbackHost(admin.host) && next.adminToken === null) waiting.add('adminToken');
+    const waiting = this.#waiting(next);
     const applied = changes.filter(({ key }) => !waiting.has(key));
     const taken = Object.fromEntries(applied.map(({ key }) => [settingNames[key], next[settingNames[key]]]));
-    const merged: Settings = { ...this.current, ...taken };
-    requireTogether(merged);
-    Object.assign(this.current, merged);
+    Object.assign(this.current, taken);
     return { applied, needsRestart: changes.filter(({ key }) => waiting.has(key)) };
+  }
+
+  /** The keys that a restart would have to change. */
+  #waiting(next: Settings): ReadonlySet<OptionKey> {
+    const { slots } = this.#limits;
+    const waiting = new Set(optionKeys.filter((key) => !optionOf(key).live));
+    const { admin, maxPeers, persistentPeers, unconditionalPeerIds } = this.current;
+    const hasPlaces = slotsNeeded({ ...next, maxPeers: Math.min(maxPeers, next.maxPeers) }) <= slots;
+    if (!hasPlaces) for (const key of namedKeys) waiting.add(key);
+    const named = hasPlaces ? {} : { persistentPeers, unconditionalPeerIds };
+    if (slotsNeeded({ ...next, ...named }) > slots) {
+      for (const key of limitKeys) waiting.add(key);
+    }
+    // The address stays, so the token that it can't do without stays as well.
+    if (admin !== null && !isLoopbackHost(admin.host) && next.adminToken === null) waiting.add('adminToken');
+    return waiting;
   }
 
   #changes(next: Settings): (SettingChange & { readonly key: OptionKey })[] {
@@ -66,17 +79,5 @@ export class LiveSettings {
       return !isDeepStrictEqual(this.current[name], next[name]);
     };
     return optionKeys.filter(differs).map((key) => ({ key, from: from[key], to: to[key] }));
-  }
-}
-
-/** Each was right with what else its file says; with what stays as it is until a restart it may not be. */
-function requireTogether({ maxPeers, maxInbound, maxOutbound }: Settings): void {
-  for (const [key, value] of Object.entries({ maxInbound, maxOutbound })) {
-    if (value > maxPeers) {
-      throw new ConfigError(
-        key,
-        `${key} is ${value} (reload): must be at most maxPeers, which stays ${maxPeers} until a restart`,
-      );
-    }
   }
 }

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { AdminServer } from '../../../src/main/admin/server.js';
 import type { HistoryQuery, NodeView } from '../../../src/main/api.js';
 import { ConfigError, ErrorCode, NodeError, PeerError } from '../../../src/shared/errors.js';
-import { address, ban, type Call, call, entry, peer, startAdmin } from './fake-node.js';
+import { address, ban, type Call, call, drain, entry, peer, reloaded, startAdmin } from './fake-node.js';
 
 let server: AdminServer | undefined;
 afterEach(async () => {
@@ -31,6 +31,11 @@ describe('what there is', () => {
     expect(await ask('/addresses')).toEqual([200, { addresses: [address] }]);
     expect(await ask('/bans')).toEqual([200, { bans: [ban] }]);
     expect(await ask('/history')).toEqual([200, { entries: [entry] }]);
+  });
+
+  test('is also the configuration in force, without its secrets', async () => {
+    await start();
+    expect(await ask('/config')).toEqual([200, { chainId: 'paw-test', adminToken: 'set, not shown' }]);
   });
 
   test('does not hold a peer that is not connected', async () => {
@@ -463,5 +468,42 @@ describe('a page of another site', () => {
     }
     const headers = { ...json, authorization: 'Bearer s3cret', origin: 'https://dashboard.example' };
     expect((await ask('/peers', { method: 'POST', headers, body }))[0]).toBe(200);
+  });
+});
+
+describe('how the node runs', () => {
+  test('is changed by a reload, which tells what changed', async () => {
+    await start();
+    expect(await post('/reload', {})).toEqual([200, reloaded]);
+    expect((await ask('/reload', { method: 'POST', headers: { 'content-type': 'application/json' } }))[0]).toBe(200);
+    expect(await post('/reload', { maxPeers: 5 })).toEqual([400, expect.objectContaining({ field: 'maxPeers' })]);
+  });
+
+  test.each([
+    [new ConfigError('maxPeers', 'maxPeers is wrong'), 400, 'bad_request'],
+    [new NodeError('ERR_PAW_RELOAD', 'nothing to reload'), 409, 'conflict'],
+  ])('stays as it is when a reload fails: %s', async (error, code, word) => {
+    await start({
+      reload: () => {
+        throw error;
+      },
+    });
+    expect(await post('/reload', {})).toEqual([code, expect.objectContaining({ error: word, message: error.message })]);
+  });
+
+  test('ends with a drain, which tells how far it is', async () => {
+    const asked: unknown[] = [];
+    await start({
+      drain: (options) => {
+        asked.push(options.within);
+        return drain;
+      },
+    });
+    expect(await post('/drain', {})).toEqual([202, drain]);
+    expect(await post('/drain', { within: '5s' })).toEqual([202, drain]);
+    expect(await post('/drain', { within: 5000 })).toEqual([202, drain]);
+    expect((await ask('/drain', { method: 'POST', headers: { 'content-type': 'application/json' } }))[0]).toBe(202);
+    expect(await post('/drain', { within: -1 })).toEqual([400, expect.objectContaining({ field: 'within' })]);
+    expect(asked).toEqual([undefined, '5s', 5000, undefined]);
   });
 });

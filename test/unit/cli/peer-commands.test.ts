@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { AdminServer } from '../../../src/main/admin/server.js';
 import type { HistoryQuery, NodeView } from '../../../src/main/api.js';
 import { ConfigError, ErrorCode, NodeError, PeerError } from '../../../src/shared/errors.js';
-import { ban, entry, peer, startAdmin, status } from '../admin/fake-node.js';
+import { ban, drain, entry, peer, startAdmin, status } from '../admin/fake-node.js';
 import { type Run, run } from './run.js';
 
 let admin: AdminServer | undefined;
@@ -254,5 +254,72 @@ describe('a node that is not there', () => {
     expect(await run('peers', '--admin', address, '--admin-token', 's3cret')).toMatchObject({ code: 0, err: '' });
     vi.stubEnv('PAW_ADMIN_TOKEN', 's3cret');
     expect(await run('ban', '10.0.0.1', '--admin', address)).toMatchObject({ code: 0, err: '' });
+  });
+});
+
+describe('a reload', () => {
+  test('is told as what changed and what needs a restart', async () => {
+    const { out } = await tell({}, 'reload');
+    expect(out).toBe(
+      'in force from now on:\n  maxPeers  100 -> 50\nneeds a restart:\n  listen  [::]:26656 -> [::]:26666\n',
+    );
+    admin = await admin?.close().then(() => undefined);
+    expect((await tell({ reload: () => ({ applied: [], needsRestart: [] }) }, 'reload')).out).toBe(
+      'nothing has changed\n',
+    );
+  });
+
+  test('of a file that is wrong says what is wrong, as wrong usage', async () => {
+    const view = {
+      reload: () => {
+        throw new ConfigError('maxPeers', "maxPeers is 'x' (node.toml): must be a whole number");
+      },
+    };
+    const err = "paw-p2p: maxPeers is 'x' (node.toml): must be a whole number\n";
+    expect(await tell(view, 'reload')).toEqual({ code: 2, out: '', err });
+  });
+
+  test('of a node that a program started is refused with the reason', async () => {
+    const view = {
+      reload: () => {
+        throw new NodeError('ERR_PAW_RELOAD', 'nothing to reload: this node got its options from a program');
+      },
+    };
+    const { code, err } = await tell(view, 'reload');
+    expect([code, err]).toEqual([1, expect.stringMatching(/refuses: nothing to reload/)]);
+  });
+});
+
+describe('a drain', () => {
+  test('is shown until the node is gone', async () => {
+    const asked: unknown[] = [];
+    const draining = { ...drain, until: new Date(Date.now() + 60_000).toISOString() };
+    const left = [2, 1, 1];
+    const view: Partial<NodeView> = {
+      drain: (options) => {
+        asked.push(options);
+        return draining;
+      },
+      status: () => {
+        const connections = left.shift();
+        return { ...status, draining: connections === undefined ? null : { ...draining, connections } };
+      },
+    };
+    expect(await tell(view, 'drain', '--within', '5s')).toEqual({
+      code: 0,
+      out: [3, 2, 1]
+        .map((n) => `draining: ${n} connection${n === 1 ? '' : 's'} left, 401 messages in queues, 402 B to send\n`)
+        .concat('the node has stopped\n')
+        .join(''),
+      err: '',
+    });
+    expect(asked).toEqual([{ within: '5s' }]);
+  });
+
+  test('that takes no time, or too much, is wrong usage', async () => {
+    expect(await tell({}, 'drain', '--within', '5')).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/within is '5'/),
+    });
   });
 });
