@@ -515,9 +515,11 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
    * at all. Without options it reads what the program read at the start: file, environment, flags.
    * @param options all options, as `createNode` takes them; what is left out has its default
    * @returns what changed, and what would need a new start
-   * @throws ConfigError for a wrong option, NodeError ERR_PAW_RELOAD when there are no options and nothing to read
+   * @throws ConfigError for a wrong option, NodeError ERR_PAW_RELOAD when there are no options and nothing to read,
+   * ERR_PAW_CLOSED once the node closes
    */
   reload(options?: NodeOptions): ReloadResult {
+    if (this.#closing !== null) throw new NodeError('ERR_PAW_CLOSED', 'the node is closing');
     try {
       const result = this.#live.reload(this.#nextSettings(options));
       this.#settingsChanged(new Set(result.applied.map(({ key }) => key)));

@@ -118,4 +118,12 @@ describe('a reload', () => {
     expect(node.config()).toEqual(before);
     expect(() => node.reload()).toThrow(expect.objectContaining({ code: 'ERR_PAW_RELOAD' }));
   });
+
+  it('comes too late once the node closes', async () => {
+    const node = await startNode();
+    const closed = node.close();
+    expect(() => reload(node, {})).toThrow(expect.objectContaining({ code: 'ERR_PAW_CLOSED' }));
+    await closed;
+    expect(() => reload(node, {})).toThrow(expect.objectContaining({ code: 'ERR_PAW_CLOSED' }));
+  });
 });
