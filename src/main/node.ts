@@ -243,6 +243,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     this.#workers = new WorkerGroup(
       arena,
       this.#budget,
+      clock,
       { handlers: settings.handlers, types, sendQueueBytes: settings.sendQueueBytes, relay: settings.relay, gossipKey },
       {
         log: (worker, notice) => this.#peerLog.fromWorker(worker, notice),
@@ -661,6 +662,8 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     const nowMs = this.#clock.nowMs();
     this.#loopWatch.tick(nowMs);
     this.#connections.sweep();
+    const { workerTimeoutMs } = this.#settings;
+    if (workerTimeoutMs !== null) this.#workers.watch(workerTimeoutMs);
     if (nowMs - this.#leisureMs >= LEISURE_EVERY_MS) {
       this.#leisureMs = nowMs;
       if (this.#peerLog.showsFlow) this.#peerLog.flow(this.#flows());

@@ -116,6 +116,49 @@ describe('a worker that dies while frames flow', () => {
   });
 });
 
+describe('a worker that hangs', () => {
+  it('is replaced within its limit and a quarter of a second; what came behind is handled, nothing is lost', async () => {
+    const node = await startNode({ ...mortal, workers: 1, workerTimeout: '500ms' });
+    const folder = mkdtempSync(join(tmpdir(), 'paw-hang-'));
+    const restarts: string[] = [];
+    node.on('worker:restarted', ({ reason }) => restarts.push(reason));
+    const [guilty, other] = [await RawPeer.join(portOf(node), 'guilty'), await RawPeer.join(portOf(node), 'other')];
+    guilty.socket.write(numbered(10, () => 20));
+    await until(() => acked(guilty).length === 10, 'a worker at work');
+    const startMs = performance.now();
+    guilty.socket.write(Buffer.concat([frame('hangOnce', Buffer.from(join(folder, 'once'))), numbered(10, () => 20)]));
+    other.socket.write(numbered(10, () => 20));
+    await until(() => acked(other).length === 10 && acked(guilty).length === 20, 'the replacement');
+    expect(performance.now() - startMs).toBeLessThan(500 + 250 + 250);
+    expect(restarts).toEqual(['hangs for 500ms']);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('over one frame twice has that frame skipped, and its peer banned', async () => {
+    const node = await startNode({ ...mortal, workers: 1, workerTimeout: '300ms' });
+    const other = await RawPeer.join(portOf(node), 'other', '127.9.0.1');
+    const guilty = await RawPeer.join(portOf(node), 'guilty');
+    guilty.send('hang');
+    await until(() => node.bans().length > 0, 'the ban');
+    expect(node.bans()[0]).toMatchObject({ name: 'WorkerPoisoned' });
+    expect(node.stats()).toMatchObject({
+      messages: { droppedByCode: { WorkerPoisoned: 1 } },
+      workers: [{ restarts: 2 }],
+    });
+    other.socket.write(numbered(10, () => 20));
+    await until(() => acked(other).length === 10, 'the others to go on');
+  });
+
+  it('not, but works slowly, is left alone', async () => {
+    const node = await startNode({ ...mortal, workers: 1, workerTimeout: '500ms' });
+    const peer = await RawPeer.join(portOf(node));
+    for (let i = 0; i < 12; i++) peer.send('burn', Buffer.from('100'));
+    peer.socket.write(numbered(1, () => 20));
+    await until(() => acked(peer).length === 1, 'all of them');
+    expect(node.stats().workers[0].restarts).toBe(0);
+  });
+});
+
 describe('a hundred peers at once', () => {
   it('each get the answers to everything they sent, in order', async () => {
     const node = await startNode({ ...mortal, preset: 'high-traffic' });

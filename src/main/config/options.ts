@@ -171,6 +171,13 @@ export const options = {
   workers: option(workerCount(MAX_WORKERS), 'auto', 'N|auto', 'worker threads', {
     fallbackText: 'auto: one less than the cores, 1 to 4',
   }),
+  workerTimeout: option(
+    orOff(timeout),
+    '10s',
+    null,
+    'a worker that hangs in a message handler for so long is replaced',
+    { live: true },
+  ),
   handlers: option(moduleList(), [], 'FILE', 'module of message handlers, loaded in every worker', {
     repeatable: true,
   }),

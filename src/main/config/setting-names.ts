@@ -36,6 +36,7 @@ export const settingNames = {
   receiveMessages: 'receiveRateMessages',
   sendMessages: 'sendRateMessages',
   workers: 'workers',
+  workerTimeout: 'workerTimeoutMs',
   handlers: 'handlers',
   dialTimeout: 'dialTimeoutMs',
   handshakeTimeout: 'handshakeTimeoutMs',

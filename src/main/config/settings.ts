@@ -77,6 +77,8 @@ export interface NodeOptions {
   readonly sendMessages?: number | 'off' | null;
   /** Worker threads, 1 to 64, or `auto`: one less than the cores, 1 to 4. Default `auto`. */
   readonly workers?: number | 'auto';
+  /** A worker that hangs in a message handler for so long is replaced, or `off`. Default 10 s. */
+  readonly workerTimeout?: string | number | null;
   /** File URLs or paths of handler modules, loaded in every worker. */
   readonly handlers?: readonly (string | URL)[];
   /** Time for a TCP connection to come about: a text such as `5s`, or milliseconds. Default 5 s. */
@@ -161,6 +163,8 @@ export interface Settings {
   readonly receiveRateMessages: number | null;
   readonly sendRateMessages: number | null;
   readonly workers: number;
+  /** Null: workers may take any time. */
+  readonly workerTimeoutMs: number | null;
   /** File URLs. */
   readonly handlers: readonly string[];
   readonly dialTimeoutMs: number;

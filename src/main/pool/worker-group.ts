@@ -6,6 +6,7 @@
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import type { Clock } from '../../shared/clock.js';
 import { NodeError } from '../../shared/errors.js';
 import type { Arena } from '../../shared/memory/arena.js';
 import { Slot, Worker } from '../../shared/memory/arena-layout.js';
@@ -15,7 +16,9 @@ import { SeenTable } from '../../shared/memory/seen-table.js';
 import { Signal } from '../../shared/memory/signal.js';
 import type { Policy, PolicyDeclaration, RelayedType } from '../../shared/policy.js';
 import type { WorkerCommand, WorkerInit, WorkerNotice } from '../../shared/worker-protocol.js';
+import { formatDuration } from '../config/duration.js';
 import type { Connection } from '../net/connection.js';
+import { Watchdog } from './watchdog.js';
 
 /** A worker that dies so often in a row before it is ready is started again only after a while. */
 const QUICK_STARTS = 5;
@@ -53,6 +56,8 @@ interface Member {
   suspect: { readonly slot: number; readonly generation: number; readonly position: number } | null;
   /** Something is new for it since it was last woken. */
   isCalled: boolean;
+  /** Why we ended its thread ourselves. */
+  ended: Error | null;
 }
 
 export interface WorkerGroupOptions {
@@ -76,10 +81,19 @@ export class WorkerGroup {
   readonly #seen: SeenTable;
   readonly #subscriptions = new Set<string>();
   #relay: readonly RelayedType[];
+  readonly #clock: Clock;
+  readonly #watchdog: Watchdog;
   #stopping = false;
 
-  constructor(arena: Arena, budget: MemoryBudget, options: WorkerGroupOptions, events: WorkerGroupEvents) {
+  constructor(
+    arena: Arena,
+    budget: MemoryBudget,
+    clock: Clock,
+    options: WorkerGroupOptions,
+    events: WorkerGroupEvents,
+  ) {
     const { workers } = arena.layout.geometry;
+    this.#clock = clock;
     this.#arena = arena;
     this.#budget = budget;
     this.#options = options;
@@ -100,7 +114,9 @@ export class WorkerGroup {
       startTimer: undefined,
       suspect: null,
       isCalled: false,
+      ended: null,
     }));
+    this.#watchdog = new Watchdog(workers, clock.nowMs());
   }
 
   /** Starts all workers. @throws NodeError if one can't start, such as ERR_PAW_HANDLER_MODULE */
@@ -150,6 +166,20 @@ export class WorkerGroup {
       if (!member.isCalled) continue;
       member.isCalled = false;
       member.signal.raiseParked();
+    }
+  }
+
+  /** Ends workers that hang in a handler for `limitMs`: what is in hand goes to their replacement. Call in each sweep. */
+  watch(limitMs: number): void {
+    const { words, layout } = this.#arena;
+    const pulses = this.#members.map(({ alive, signal }, worker) => ({
+      heartbeat: Atomics.load(words, layout.worker(worker) + Worker.HeartbeatMs),
+      isAsleep: !alive || signal.isAsleep,
+    }));
+    for (const worker of this.#watchdog.look(pulses, this.#clock.nowMs(), limitMs)) {
+      const member = this.#members[worker];
+      member.ended = new Error(`hangs for ${formatDuration(limitMs)}`);
+      for (const thread of member.pool?.threads ?? []) void thread.terminate();
     }
   }
 
@@ -246,7 +276,9 @@ export class WorkerGroup {
           if (!member.alive) this.#giveUpPool(member);
           member.alive = false;
           reject(startError(error));
-          if (!this.#stopping && hasWorked) this.#replace(worker, error);
+          const cause = member.ended ?? error;
+          member.ended = null;
+          if (!this.#stopping && hasWorked) this.#replace(worker, cause);
         },
       );
     });

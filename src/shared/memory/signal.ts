@@ -28,6 +28,11 @@ export class Signal {
     Atomics.notify(this.#words, this.#index);
   }
 
+  /** Whether the waiter sleeps, and nobody has woken it. */
+  get isAsleep(): boolean {
+    return Atomics.load(this.#words, this.#index + 1) !== AWAKE;
+  }
+
   /** Wakes the waiter if it is parked; one that naps comes by itself. */
   raiseParked(): void {
     if (Atomics.load(this.#words, this.#index + 1) === PARKED) this.raise();

@@ -12,6 +12,19 @@ export default {
     writeFileSync(file, '');
     process.exit(3);
   },
+  hang: () => {
+    for (;;);
+  },
+  hangOnce: (message) => {
+    const file = message.payload.toString();
+    if (existsSync(file)) return;
+    writeFileSync(file, '');
+    for (;;);
+  },
+  burn: (message) => {
+    const endMs = performance.now() + Number(message.payload);
+    while (performance.now() < endMs);
+  },
   throwLater: () => {
     setTimeout(() => {
       throw new Error('uncaught');

@@ -92,6 +92,7 @@ describe('defaults', () => {
       sendRateBytes: null,
       sendRateMessages: null,
       workers: 4,
+      workerTimeoutMs: 10_000,
       handlers: [],
       dialTimeoutMs: 5000,
       handshakeTimeoutMs: 10_000,
