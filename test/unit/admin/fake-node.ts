@@ -3,7 +3,16 @@ import { EventEmitter } from 'node:events';
 import http from 'node:http';
 import { pino } from 'pino';
 import { AdminServer } from '../../../src/main/admin/server.js';
-import type { AddressInfo, BanInfo, HistoryEntry, NodeStatus, NodeView, PeerInfo } from '../../../src/main/api.js';
+import type {
+  AddressInfo,
+  BanInfo,
+  HistoryEntry,
+  NodeStatus,
+  NodeTimings,
+  NodeView,
+  PeerInfo,
+} from '../../../src/main/api.js';
+import { BOUNDS_US } from '../../../src/shared/memory/histogram.js';
 
 export const status: NodeStatus = {
   nodeId: 'node-a',
@@ -67,6 +76,19 @@ export const status: NodeStatus = {
   lastHour: [{ kind: 'rejected', code: 0x06, name: 'PeerLimitReached', count: 301 }],
 };
 
+/** `times` durations in one bucket, 0 for the shortest. */
+export function durations(bucket: number, times: number, sumSeconds: number) {
+  return { counts: [...BOUNDS_US, Infinity].map((_, i) => (i === bucket ? times : 0)), sumSeconds };
+}
+
+export const timings: NodeTimings = {
+  workerLag: [durations(5, 2, 0.00002), durations(0, 0, 0)],
+  ringResidence: [durations(6, 2, 0.00004), durations(0, 0, 0)],
+  handlers: { tx: durations(0, 25, 0.000005), 'a"b\\': durations(BOUNDS_US.length, 1, 60) },
+  eventLoopDelay: durations(12, 4, 0.008),
+  roundTrip: durations(11, 1, 0.0007),
+};
+
 export const peer: PeerInfo = {
   id: 'peer-a',
   address: '10.0.0.1:26656',
@@ -119,6 +141,7 @@ export function fakeNode(more: Partial<NodeView> = {}): NodeView {
   const events = new EventEmitter();
   return {
     status: () => status,
+    timings: () => timings,
     health: () => ({ ok: true, reasons: [], degraded: ['no peers'] }),
     peers: () => [peer],
     addresses: () => [address],
