@@ -1,6 +1,7 @@
 /**
  * The shapes that the library, the admin HTTP and the commands show to users. Types only; `node.ts` makes them true.
  */
+import type { Durations } from '../shared/memory/histogram.js';
 import type { PolicyDeclaration } from '../shared/policy.js';
 
 /** Connection states, exactly as section 3.2 of the specification names them. */
@@ -204,6 +205,20 @@ export interface NodeStatus {
   readonly draining: DrainStatus | null;
 }
 
+/** How long things took since the start, for `GET /metrics`. */
+export interface NodeTimings {
+  /** By worker: from when a ring turned ready until its worker took it up. */
+  readonly workerLag: readonly Durations[];
+  /** By worker: from when a ring turned ready until all whole frames in it, as its worker found it, were done. */
+  readonly ringResidence: readonly Durations[];
+  /** By message type; at most 64 types, the rest under `other`. */
+  readonly handlers: Readonly<Record<string, Durations>>;
+  /** How late the timer of the main thread's sweep was. */
+  readonly eventLoopDelay: Durations;
+  /** From a ping to its pong. */
+  readonly roundTrip: Durations;
+}
+
 /** The answer of `GET /health`: 200 while `ok`, 503 otherwise. */
 export interface NodeHealth {
   readonly ok: boolean;
@@ -329,6 +344,7 @@ export type TypeDeclarations = Readonly<Record<string, PolicyDeclaration>>;
 /** What the admin HTTP needs of a node. */
 export interface NodeView {
   status(): NodeStatus;
+  timings(): NodeTimings;
   health(): NodeHealth;
   peers(): PeerInfo[];
   addresses(): AddressInfo[];

@@ -8,12 +8,15 @@ export class EventLoopWatch {
   /** Milliseconds. */
   lagMs = 0;
   #intervalMs: number;
+  readonly #late: (ms: number) => void;
   #expectedMs: number;
   #windowMs: number;
   #maxMs = 0;
 
-  constructor(intervalMs: number, nowMs: number) {
+  /** @param late gets how late the timer was, each time */
+  constructor(intervalMs: number, nowMs: number, late: (ms: number) => void) {
     this.#intervalMs = intervalMs;
+    this.#late = late;
     this.#expectedMs = nowMs + intervalMs;
     this.#windowMs = nowMs;
   }
@@ -26,7 +29,9 @@ export class EventLoopWatch {
 
   /** The timer fired. */
   tick(nowMs: number): void {
-    this.#maxMs = Math.max(this.#maxMs, nowMs - this.#expectedMs);
+    const lateMs = nowMs - this.#expectedMs;
+    this.#late(lateMs);
+    this.#maxMs = Math.max(this.#maxMs, lateMs);
     this.#expectedMs = nowMs + this.#intervalMs;
     if (nowMs - this.#windowMs < WINDOW_MS) return;
     this.lagMs = this.#maxMs;

@@ -28,6 +28,7 @@ import type {
   NodeEvents,
   NodeHealth,
   NodeStatus,
+  NodeTimings,
   NodeView,
   PeerInfo,
   ReloadResult,
@@ -345,7 +346,9 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       (adopt) => this.#connections.accept(adopt),
       (error) => this.#fail(error),
     );
-    this.#loopWatch = new EventLoopWatch(sweepIntervalMs(settings), clock.nowMs());
+    this.#loopWatch = new EventLoopWatch(sweepIntervalMs(settings), clock.nowMs(), (lateMs) =>
+      this.#statistics.time('eventLoopDelay', lateMs),
+    );
   }
 
   /** @internal Starts workers, then listens: a connection finds everything ready. */
@@ -504,6 +507,11 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   /** @internal For the admin HTTP. */
   status(): NodeStatus {
     return this.stats();
+  }
+
+  /** @internal For the admin HTTP. */
+  timings(): NodeTimings {
+    return this.#statistics.timings();
   }
 
   /** The configuration in force, by key, as it would stand in a file; secrets only as whether they are set. */

@@ -4,11 +4,19 @@
 import { errorCodeName } from '../shared/errors.js';
 import { MAX_TYPE_LABELS } from '../shared/limits.js';
 import type { Arena } from '../shared/memory/arena.js';
-import { type MainCounter, Slot, Worker, type WorkerCounter } from '../shared/memory/arena-layout.js';
+import {
+  type MainCounter,
+  type MainHistogram,
+  Slot,
+  Worker,
+  type WorkerCounter,
+  type WorkerHistogram,
+} from '../shared/memory/arena-layout.js';
 import { addCounter, readCounter } from '../shared/memory/counters.js';
+import { addDuration, addedDurations, readDurations } from '../shared/memory/histogram.js';
 import { OTHER_TYPES, TypeTable } from '../shared/memory/type-table.js';
 import { ControlType } from '../shared/wire/message-type.js';
-import type { NodeStatus, PeerInfo } from './api.js';
+import type { NodeStatus, NodeTimings, PeerInfo } from './api.js';
 import type { Connection } from './net/connection.js';
 
 /** Counts by name. */
@@ -55,6 +63,11 @@ export class Statistics {
 
   count(name: MainCounter, amount = 1): void {
     addCounter(this.#arena.words, this.#arena.layout.mainCounter(name), amount);
+  }
+
+  /** Counts a duration. */
+  time(name: MainHistogram, ms: number): void {
+    addDuration(this.#arena.words, this.#arena.layout.mainHistogram(name), ms * 1000);
   }
 
   countHandshakeFailed(code: number): void {
@@ -108,6 +121,26 @@ export class Statistics {
     return Atomics.load(words, layout.worker(worker) + Worker.LagUs) / 1000;
   }
 
+  /** How long things took, as histograms. */
+  timings(): NodeTimings {
+    const { words, layout } = this.#arena;
+    const ofMain = (name: MainHistogram) => readDurations(words, layout.mainHistogram(name));
+    const ofWorkers = (name: WorkerHistogram) =>
+      Array.from({ length: layout.geometry.workers }, (_, worker) =>
+        readDurations(words, layout.workerHistogram(worker, name)),
+      );
+    return {
+      workerLag: ofWorkers('lag'),
+      ringResidence: ofWorkers('residence'),
+      handlers: this.#byType((table, number) => {
+        const durations = table.handled(number);
+        return durations.counts.some((count) => count > 0) ? durations : null;
+      }, addedDurations),
+      eventLoopDelay: ofMain('eventLoopDelay'),
+      roundTrip: ofMain('roundTrip'),
+    };
+  }
+
   /** Frames that a connection's worker delivered. */
   framesFrom(connection: Connection): number {
     const { seat } = connection;
@@ -126,8 +159,8 @@ export class Statistics {
       sent: this.total('messagesSent'),
       dropped: Object.values(droppedByCode).reduce((a, b) => a + b, 0),
       unhandled: this.sum('unhandled'),
-      receivedByType: this.#byType((table, number) => table.received(number)),
-      sentByType: this.#byType((table, number) => table.sent(number)),
+      receivedByType: this.#countsByType((table, number) => table.received(number)),
+      sentByType: this.#countsByType((table, number) => table.sent(number)),
       droppedByCode,
       sendsSkipped: this.total('sendsSkipped') + this.sum('sendsRefused'),
       queueDropped: this.sum('queueDropped'),
@@ -180,15 +213,25 @@ export class Statistics {
     };
   }
 
-  /** One figure per message type over all tables; types beyond the limit of labels count as `other`. */
-  #byType(figure: (table: TypeTable, number: number) => number): Record<string, number> {
-    const tally: Tally = new Map();
+  #countsByType(count: (table: TypeTable, number: number) => number): Record<string, number> {
+    return this.#byType(
+      (table, number) => count(table, number) || null,
+      (a, b) => a + b,
+    );
+  }
+
+  /**
+   * One figure per message type over all tables, null for none; types beyond the limit of labels count as `other`.
+   */
+  #byType<T>(figure: (table: TypeTable, number: number) => T | null, sum: (a: T, b: T) => T): Record<string, T> {
+    const tally = new Map<string, T>();
     for (const table of this.#tables) {
       table.names().forEach((name, number) => {
         const amount = figure(table, number);
-        if (amount === 0) return;
-        const isLabel = tally.has(name) || tally.size < MAX_TYPE_LABELS - 1;
-        add(tally, isLabel ? name : OTHER_TYPES, amount);
+        if (amount === null) return;
+        const label = tally.has(name) || tally.size < MAX_TYPE_LABELS - 1 ? name : OTHER_TYPES;
+        const known = tally.get(label);
+        tally.set(label, known === undefined ? amount : sum(known, amount));
       });
     }
     return Object.fromEntries(tally);

@@ -227,6 +227,7 @@ export class Dispatcher {
     this.#message.value = value;
     const isWell = this.inline(frame.source, frame.payloadOffset, frame.payloadBytes);
     this.end();
+    this.#types.ran(frame.type);
     return isWell;
   }
 

@@ -2,6 +2,7 @@
  * Messages of one queued type that wait for their handler, with bounded concurrency and a bounded queue. Worker thread.
  * A full queue is answered as the type's policy says; each message's copy counts against the memory budget.
  */
+import type { Clock } from '../shared/clock.js';
 import type { Allowance } from '../shared/memory/memory-budget.js';
 import type { Policy } from '../shared/policy.js';
 
@@ -19,6 +20,8 @@ export class HandlerQueue {
   readonly #onError: (error: unknown) => void;
   readonly #onDone: () => void;
   readonly #addWaiting: (messages: number) => void;
+  readonly #clock: Clock;
+  readonly #took: (ms: number) => void;
   /** Ring of waiting messages; `#head` is the oldest. */
   readonly #waiting: (QueuedMessage | undefined)[];
   #head = 0;
@@ -36,6 +39,9 @@ export class HandlerQueue {
     onDone: () => void;
     /** Keeps the count of messages waiting or running. */
     addWaiting: (messages: number) => void;
+    clock: Clock;
+    /** Gets how long each handler took, from its start until it settled. */
+    took: (ms: number) => void;
   }) {
     const { policy } = parts;
     this.#policy = policy;
@@ -43,6 +49,8 @@ export class HandlerQueue {
     this.#onError = parts.onError;
     this.#onDone = parts.onDone;
     this.#addWaiting = parts.addWaiting;
+    this.#clock = parts.clock;
+    this.#took = parts.took;
     this.#waiting = new Array(policy.queueLength).fill(undefined);
   }
 
@@ -125,11 +133,13 @@ export class HandlerQueue {
   }
 
   async #run(message: QueuedMessage): Promise<void> {
+    const startMs = this.#clock.nowMs();
     try {
       await message.run();
     } catch (error) {
       this.#onError(error);
     }
+    this.#took(this.#clock.nowMs() - startMs);
     this.#running--;
     this.#release(message);
     this.#start();

@@ -8,6 +8,9 @@ import { Slot } from '../shared/memory/arena-layout.js';
 import type { Aside } from './aside-store.js';
 import type { TakenHash } from './gossip.js';
 
+/** Nothing that the ring held when it turned ready is left to be done. */
+export const NOT_READY = -1;
+
 export class PeerStream {
   readonly slot: number;
   readonly generation: number;
@@ -41,6 +44,9 @@ export class PeerStream {
   waiting = false;
   /** Hash of the message that waits for that, so that it is not taken at each try. */
   waitingHash: TakenHash | null = null;
+  /** When the ring turned ready, in milliseconds, and where what stood in it ended when this was noticed. */
+  readyMs = NOT_READY;
+  readyEnd = 0;
   /** Messages since counters were last published. */
   messages = 0;
   dropped = 0;

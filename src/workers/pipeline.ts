@@ -18,6 +18,7 @@ import { FRAME_HEADER_BYTES, LENGTH_FIELD_BYTES } from '../shared/limits.js';
 import type { Arena } from '../shared/memory/arena.js';
 import { Slot, SlotState, Worker, type WorkerCounter } from '../shared/memory/arena-layout.js';
 import { addCounter } from '../shared/memory/counters.js';
+import { addDuration } from '../shared/memory/histogram.js';
 import { type OutboundWriter, RecordKind } from '../shared/memory/outbound-ring.js';
 import { ReadyQueue } from '../shared/memory/ready-queue.js';
 import type { TypeTable } from '../shared/memory/type-table.js';
@@ -27,7 +28,7 @@ import type { Gossip } from './gossip.js';
 import { Control, type Route, TRUSTED, unknownRoute } from './handler-registry.js';
 import { LagWindow } from './lag-window.js';
 import type { Outbox } from './outbox.js';
-import { PeerStream } from './peer-stream.js';
+import { NOT_READY, PeerStream } from './peer-stream.js';
 import type { TypeInterner } from './type-interner.js';
 
 const VISIT_BYTES = 256 * 1024;
@@ -55,6 +56,9 @@ export class Pipeline {
   readonly #counter: (name: WorkerCounter) => number;
   readonly #streams: (PeerStream | null)[];
   readonly #lag: LagWindow;
+  /** Words of histograms. */
+  readonly #lags: number;
+  readonly #residences: number;
   #run: PeerStream[] = [];
   #waiting: PeerStream[] = [];
   /** Handlers burn visits' time: others may be waiting with control messages. */
@@ -63,6 +67,8 @@ export class Pipeline {
   #slowVisits = 0;
   #inTurn = false;
   #handledBytes = 0;
+  /** When the visit that is over ended. */
+  #visitEndMs = 0;
 
   constructor(parts: {
     arena: Arena;
@@ -96,6 +102,8 @@ export class Pipeline {
     this.#counter = (name) => arena.layout.workerCounter(worker, name);
     this.#streams = new Array(arena.layout.geometry.slots).fill(null);
     this.#lag = new LagWindow(arena.words, this.#block + Worker.LagUs);
+    this.#lags = arena.layout.workerHistogram(worker, 'lag');
+    this.#residences = arena.layout.workerHistogram(worker, 'residence');
   }
 
   /** Whether there is something to do without waiting. */
@@ -165,13 +173,21 @@ export class Pipeline {
   /** Moves connections from the ready queue to the run list. */
   #takeReady(): void {
     const { words, layout } = this.#arena;
-    const nowUs = Math.trunc(this.#clock.nowMs() * 1000) | 0;
+    const nowMs = this.#clock.nowMs();
+    const nowUs = Math.trunc(nowMs * 1000) | 0;
     while (this.#ready.pop()) {
       const slot = this.#ready.slot;
       const control = layout.slot(slot);
-      this.#lag.add(nowUs, (nowUs - words[control + Slot.ReadyAtUs]) | 0);
+      const waitedUs = (nowUs - words[control + Slot.ReadyAtUs]) | 0;
+      this.#lag.add(nowUs, waitedUs);
+      addDuration(words, this.#lags, waitedUs);
       const stream = this.#stream(slot, control);
-      if (stream !== null) this.#schedule(stream);
+      if (stream === null) continue;
+      if (stream.readyMs === NOT_READY) {
+        stream.readyMs = nowMs - waitedUs / 1000;
+        stream.readyEnd = Atomics.load(words, control + Slot.WriteCursor);
+      }
+      this.#schedule(stream);
     }
     this.#lag.roll(nowUs);
   }
@@ -206,6 +222,10 @@ export class Pipeline {
     const visit = this.#frames(stream);
     this.#handledBytes += (stream.position - position) | 0;
     words[this.#block + Worker.InHand] = 0;
+    if (stream.readyMs !== NOT_READY && (visit === 'idle' || ((stream.position - stream.readyEnd) | 0) >= 0)) {
+      addDuration(words, this.#residences, (this.#visitEndMs - stream.readyMs) * 1000);
+      stream.readyMs = NOT_READY;
+    }
     this.#publish(stream, visit);
     return visit === 'idle' && state === SlotState.Closing ? this.#release(stream) : visit;
   }
@@ -230,11 +250,15 @@ export class Pipeline {
         }
       }
       const nowMs = this.#clock.nowMs();
-      if (left < STRIDE) this.#judge(nowMs - strideStartMs, STRIDE - left);
+      if (left < STRIDE) {
+        this.#countTime(nowMs - strideStartMs, STRIDE - left);
+        this.#judge(nowMs - strideStartMs, STRIDE - left);
+      }
       const isLong = nowMs - startMs > VISIT_MS;
       if (ended !== null || isLong || ((stream.position - shareEnd) | 0) >= 0) {
         this.#slowVisits = isLong ? this.#slowVisits + 1 : 0;
         if (this.#slowVisits > 1) this.#slow = true;
+        this.#visitEndMs = nowMs;
         return ended ?? 'more';
       }
       strideStartMs = nowMs;
@@ -321,7 +345,10 @@ export class Pipeline {
     }
     dispatcher.end();
     stream.position = (position + at) | 0;
-    if (count > 0) this.#types.count(type, count);
+    if (count > 0) {
+      this.#types.count(type, count);
+      this.#types.ran(type, count);
+    }
     stream.messages += count;
     return count;
   }
@@ -343,6 +370,21 @@ export class Pipeline {
       words[progress] = position;
       words[held]--;
     }
+  }
+
+  /**
+   * Counts how long inline handlers took that ran since the last look at the clock: each an equal share of the time, since
+   * nobody looked in between.
+   */
+  #countTime(tookMs: number, frames: number): void {
+    const { untimed, untimedCount } = this.#types;
+    const shareUs = (tookMs * 1000) / frames;
+    for (let i = 0; i < untimedCount; i++) {
+      const entry = untimed[i];
+      this.#table.addHandled(entry.number, shareUs, entry.untimed);
+      entry.untimed = 0;
+    }
+    this.#types.untimedCount = 0;
   }
 
   /**

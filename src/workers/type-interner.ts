@@ -15,6 +15,8 @@ export interface TypeEntry<Route> {
   route: Route;
   /** Messages since the counters were last published. */
   received: number;
+  /** Inline handlers that ran since the clock was last looked at. */
+  untimed: number;
 }
 
 const MAX_LEARNED = 1024;
@@ -29,13 +31,16 @@ export class TypeInterner<Route> {
   readonly overflow: TypeEntry<Route>;
   /** Entries with messages not yet counted. */
   readonly touched: TypeEntry<Route>[] = [];
+  /** The first `untimedCount` are entries whose handlers ran, and the time is not counted yet. Never shrinks. */
+  readonly untimed: TypeEntry<Route>[] = [];
+  untimedCount = 0;
   #learned = 0;
 
   /** `number` gives a type its number; types nobody declared get the route `unknown`. */
   constructor(number: (name: string) => number, unknown: Route) {
     this.#number = number;
     this.#unknown = unknown;
-    this.overflow = { name: '', bytes: new Uint8Array(0), number: 0, route: unknown, received: 0 };
+    this.overflow = { name: '', bytes: new Uint8Array(0), number: 0, route: unknown, received: 0, untimed: 0 };
   }
 
   /** Declares a type; the same type again gives the same entry. */
@@ -70,8 +75,14 @@ export class TypeInterner<Route> {
     entry.received += messages;
   }
 
+  /** Inline handlers of a type have run. */
+  ran(entry: TypeEntry<Route>, handlers = 1): void {
+    if (entry.untimed === 0) this.untimed[this.untimedCount++] = entry;
+    entry.untimed += handlers;
+  }
+
   #put(bucket: number, name: string, bytes: Uint8Array, route: Route): TypeEntry<Route> {
-    const entry = { name, bytes, number: this.#number(name), route, received: 0 };
+    const entry = { name, bytes, number: this.#number(name), route, received: 0, untimed: 0 };
     this.#buckets[bucket] = entry;
     return entry;
   }

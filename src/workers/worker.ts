@@ -93,17 +93,18 @@ class WorkerThread {
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
       });
     };
-    this.#registry = new HandlerRegistry(
-      types,
-      (type, policy) =>
-        new HandlerQueue({
-          policy,
-          budget: queueBudget,
-          onError: (error) => onError(type, error),
-          onDone: () => this.#queueMoved(),
-          addWaiting: (messages) => Atomics.add(arena.words, block + Worker.QueuedMessages, messages),
-        }),
-    );
+    this.#registry = new HandlerRegistry(types, (type, policy) => {
+      const number = table.intern(type);
+      return new HandlerQueue({
+        policy,
+        budget: queueBudget,
+        onError: (error) => onError(type, error),
+        onDone: () => this.#queueMoved(),
+        addWaiting: (messages) => Atomics.add(arena.words, block + Worker.QueuedMessages, messages),
+        clock: this.#clock,
+        took: (ms) => table.addHandled(number, ms * 1000, 1),
+      });
+    });
     const ring = new OutboundWriter(arena, worker, raiseMain);
     const outbox = new Outbox(arena, worker, ring, init.sendQueueBytes);
     const gossip = new Gossip({ arena, worker, clock: this.#clock, key: init.gossipKey });

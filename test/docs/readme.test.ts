@@ -6,7 +6,7 @@ import { root } from '../architecture/source-files.js';
 
 const file = join(root, 'README.md');
 
-it('README shows the table of options that the program has (npm run docs:config)', () => {
+it('README shows the table of options that the program has (npm run docs:update)', () => {
   const readme = readFileSync(file, 'utf8');
   const [before, rest] = readme.split(/(?<=<!-- configuration:[^\n]*-->\n)/);
   const [, after] = rest.split(/(?=<!-- \/configuration -->)/);

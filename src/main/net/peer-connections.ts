@@ -173,6 +173,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     const { ping } = connection;
     if (ping === null || !payload.equals(ping.nonce)) return;
     connection.rttMs = this.#parts.clock.nowMs() - ping.sentMs;
+    this.#parts.statistics.time('roundTrip', connection.rttMs);
     connection.ping = null;
   }
 

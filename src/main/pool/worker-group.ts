@@ -345,7 +345,8 @@ export class WorkerGroup {
     this.#findPoison(worker);
     member.ready.reset();
     const inUse = new Set<number>();
-    const nowUs = words[block + Worker.HeartbeatMs];
+    // Microseconds modulo 2^32, as the ready queue takes them.
+    const lastTurnUs = Math.imul(words[block + Worker.HeartbeatMs], 1000);
     for (const connection of this.#events.pinnedTo(worker)) {
       const { slot, generation } = connection.seat!;
       const control = layout.slot(slot);
@@ -359,7 +360,7 @@ export class WorkerGroup {
       inUse.add(words[control + Slot.AsideId]);
       Atomics.store(words, control + Slot.ReadCursor, words[control + Slot.Progress]);
       Atomics.store(words, control + Slot.Queued, 0);
-      member.ready.push(slot, nowUs);
+      member.ready.push(slot, lastTurnUs);
       this.#resumeOrWait(connection, control);
     }
     for (const [id, buffer] of member.asides) {

@@ -4,9 +4,9 @@
  * prefetch lines in pairs), and words written by different threads never share one.
  *
  *   header            geometry, memory budget, main thread's signal
- *   main counters     written by the main thread
- *   worker blocks     one per worker: signal, ready-queue cursors, outbound cursors, state, counters
- *   type tables       one per worker and one for the main thread: names, received, sent
+ *   main counters     written by the main thread, and its histograms
+ *   worker blocks     one per worker: signal, ready-queue cursors, outbound cursors, state, counters, histograms
+ *   type tables       one per worker and one for the main thread: names, received, sent, histograms of handler time
  *   slots             one per connection: control block of SLOT_WORDS words
  *   ready queues      one per worker: (slot, generation) pairs
  *   rings             one per slot, `ringBytes` each
@@ -17,6 +17,7 @@
  */
 import { MAX_TYPE_LABELS } from '../limits.js';
 import { COUNTER_WORDS } from './counters.js';
+import { HISTOGRAM_WORDS } from './histogram.js';
 
 const PAIR_BYTES = 128;
 const PAIR_WORDS = PAIR_BYTES / 4;
@@ -185,15 +186,26 @@ export const mainCounters = [
 ] as const;
 export type MainCounter = (typeof mainCounters)[number];
 
-const WORKER_WORDS = alignWords(Worker.Counters + workerCounters.length * COUNTER_WORDS);
-const MAIN_COUNTER_WORDS = alignWords(mainCounters.length * COUNTER_WORDS);
+/** Histograms that a worker keeps: how long ready rings waited for it, and how long until it was done with them. */
+export const workerHistograms = ['lag', 'residence'] as const;
+export type WorkerHistogram = (typeof workerHistograms)[number];
 
-/** Type table: names (written by the thread that owns the table), received (same), sent (main thread). */
+/** Histograms that the main thread keeps. */
+export const mainHistograms = ['eventLoopDelay', 'roundTrip'] as const;
+export type MainHistogram = (typeof mainHistograms)[number];
+
+const WORKER_HISTOGRAMS = Worker.Counters + workerCounters.length * COUNTER_WORDS;
+const WORKER_WORDS = alignWords(WORKER_HISTOGRAMS + workerHistograms.length * HISTOGRAM_WORDS);
+const MAIN_HISTOGRAMS = mainCounters.length * COUNTER_WORDS;
+const MAIN_COUNTER_WORDS = alignWords(MAIN_HISTOGRAMS + mainHistograms.length * HISTOGRAM_WORDS);
+
+/** Type table: names (written by the thread that owns the table), received (same), sent (main thread), handled (owner). */
 export const TYPE_NAME_BYTES = 256;
 const TYPE_COUNT_WORDS = PAIR_WORDS;
 const TYPE_NAMES_WORDS = (MAX_TYPE_LABELS * TYPE_NAME_BYTES) / 4;
 const TYPE_COUNTERS_WORDS = MAX_TYPE_LABELS * COUNTER_WORDS;
-const TYPE_TABLE_WORDS = TYPE_COUNT_WORDS + TYPE_NAMES_WORDS + 2 * TYPE_COUNTERS_WORDS;
+const TYPE_HANDLED_WORDS = alignWords(MAX_TYPE_LABELS * HISTOGRAM_WORDS);
+const TYPE_TABLE_WORDS = TYPE_COUNT_WORDS + TYPE_NAMES_WORDS + 2 * TYPE_COUNTERS_WORDS + TYPE_HANDLED_WORDS;
 
 function alignWords(words: number): number {
   return Math.ceil(words / PAIR_WORDS) * PAIR_WORDS;
@@ -259,6 +271,10 @@ export class ArenaLayout {
     return HEADER_WORDS + mainCounters.indexOf(name) * COUNTER_WORDS;
   }
 
+  mainHistogram(name: MainHistogram): number {
+    return HEADER_WORDS + MAIN_HISTOGRAMS + mainHistograms.indexOf(name) * HISTOGRAM_WORDS;
+  }
+
   /** First word of a worker's block. */
   worker(index: number): number {
     return HEADER_WORDS + MAIN_COUNTER_WORDS + index * WORKER_WORDS;
@@ -268,12 +284,17 @@ export class ArenaLayout {
     return this.worker(index) + Worker.Counters + workerCounters.indexOf(name) * COUNTER_WORDS;
   }
 
+  workerHistogram(index: number, name: WorkerHistogram): number {
+    return this.worker(index) + WORKER_HISTOGRAMS + workerHistograms.indexOf(name) * HISTOGRAM_WORDS;
+  }
+
   /** First words of the parts of a type table; the main thread's table has index `workers`. */
-  typeTable(index: number): { count: number; names: number; received: number; sent: number } {
+  typeTable(index: number): { count: number; names: number; received: number; sent: number; handled: number } {
     const count = this.#typeTables + index * TYPE_TABLE_WORDS;
     const names = count + TYPE_COUNT_WORDS;
     const received = names + TYPE_NAMES_WORDS;
-    return { count, names, received, sent: received + TYPE_COUNTERS_WORDS };
+    const sent = received + TYPE_COUNTERS_WORDS;
+    return { count, names, received, sent, handled: sent + TYPE_COUNTERS_WORDS };
   }
 
   /** First word of a slot's control block. */

@@ -11,14 +11,14 @@ const TWO_32 = 0x1_0000_0000;
 /** A writer that died inside a carry leaves the highs different for good; a reader then takes the newer. */
 const MAX_READ_TRIES = 64;
 
-/** Adds to the counter at word `index`. Writer only; `amount` is a whole number from 0 to 2^32 - 1. */
+/** Adds to the counter at word `index`. Writer only; `amount` is a whole number from 0 to 2^52. */
 export function addCounter(words: Int32Array, index: number, amount: number): void {
   const low = (words[index + 1] >>> 0) + amount;
   if (low < TWO_32) {
     Atomics.store(words, index + 1, low | 0);
     return;
   }
-  const high = words[index] + 1;
+  const high = words[index] + Math.floor(low / TWO_32);
   Atomics.store(words, index, high);
   Atomics.store(words, index + 1, low | 0);
   Atomics.store(words, index + 2, high);

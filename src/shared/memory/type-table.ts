@@ -7,12 +7,13 @@ import { MAX_TYPE_LABELS } from '../limits.js';
 import type { Arena } from './arena.js';
 import { TYPE_NAME_BYTES } from './arena-layout.js';
 import { addCounter, COUNTER_WORDS, readCounter } from './counters.js';
+import { addDuration, type Durations, HISTOGRAM_WORDS, readDurations } from './histogram.js';
 
 export const OTHER_TYPES = 'other';
 
 export class TypeTable {
   readonly #arena: Arena;
-  readonly #at: { count: number; names: number; received: number; sent: number };
+  readonly #at: { count: number; names: number; received: number; sent: number; handled: number };
 
   constructor(arena: Arena, index: number) {
     this.#arena = arena;
@@ -53,12 +54,22 @@ export class TypeTable {
     addCounter(this.#arena.words, this.#at.sent + number * COUNTER_WORDS, messages);
   }
 
+  /** Counts handlers that took `us` microseconds each. Owner only. */
+  addHandled(number: number, us: number, handlers: number): void {
+    addDuration(this.#arena.words, this.#at.handled + number * HISTOGRAM_WORDS, us, handlers);
+  }
+
   received(number: number): number {
     return readCounter(this.#arena.words, this.#at.received + number * COUNTER_WORDS);
   }
 
   sent(number: number): number {
     return readCounter(this.#arena.words, this.#at.sent + number * COUNTER_WORDS);
+  }
+
+  /** How long handlers of the type took. */
+  handled(number: number): Durations {
+    return readDurations(this.#arena.words, this.#at.handled + number * HISTOGRAM_WORDS);
   }
 
   get #count(): number {

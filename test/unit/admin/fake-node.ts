@@ -9,10 +9,12 @@ import type {
   DrainStatus,
   HistoryEntry,
   NodeStatus,
+  NodeTimings,
   NodeView,
   PeerInfo,
   ReloadResult,
 } from '../../../src/main/api.js';
+import { BOUNDS_US } from '../../../src/shared/memory/histogram.js';
 
 export const status: NodeStatus = {
   nodeId: 'node-a',
@@ -75,6 +77,19 @@ export const status: NodeStatus = {
   eventLoopLagMs: 2,
   lastHour: [{ kind: 'rejected', code: 0x06, name: 'PeerLimitReached', count: 301 }],
   draining: null,
+};
+
+/** `times` durations in one bucket, 0 for the shortest. */
+export function durations(bucket: number, times: number, sumSeconds: number) {
+  return { counts: [...BOUNDS_US, Infinity].map((_, i) => (i === bucket ? times : 0)), sumSeconds };
+}
+
+export const timings: NodeTimings = {
+  workerLag: [durations(5, 2, 0.00002), durations(0, 0, 0)],
+  ringResidence: [durations(6, 2, 0.00004), durations(0, 0, 0)],
+  handlers: { tx: durations(0, 25, 0.000005), 'a"b\\': durations(BOUNDS_US.length, 1, 60) },
+  eventLoopDelay: durations(12, 4, 0.008),
+  roundTrip: durations(11, 1, 0.0007),
 };
 
 export const peer: PeerInfo = {
@@ -142,6 +157,7 @@ export function fakeNode(more: Partial<NodeView> = {}): NodeView {
   const events = new EventEmitter();
   return {
     status: () => status,
+    timings: () => timings,
     health: () => ({ ok: true, reasons: [], degraded: ['no peers'] }),
     peers: () => [peer],
     addresses: () => [address],

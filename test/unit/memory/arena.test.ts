@@ -4,15 +4,18 @@ import { Arena } from '../../../src/shared/memory/arena.js';
 import {
   ArenaLayout,
   mainCounters,
+  mainHistograms,
   SEEN_ENTRY_BYTES,
   SEEN_STRIPES,
   SLOT_WORDS,
   Slot,
   Worker,
   workerCounters,
+  workerHistograms,
 } from '../../../src/shared/memory/arena-layout.js';
 import { ByteRing } from '../../../src/shared/memory/byte-ring.js';
 import { addCounter, COUNTER_WORDS, readCounter, resetCounter } from '../../../src/shared/memory/counters.js';
+import { HISTOGRAM_WORDS } from '../../../src/shared/memory/histogram.js';
 import { MemoryBudget, TrackedAllowance } from '../../../src/shared/memory/memory-budget.js';
 import { ReadyQueue } from '../../../src/shared/memory/ready-queue.js';
 import { Signal } from '../../../src/shared/memory/signal.js';
@@ -31,10 +34,11 @@ describe('the layout of the arena', () => {
     fc.assert(
       fc.property(geometry, (g) => {
         const layout = new ArenaLayout(g);
+        const end = (histogram: number) => (histogram + HISTOGRAM_WORDS) * 4;
         const sections: [number, number][] = [[0, layout.mainCounter(mainCounters[0]) * 4]];
-        sections.push([layout.mainCounter(mainCounters[0]) * 4, layout.mainCounter(mainCounters.at(-1)!) * 4 + 16]);
+        sections.push([layout.mainCounter(mainCounters[0]) * 4, end(layout.mainHistogram(mainHistograms.at(-1)!))]);
         for (let w = 0; w < g.workers; w++) {
-          sections.push([layout.worker(w) * 4, layout.workerCounter(w, workerCounters.at(-1)!) * 4 + 16]);
+          sections.push([layout.worker(w) * 4, end(layout.workerHistogram(w, workerHistograms.at(-1)!))]);
           sections.push([layout.readyQueue(w) * 4, (layout.readyQueue(w) + 2 * layout.readyCapacity) * 4]);
           sections.push([layout.outboundRing(w), layout.outboundRing(w) + g.outboundBytes]);
           sections.push([layout.scratch(w), layout.scratch(w) + layout.scratchBytes]);
@@ -42,17 +46,18 @@ describe('the layout of the arena', () => {
         for (let s = 0; s < SEEN_STRIPES; s++) sections.push([layout.seenLock(s) * 4, layout.seenLock(s) * 4 + 4]);
         sections.push([layout.seenEntries * 4, layout.seenEntries * 4 + g.seenEntries * SEEN_ENTRY_BYTES]);
         for (let t = 0; t <= g.workers; t++) {
-          const { count, sent } = layout.typeTable(t);
+          const { count, sent, handled } = layout.typeTable(t);
           sections.push([count * 4, (sent + 64 * COUNTER_WORDS) * 4]);
+          sections.push([handled * 4, end(handled + 63 * HISTOGRAM_WORDS)]);
         }
         for (let s = 0; s < g.slots; s++) {
           sections.push([layout.slot(s) * 4, (layout.slot(s) + SLOT_WORDS) * 4]);
           sections.push([layout.ring(s), layout.ring(s) + g.ringBytes]);
         }
         sections.sort((a, b) => a[0] - b[0]);
-        for (const [i, [start, end]] of sections.entries()) {
+        for (const [i, [start, last]] of sections.entries()) {
           expect(start % 64).toBe(0);
-          expect(end).toBeLessThanOrEqual(sections[i + 1]?.[0] ?? layout.totalBytes);
+          expect(last).toBeLessThanOrEqual(sections[i + 1]?.[0] ?? layout.totalBytes);
         }
       }),
     );
@@ -67,6 +72,10 @@ describe('the layout of the arena', () => {
     expect(new Set(both.map((word) => word >> 5))).toEqual(new Set([2]));
     expect(Worker.ReadyTail >> 5).not.toBe(Worker.ReadyHead >> 5);
     expect(Worker.Signal >> 5).not.toBe(Worker.ReadyTail >> 5);
+    const { layout } = makeArena().arena;
+    expect(layout.workerCounter(0, workerCounters[0]) % 32).toBe(0);
+    const { received, sent, handled } = layout.typeTable(0);
+    expect([received, sent, handled].map((word) => word % 32)).toEqual([0, 0, 0]);
   });
 
   it('is the same for whoever attaches to the buffer', () => {
@@ -86,7 +95,7 @@ describe('a counter', () => {
   it('counts across the borders of 32 bits', () => {
     const words = new Int32Array(new SharedArrayBuffer(16));
     let sum = 0;
-    for (const amount of [0, 1, 2 ** 31, 2 ** 31, 2 ** 32 - 1, 5, 2 ** 32 - 1]) {
+    for (const amount of [0, 1, 2 ** 31, 2 ** 31, 2 ** 32 - 1, 5, 2 ** 32 - 1, 2 ** 52, 7]) {
       addCounter(words, 0, amount);
       sum += amount;
       expect(readCounter(words, 0)).toBe(sum);

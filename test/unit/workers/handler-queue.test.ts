@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Allowance } from '../../../src/shared/memory/memory-budget.js';
 import { completePolicy, type Overflow } from '../../../src/shared/policy.js';
 import { HandlerQueue } from '../../../src/workers/handler-queue.js';
+import { FakeClock } from './stage.js';
 
 class Purse implements Allowance {
   used = 0;
@@ -23,6 +24,8 @@ function rig(overflow: Overflow, concurrency: number, queueLength: number) {
   const started: number[] = [];
   const errors: unknown[] = [];
   const counts = { waiting: 0, done: 0, mostRunning: 0 };
+  const clock = new FakeClock();
+  const took: number[] = [];
   const queue = new HandlerQueue({
     policy: completePolicy('t', { mode: 'queued', concurrency, queueLength, overflow }, 'queued'),
     budget: purse,
@@ -31,6 +34,8 @@ function rig(overflow: Overflow, concurrency: number, queueLength: number) {
     addWaiting: (messages) => {
       counts.waiting += messages;
     },
+    clock,
+    took: (ms) => void took.push(ms),
   });
   const offer = (n: number, bytes = 10) =>
     queue.offer(bytes, () => ({
@@ -47,7 +52,7 @@ function rig(overflow: Overflow, concurrency: number, queueLength: number) {
         });
       },
     }));
-  return { queue, purse, running, started, errors, counts, offer };
+  return { queue, purse, running, started, errors, counts, offer, clock, took };
 }
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
@@ -131,6 +136,18 @@ describe('a handler queue', () => {
     expect(r.started).toEqual([1, 2]);
     expect(r.errors.map((error) => (error as Error).message)).toEqual(['sync', 'late']);
     expect(r.purse.used).toBe(10);
+  });
+
+  it('tells how long each handler took, from its own start until it settled, well or not', async () => {
+    const r = rig('back-pressure', 1, 4);
+    for (const n of [0, 1]) r.offer(n);
+    r.clock.ms += 30;
+    r.running.get(0)!();
+    await settle();
+    r.clock.ms += 5;
+    r.running.get(1)!(new Error('late'));
+    await settle();
+    expect(r.took).toEqual([30, 5]);
   });
 
   it.each(['back-pressure', 'drop-new', 'drop-old'] as const)(

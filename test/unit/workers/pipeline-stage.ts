@@ -90,12 +90,13 @@ export class Stage {
     const encodeOpaque = () => new Uint8Array(0);
     const sender = new Sender({ ...parts, encodeOpaque, afterSend: () => undefined });
     const queueBudget = new TrackedAllowance(budget, arena.words, block + Worker.QueuedKib);
-    const registry = new HandlerRegistry(types, (_, policy) => {
+    const registry = new HandlerRegistry(types, (type, policy) => {
       const onError = (error: unknown) => void this.errors.push(error);
       const addWaiting = (messages: number) => Atomics.add(arena.words, block + Worker.QueuedMessages, messages);
       // A worker that died takes its queues along: what ends later is no business of its replacement.
       const onDone = () => void (this.registry === registry && this.pipeline.retryWaiting());
-      return new HandlerQueue({ policy, budget: queueBudget, onError, addWaiting, onDone });
+      const took = (ms: number) => table.addHandled(table.intern(type), ms * 1000, 1);
+      return new HandlerQueue({ policy, budget: queueBudget, onError, addWaiting, onDone, clock: this.clock, took });
     });
     registry.relay(this.#options.relay ?? []);
     registry.adopt(this.#handlers);
@@ -161,7 +162,7 @@ export class Stage {
   /** Lets bytes arrive. @returns how many there was room for */
   arrive(slot: number, bytes: Uint8Array): number {
     const took = fill(this.rings[slot], bytes);
-    this.queue.push(slot, 0);
+    this.queue.push(slot, Math.trunc(this.clock.ms * 1000));
     return took;
   }
 
