@@ -2,6 +2,7 @@
  * The peers that an operator named: dialled for ever, with back-off (rulings 5). Main thread; clock and randomness are
  * passed in. Says what is due; the node dials.
  */
+import type { NodeError, PeerError } from '../../shared/errors.js';
 import { PROVEN_CONNECTION_MS } from '../../shared/limits.js';
 import type { PeerAddress } from '../net/address.js';
 import { backoffMs } from './backoff.js';
@@ -13,6 +14,8 @@ export interface PersistentPeer {
   nextDialMs: number;
   /** Waiting for the next dial, being dialled, or connected. */
   phase: 'waiting' | 'dialling' | 'connected';
+  /** Why the last dial failed; null if it did not. */
+  fault: PeerError | NodeError | null;
 }
 
 export class PersistentPeers {
@@ -21,9 +24,13 @@ export class PersistentPeers {
   readonly #random: () => number;
 
   constructor(addresses: readonly PeerAddress[], jitter: number, random: () => number) {
-    this.#peers = addresses.map((address) => ({ address, attempts: 0, nextDialMs: 0, phase: 'waiting' }));
+    this.#peers = addresses.map((address) => ({ address, attempts: 0, nextDialMs: 0, phase: 'waiting', fault: null }));
     this.#jitter = jitter;
     this.#random = random;
+  }
+
+  list(): readonly PersistentPeer[] {
+    return this.#peers;
   }
 
   /**
@@ -39,9 +46,16 @@ export class PersistentPeers {
     return this.#peers.filter((peer) => peer.phase === 'waiting' && peer.nextDialMs <= nowMs);
   }
 
+  /** A dial failed. */
+  failed(peer: PersistentPeer, nowMs: number, fault: PeerError | NodeError): void {
+    this.ended(peer, nowMs, 0, 0);
+    peer.fault = fault;
+  }
+
   /** A dial failed, or a connection ended that stayed up for `upMs` and delivered `frames` frames. */
   ended(peer: PersistentPeer, nowMs: number, upMs: number, frames: number): void {
     peer.phase = 'waiting';
+    peer.fault = null;
     peer.attempts = upMs >= PROVEN_CONNECTION_MS || frames > 0 ? 1 : peer.attempts + 1;
     peer.nextDialMs = nowMs + backoffMs(peer.attempts, this.#jitter, this.#random());
   }
