@@ -322,6 +322,8 @@ export type TypeDeclarations = Readonly<Record<string, PolicyDeclaration>>;
 export interface NodeView {
   status(): NodeStatus;
   health(): NodeHealth;
+  /** What is wrong with the node, from what it is concluded and what to do about it. Takes some seconds at most. */
+  doctor(): Promise<DoctorReport>;
   peers(): PeerInfo[];
   addresses(): AddressInfo[];
   bans(): BanInfo[];

@@ -7,6 +7,7 @@ import { registerBans } from './bans.js';
 import { registerBench } from './bench.js';
 import { registerCrawl } from './crawl.js';
 import { registerDevnet } from './devnet.js';
+import { registerDoctor } from './doctor.js';
 import { registerHistory } from './history.js';
 import { registerId } from './id.js';
 import { registerKeygen } from './keygen.js';
@@ -43,6 +44,7 @@ export function buildProgram(): Command {
     registerPeers,
     registerBans,
     registerHistory,
+    registerDoctor,
     registerKeygen,
     registerId,
     registerBench,

@@ -3,7 +3,15 @@ import { EventEmitter } from 'node:events';
 import http from 'node:http';
 import { pino } from 'pino';
 import { AdminServer } from '../../../src/main/admin/server.js';
-import type { AddressInfo, BanInfo, HistoryEntry, NodeStatus, NodeView, PeerInfo } from '../../../src/main/api.js';
+import type {
+  AddressInfo,
+  BanInfo,
+  DoctorReport,
+  HistoryEntry,
+  NodeStatus,
+  NodeView,
+  PeerInfo,
+} from '../../../src/main/api.js';
 
 export const status: NodeStatus = {
   nodeId: 'node-a',
@@ -114,12 +122,29 @@ export const entry: HistoryEntry = {
   detail: 'ECONNREFUSED',
 };
 
+export const report: DoctorReport = {
+  time: '2026-01-01T00:00:00.000Z',
+  level: 'fail',
+  findings: [
+    {
+      check: 'files',
+      level: 'fail',
+      summary: 'Too few.',
+      evidence: ['open now: 90 of 100'],
+      remedy: 'Raise the limit.',
+    },
+    { check: 'clock', level: 'unknown', summary: 'Nobody has told.', evidence: ['none told'], remedy: null },
+    { check: 'disk', level: 'ok', summary: 'The store is written.', evidence: ['1 GiB free'], remedy: null },
+  ],
+};
+
 /** A node with one of everything, which takes whatever it is told. */
 export function fakeNode(more: Partial<NodeView> = {}): NodeView {
   const events = new EventEmitter();
   return {
     status: () => status,
     health: () => ({ ok: true, reasons: [], degraded: ['no peers'] }),
+    doctor: async () => report,
     peers: () => [peer],
     addresses: () => [address],
     bans: () => [ban],
