@@ -346,6 +346,8 @@ export interface NodeView {
   status(): NodeStatus;
   timings(): NodeTimings;
   health(): NodeHealth;
+  /** What is wrong with the node, from what it is concluded and what to do about it. Takes some seconds at most. */
+  doctor(): Promise<DoctorReport>;
   peers(): PeerInfo[];
   addresses(): AddressInfo[];
   bans(): BanInfo[];

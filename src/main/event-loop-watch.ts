@@ -3,6 +3,8 @@
  * thread; driven by the node's sweep, so it costs no timer of its own.
  */
 const WINDOW_MS = 1000;
+/** Windows of `lastMinuteMs`. */
+const WINDOWS = 60;
 
 export class EventLoopWatch {
   /** Milliseconds. */
@@ -12,6 +14,7 @@ export class EventLoopWatch {
   #expectedMs: number;
   #windowMs: number;
   #maxMs = 0;
+  readonly #lastMinuteMs: number[] = [];
 
   /** @param late gets how late the timer was, each time */
   constructor(intervalMs: number, nowMs: number, late: (ms: number) => void) {
@@ -27,6 +30,11 @@ export class EventLoopWatch {
     this.#expectedMs = nowMs + intervalMs;
   }
 
+  /** The same for each second of the last minute, the newest last. */
+  get lastMinuteMs(): readonly number[] {
+    return this.#lastMinuteMs;
+  }
+
   /** The timer fired. */
   tick(nowMs: number): void {
     const lateMs = nowMs - this.#expectedMs;
@@ -35,6 +43,8 @@ export class EventLoopWatch {
     this.#expectedMs = nowMs + this.#intervalMs;
     if (nowMs - this.#windowMs < WINDOW_MS) return;
     this.lagMs = this.#maxMs;
+    this.#lastMinuteMs.push(this.#maxMs);
+    if (this.#lastMinuteMs.length > WINDOWS) this.#lastMinuteMs.shift();
     this.#windowMs = nowMs;
     this.#maxMs = 0;
   }

@@ -7,7 +7,7 @@ import { EventEmitter } from 'node:events';
 import { Unpackr } from 'msgpackr';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../shared/clock.js';
-import { ConfigError, ErrorCode, errorCodeName, NodeError } from '../shared/errors.js';
+import { ConfigError, ErrorCode, errorCodeName, NodeError, type PeerError } from '../shared/errors.js';
 import { Arena } from '../shared/memory/arena.js';
 import { arenaBytes, type Geometry } from '../shared/memory/arena-layout.js';
 import { MemoryBudget } from '../shared/memory/memory-budget.js';
@@ -21,6 +21,7 @@ import type {
   BanInfo,
   BanOptions,
   BroadcastResult,
+  DoctorReport,
   DrainOptions,
   DrainStatus,
   HistoryEntry,
@@ -45,8 +46,12 @@ import { type DataDir, openDataDir } from './data-dir.js';
 import { addressInfo } from './discovery/address-info.js';
 import { CrawlResponder } from './discovery/crawl-responder.js';
 import { Discovery } from './discovery/discovery.js';
+import { Hearsay } from './discovery/hearsay.js';
 import { OwnAddress, resolveExternal } from './discovery/own-address.js';
 import { PeerExchange } from './discovery/peer-exchange.js';
+import { Doctor } from './doctor/doctor.js';
+import { ReachSurvey } from './doctor/reach-survey.js';
+import { SelfDials } from './doctor/self-dial.js';
 import { drainTimeMs } from './drain-request.js';
 import { EventLoopWatch } from './event-loop-watch.js';
 import { geometryOf } from './geometry.js';
@@ -78,6 +83,8 @@ import { nodeStatus } from './status.js';
 
 /** How often what needs no hurry is done: message flow in the log, credit for service, lifetime counters. */
 const LEISURE_EVERY_MS = 1000;
+/** Longest dial of an own address, so that the doctor has answered within 5 s. */
+const SELF_DIAL_MS = 2500;
 
 /** What `startNode` takes beside settings. */
 export interface NodeExtras {
@@ -164,6 +171,10 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   readonly #evictions: Evictions;
   readonly #acceptor: Acceptor;
   readonly #loopWatch: EventLoopWatch;
+  readonly #hearsay = new Hearsay();
+  readonly #selfDials: SelfDials;
+  readonly #reach: ReachSurvey;
+  readonly #doctor: Doctor;
   readonly #unpackr = new Unpackr({ useRecords: false });
   /** Set once we listen; nobody is connected before. */
   #ownAddress!: OwnAddress;
@@ -252,6 +263,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
         died: (worker, error) => {
           this.#log.error({ worker, error: error.message }, 'worker died, replacing it');
           this.#pump.recover(worker);
+          this.#doctor.workerDied(worker, error.message);
           this.emit('worker:restarted', { worker, restarts: this.#workers.restarts(worker), reason: error.message });
         },
         released: (connection) => this.#connections.released(connection),
@@ -300,6 +312,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       log,
       book: memory.book,
       exchange: this.#exchange,
+      hearsay: this.#hearsay,
       anchors: memory.anchors,
       connected: () => this.#table.connected(),
       dial: (address, { feeler }) => this.#dial(address, feeler),
@@ -325,6 +338,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       statistics: this.#statistics,
       crawls: this.#crawls,
       judge: (ip, id) => this.#record.conduct.judge({ ip, id }),
+      isOwnDial: (shownId) => this.#selfDials.arrives(shownId),
       chooseEviction: () => this.#evictions.forNewcomer(),
       sendControl: (connection, type, payload) => this.#postman.control(connection, type, payload),
       events: {
@@ -349,6 +363,44 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     this.#loopWatch = new EventLoopWatch(sweepIntervalMs(settings), clock.nowMs(), (lateMs) =>
       this.#statistics.time('eventLoopDelay', lateMs),
     );
+    const timeoutMs = Math.min(settings.dialTimeoutMs, SELF_DIAL_MS);
+    this.#selfDials = new SelfDials({ chainId: settings.chainId, nodeId, timeoutMs });
+    this.#reach = new ReachSurvey({
+      settings,
+      clock,
+      hearsay: this.#hearsay,
+      selfDials: this.#selfDials,
+      ownAddress: () => this.#ownAddress,
+      connected: () => this.#table.connected(),
+    });
+    this.#doctor = this.#makeDoctor(arena.buffer.byteLength);
+  }
+
+  #makeDoctor(fixedBytes: number): Doctor {
+    return new Doctor({
+      settings: this.#settings,
+      nodeId: this.nodeId,
+      clock: this.#clock,
+      hearsay: this.#hearsay,
+      reach: this.#reach,
+      fixedBytes,
+      lastRunAheadMs: this.#memory.lastRunAheadMs,
+      status: () => this.stats(),
+      connected: () => this.#table.connected(),
+      book: () => this.#memory.book.list(),
+      isWanted: (who) => this.#record.conduct.judge(who) === null,
+      seeds: () => this.#discovery.seeds(),
+      persistent: () => this.#persistent.list(),
+      history: (query) => this.#record.history(query),
+      worker: (index) => ({
+        isLive: this.#workers.isLive(index),
+        sinceTurnMs: this.#workers.sinceTurnMs(index, this.#clock.nowMs()),
+        inHand: this.#workers.inHand(index),
+      }),
+      policies: () => this.#workers.policies,
+      storeFault: () => this.#memory.fault,
+      loopLagMs: () => this.#loopWatch.lastMinuteMs,
+    });
   }
 
   /** @internal Starts workers, then listens: a connection finds everything ready. */
@@ -574,6 +626,15 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   }
 
   /**
+   * Examines the node: what is wrong, from what that is concluded, and what to do about it; the worst first. Dials the
+   * node's own addresses, and takes less than 5 s. Whoever asks while it runs gets the same answer.
+   * @throws NodeError ERR_PAW_CLOSED once the node closes
+   */
+  doctor(): Promise<DoctorReport> {
+    return this.#doctor.examine();
+  }
+
+  /**
    * Stops the node: no more connections, peers are told, what has arrived is dispatched, queued handlers and writes
    * finish, all within `shutdownTimeout`; with `drain: false` at once. May be called again.
    */
@@ -601,6 +662,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     this.#listening = false;
     this.#acceptor.close();
     this.#dialer.stop();
+    this.#doctor.stop();
     const discoveryStopped = this.#discovery.stop();
     const cause = { code: ErrorCode.ShuttingDown, reason: 'shutting down' };
     this.#connections.leaveAll(cause);
@@ -686,7 +748,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       // Those that find no place stay due: they were not dialled, so nothing failed.
       if (!this.#dialer.takesPersistent) break;
       peer.phase = 'dialling';
-      const reject = () => this.#persistent.ended(peer, this.#clock.nowMs(), 0, 0);
+      const reject = (error: PeerError | NodeError) => this.#persistent.failed(peer, this.#clock.nowMs(), error);
       this.#dialer.dial({ address: peer.address, persistent: peer, feeler: false, resolve: () => undefined, reject });
     }
   }
@@ -714,6 +776,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       own: () => this.#ownAddress,
       isWanted: (who) => this.#record.conduct.judge(who) === null,
       fault: (event, connection) => this.#record.pexFault(event, connection),
+      hearsay: this.#hearsay,
       send: (connection, payload) => this.#postman.control(connection, ControlType.pexPeers, payload),
       served: (connection) => {
         const cause = { code: ErrorCode.GoingAway, reason: 'a seed: you have been told peers' };
@@ -737,6 +800,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     const peer = this.listenerCount('peer:connected') > 0 ? this.#peerInfo(connection) : null;
     this.#record.connected(connection);
     this.#discovery.connected(connection);
+    if (connection.direction === 'inbound') this.#reach.cameIn(connection);
     if (peer !== null) this.emit('peer:connected', peer);
   }
 

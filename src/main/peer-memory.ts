@@ -20,6 +20,8 @@ const SWEEP_MS = 10_000;
 interface Lifetime {
   firstStartedMs: number;
   starts: number;
+  /** When this was noted, by the wall clock of then. */
+  notedMs: number;
   uptimeSeconds: number;
   messagesReceived: number;
   messagesSent: number;
@@ -28,13 +30,15 @@ interface Lifetime {
 }
 
 /** What the running node has counted, to be added to what earlier runs had. */
-export type RunCounters = Omit<Lifetime, 'firstStartedMs' | 'starts'>;
+export type RunCounters = Omit<Lifetime, 'firstStartedMs' | 'starts' | 'notedMs'>;
 
 export class PeerMemory {
   readonly book: AddressBook;
   readonly bans: Bans;
   readonly reputation: Reputation;
   readonly anchors: readonly KnownAddress[];
+  /** How far the last run's clock was ahead of ours when this run began, milliseconds; 0 if it was not. */
+  readonly lastRunAheadMs: number;
   readonly #store: Store;
   readonly #settings: Settings;
   /** The book's own views of the settings. */
@@ -82,6 +86,7 @@ export class PeerMemory {
     this.reputation.restore(contents.reputation.values(), nowMs);
     this.anchors = readAnchors(contents.meta.get('anchors'));
     this.#before = readLifetime(contents.meta.get('lifetime'), nowMs);
+    this.lastRunAheadMs = Math.max(0, this.#before.notedMs - nowMs);
   }
 
   /** Other private or persistent peers than before. */
@@ -114,7 +119,7 @@ export class PeerMemory {
 
   /** Counters of all runs, this one included. */
   lifetime(run: RunCounters): LifetimeStatus {
-    const { firstStartedMs, starts, uptimeSeconds, ...sums } = this.#lifetime(run);
+    const { firstStartedMs, starts, notedMs: _, uptimeSeconds, ...sums } = this.#lifetime(run);
     return {
       firstStarted: new Date(firstStartedMs).toISOString(),
       starts,
@@ -135,6 +140,7 @@ export class PeerMemory {
     return {
       firstStartedMs: before.firstStartedMs,
       starts: before.starts,
+      notedMs: this.#clock.wallMs(),
       uptimeSeconds: before.uptimeSeconds + run.uptimeSeconds,
       messagesReceived: before.messagesReceived + run.messagesReceived,
       messagesSent: before.messagesSent + run.messagesSent,
@@ -171,6 +177,7 @@ function readLifetime(stored: unknown, nowMs: number): Lifetime {
   return {
     firstStartedMs: amount(before.firstStartedMs) || nowMs,
     starts: amount(before.starts) + 1,
+    notedMs: amount(before.notedMs),
     uptimeSeconds: amount(before.uptimeSeconds),
     messagesReceived: amount(before.messagesReceived),
     messagesSent: amount(before.messagesSent),

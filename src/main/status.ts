@@ -58,11 +58,20 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
       connections: workers.connections(worker),
       queuedMessages: workers.queuedBy(worker),
     })),
-    memory: { rss: process.memoryUsage.rss(), budget: budget.budgetBytes, used: budget.usedBytes },
+    memory: { rss: residentBytes(), budget: budget.budgetBytes, used: budget.usedBytes },
     eventLoopLagMs: parts.eventLoopLagMs,
     lastHour: parts.lastHour,
     draining: parts.draining,
   };
+}
+
+/** Node reads it from a file: where no file descriptor is left for that, the most that it ever was. */
+function residentBytes(): number {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return process.resourceUsage().maxRSS * 1024;
+  }
 }
 
 function directions(table: ConnectionTable): { inbound: number; outbound: number } {

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { PeerError } from '../../shared/errors.js';
 import { duration, peerAddress } from '../config/kinds.js';
 import { type CrawlResult, crawlSeed } from '../discovery/seed-crawler.js';
-import { formatAddress, formatHostPort, type HostPort, type PeerAddress } from '../net/address.js';
+import { formatAddress, formatHostPort, type HostPort, type PeerAddress, withoutAddress } from '../net/address.js';
 import { configFlag, optionValue, parseFlag } from './config-flags.js';
 import { ExitCode, hexCode } from './exit.js';
 import { outputColumns } from './show.js';
@@ -59,7 +59,7 @@ function summaryLine({ seed, result: { entries, skipped, address, error } }: Cra
 
 /** The message begins with the address, which stands in the line already. */
 function failureOf({ message, code, codeName }: PeerError): string {
-  return `; failed: ${message.replace(/^\S+: /, '')} (${hexCode(code)} ${codeName})`;
+  return `; failed: ${withoutAddress(message)} (${hexCode(code)} ${codeName})`;
 }
 
 function crawlJson(crawled: readonly Crawled[]): string {

@@ -7,6 +7,7 @@ import { registerBans } from './bans.js';
 import { registerBench } from './bench.js';
 import { registerCrawl } from './crawl.js';
 import { registerDevnet } from './devnet.js';
+import { registerDoctor } from './doctor.js';
 import { registerDrain } from './drain.js';
 import { registerHistory } from './history.js';
 import { registerId } from './id.js';
@@ -47,6 +48,7 @@ export function buildProgram(): Command {
     registerHistory,
     registerReload,
     registerDrain,
+    registerDoctor,
     registerKeygen,
     registerId,
     registerBench,

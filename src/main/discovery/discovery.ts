@@ -11,11 +11,14 @@ import type { Settings } from '../config/settings.js';
 import { formatHostPort, type HostPort, type PeerAddress } from '../net/address.js';
 import type { Cause, Connection } from '../net/connection.js';
 import type { Who } from '../peers/conduct.js';
+import { voiceOf } from '../peers/net-group.js';
 import { type DialPurpose, selectDials } from '../peers/peer-selection.js';
 import type { AddressBook, AddressSource, KnownAddress } from './address-book.js';
 import { Bootstrap } from './bootstrap.js';
+import type { Hearsay } from './hearsay.js';
 import type { PeerExchange } from './peer-exchange.js';
 import { type CrawlResult, crawlSeed } from './seed-crawler.js';
+import { type SeedOutcome, SeedOutcomes } from './seed-outcomes.js';
 
 /** Outbound peers that are remembered over a restart (bitcoin: 2). */
 const ANCHORS = 2;
@@ -40,6 +43,8 @@ export interface DiscoveryParts {
   readonly log: Logger;
   readonly book: AddressBook;
   readonly exchange: PeerExchange | null;
+  /** Gets what seeds say of us. */
+  readonly hearsay: Hearsay;
   /** Outbound peers of the last run. */
   readonly anchors: readonly KnownAddress[];
   connected(): Iterable<Connection>;
@@ -68,6 +73,7 @@ export class Discovery {
   #own: HostPort[] = [];
   readonly #foundOwn: HostPort[] = [];
   #seedsUnderWay = new Set<string>();
+  readonly #seedOutcomes = new SeedOutcomes();
   /** When peers went that were connected a moment ago, the oldest first. */
   readonly #gone = new Map<string, number>();
   #nextLookMs = 0;
@@ -121,6 +127,11 @@ export class Discovery {
   settingsChanged(changed: ReadonlySet<string>): void {
     if (changed.has('seeds')) this.#bootstrap.seedsChanged();
     this.#nextLookMs = 0;
+  }
+
+  /** What came of the last time that each seed was asked. */
+  seeds(): SeedOutcome[] {
+    return this.#seedOutcomes.of(this.#parts.settings.seeds);
   }
 
   /** An address that is ours: never stored, never dialled. */
@@ -275,10 +286,15 @@ export class Discovery {
   }
 
   /** A seed has answered. Whatever it told, it is a node too: who knows nobody else dials it. */
-  #heard(seed: PeerAddress, { entries, address, error }: CrawlResult): boolean {
-    const { book, clock, crawlFailed, isWanted, log } = this.#parts;
+  #heard(seed: PeerAddress, result: CrawlResult): boolean {
+    const { book, clock, crawlFailed, hearsay, isWanted, log } = this.#parts;
+    const { entries, own, address, error } = result;
     const wallMs = clock.wallMs();
     const name = formatHostPort(seed);
+    this.#seedOutcomes.asked(seed, result, wallMs);
+    for (const { ip, port } of own) {
+      hearsay.address(voiceOf(address, seed.port), { host: ip, port }, clock.nowMs());
+    }
     this.#crawls++;
     if (error !== null) {
       this.#crawlsFailed++;
@@ -304,6 +320,7 @@ export class Discovery {
     this.#parts
       .dial(seed, { feeler: false })
       .catch((error: unknown) => {
+        this.#seedOutcomes.dialled(seed, error);
         if (error instanceof PeerError && error.code === ErrorCode.SelfConnection) this.#foundOurselves(seed);
       })
       .finally(() => this.#seedsUnderWay.delete(name));

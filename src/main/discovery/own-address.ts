@@ -36,8 +36,13 @@ export async function resolveExternal(settings: Settings, log: Logger): Promise<
   return null;
 }
 
+/** Any address of the machine. */
+export function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}
+
 /** The first IP address of a host; null if its name is not known. */
-async function firstAddressOf(host: string): Promise<string | null> {
+export async function firstAddressOf(host: string): Promise<string | null> {
   try {
     return canonicalIp((await lookup(host)).address);
   } catch {

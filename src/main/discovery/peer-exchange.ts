@@ -10,11 +10,12 @@ import type { Settings } from '../config/settings.js';
 import { normalizeHost } from '../net/address.js';
 import type { Connection } from '../net/connection.js';
 import type { Who } from '../peers/conduct.js';
-import { isLocal } from '../peers/net-group.js';
+import { isLocal, voiceOf } from '../peers/net-group.js';
 import type { ReputationEvent } from '../peers/reputation-events.js';
 import { TokenBucket } from '../peers/token-bucket.js';
 import type { AddressBook, AddressRecord } from './address-book.js';
-import type { OwnAddress } from './own-address.js';
+import type { Hearsay } from './hearsay.js';
+import { isWildcard, type OwnAddress } from './own-address.js';
 import { decodePex, encodePex, type ToldAddress } from './pex.js';
 
 /**
@@ -52,6 +53,8 @@ export interface PeerExchangeParts {
   /** A message was not as it must be. */
   fault(event: ReputationEvent, connection: Connection): void;
   send(connection: Connection, payload: Uint8Array): boolean;
+  /** Gets what peers say of us. */
+  readonly hearsay: Hearsay;
   /** Seed mode: an inbound peer has got what it came for. */
   served(connection: Connection): void;
 }
@@ -98,7 +101,7 @@ export class PeerExchange {
   receive(connection: Connection, payload: Uint8Array): void {
     const exchange = this.#exchanges.get(connection);
     if (exchange === undefined) return;
-    const { clock, settings, fault } = this.#parts;
+    const { clock, settings, fault, hearsay } = this.#parts;
     const nowMs = clock.nowMs();
     exchange.received = true;
     this.#received++;
@@ -113,6 +116,8 @@ export class PeerExchange {
     if (message.kind === 'too-large') fault('pexTooLarge', connection);
     else if (message.kind === 'invalid') fault('pexInvalid', connection);
     else {
+      const voice = { group: voiceOf(connection.ip, connection.port), isChosen: connection.direction === 'outbound' };
+      if (message.sentMs !== null) hearsay.time(voice, message.sentMs, nowMs);
       for (const address of message.addresses) {
         if (allowance.waitMs(nowMs) > 0) break;
         allowance.take(1, nowMs);
@@ -134,7 +139,11 @@ export class PeerExchange {
   }
 
   #learn(connection: Connection, address: ToldAddress): void {
-    const { book, clock, isWanted } = this.#parts;
+    const { book, clock, hearsay, isWanted, nodeId } = this.#parts;
+    if (address.id === nodeId) {
+      hearsay.address(voiceOf(connection.ip, connection.port), { host: address.ip, port: address.port }, clock.nowMs());
+      return;
+    }
     if (!isWanted(address)) return;
     const from = { source: 'pex', fromIp: connection.ip, fromPort: connection.port } as const;
     if (book.add(address, from, address.lastSeenMs, clock.wallMs()) === 'added') this.#learned++;
@@ -185,8 +194,4 @@ export class PeerExchange {
       return false;
     return exchange.received || nowMs - exchange.sinceMs >= SEED_PATIENCE_MS;
   }
-}
-
-function isWildcard(host: string): boolean {
-  return host === '0.0.0.0' || host === '::';
 }

@@ -16,7 +16,13 @@ export interface ToldAddress extends KnownAddress {
 }
 
 export type PexMessage =
-  | { readonly kind: 'peers'; readonly addresses: readonly ToldAddress[]; readonly skipped: number }
+  | {
+      readonly kind: 'peers';
+      readonly addresses: readonly ToldAddress[];
+      readonly skipped: number;
+      /** What time it is by the sender's clock, wall milliseconds; null if it does not say. */
+      readonly sentMs: number | null;
+    }
   /** More than 200 peers: the whole message is dropped. */
   | { readonly kind: 'too-large' }
   /** Not JSON, or not an object with a list of peers. */
@@ -37,25 +43,29 @@ export function encodePex(addresses: readonly AddressRecord[], nowMs: number): B
 /** Reads a peer's message. Skips what has no ID, address or port, or in strict mode is not routable. */
 export function decodePex(payload: Uint8Array, strict: boolean): PexMessage {
   if (payload.length > MAX_PEX_BYTES) return { kind: 'too-large' };
-  const peers = readPeers(payload);
-  if (peers === null) return { kind: 'invalid' };
+  const message = readMessage(payload);
+  if (message === null) return { kind: 'invalid' };
+  // A node that knows nobody may write no list at all, as Go does with an empty slice.
+  const peers = message.peers ?? [];
+  if (!Array.isArray(peers)) return { kind: 'invalid' };
   if (peers.length > MAX_PEX_PEERS) return { kind: 'too-large' };
   const addresses = peers.map((peer) => readAddress(peer, strict)).filter((address) => address !== null);
-  return { kind: 'peers', addresses, skipped: peers.length - addresses.length };
+  return { kind: 'peers', addresses, skipped: peers.length - addresses.length, sentMs: readTime(message.timestamp) };
 }
 
-function readPeers(payload: Uint8Array): readonly unknown[] | null {
-  let message: unknown;
+function readMessage(payload: Uint8Array): { readonly peers?: unknown; readonly timestamp?: unknown } | null {
   try {
-    message = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+    const message: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+    return typeof message === 'object' ? message : null;
   } catch {
     return null;
   }
-  if (typeof message !== 'object' || message === null) return null;
-  const { peers } = message as { peers?: unknown };
-  // A node that knows nobody may write no list at all, as Go does with an empty slice.
-  if (peers === null || peers === undefined) return [];
-  return Array.isArray(peers) ? peers : null;
+}
+
+function readTime(text: unknown): number | null {
+  if (typeof text !== 'string') return null;
+  const ms = Date.parse(text);
+  return Number.isFinite(ms) ? ms : null;
 }
 
 function readAddress(peer: unknown, strict: boolean): ToldAddress | null {

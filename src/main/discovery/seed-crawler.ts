@@ -34,6 +34,12 @@ export interface CrawlRequest {
   readonly resolve?: (host: string) => Promise<readonly string[]>;
 }
 
+/**
+ * Why a seed gave no whole answer: its name has no address, nothing listens there, nothing gets there, it says nothing in
+ * time, it closes, it answers what is no peer list, or we gave up.
+ */
+export type CrawlFault = 'name' | 'refused' | 'unreachable' | 'silent' | 'closed' | 'answer' | 'given-up';
+
 /** What a seed told. With an error, `entries` are those that came before it. */
 export interface CrawlResult {
   readonly entries: readonly PeerListEntry[];
@@ -41,6 +47,10 @@ export interface CrawlResult {
   readonly skipped: number;
   /** The IP address that answered, or that was asked last; empty if the name has none. */
   readonly address: string;
+  /** The first few entries that are about ourselves. */
+  readonly own: readonly PeerListEntry[];
+  /** Null as long as `error` is. */
+  readonly fault: CrawlFault | null;
   /** InvalidMessageFormat for a wrong answer, NetworkError for none. */
   readonly error: PeerError | null;
 }
@@ -53,9 +63,9 @@ export async function crawlSeed(request: CrawlRequest): Promise<CrawlResult> {
     addresses = await untilAborted((request.resolve ?? resolveAll)(request.host), request.signal);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    return failure('', `${seed}: the name is not known (${code ?? message})`);
+    return failure('', 'name', `${seed}: the name is not known (${code ?? message})`);
   }
-  let last = failure('', `${seed}: the name has no address`);
+  let last = failure('', 'name', `${seed}: the name has no address`);
   for (const address of addresses.slice(0, MAX_ADDRESSES)) {
     if (request.signal?.aborted) break;
     last = await crawlAddress(address, request);
@@ -81,8 +91,9 @@ async function resolveAll(host: string): Promise<readonly string[]> {
   return found.map(({ address }) => address);
 }
 
-function failure(address: string, message: string): CrawlResult {
-  return { entries: [], skipped: 0, address, error: new PeerError(ErrorCode.NetworkError, message) };
+function failure(address: string, fault: CrawlFault, message: string): CrawlResult {
+  const error = new PeerError(ErrorCode.NetworkError, message);
+  return { entries: [], skipped: 0, own: [], address, fault, error };
 }
 
 function crawlAddress(address: string, request: CrawlRequest): Promise<CrawlResult> {
@@ -91,8 +102,8 @@ function crawlAddress(address: string, request: CrawlRequest): Promise<CrawlResu
   return new Promise((resolve) => {
     const answer = new PeerListCollector();
     const socket = connect({ host: address, port });
-    const timer = setTimeout(() => end('no whole answer in time'), timeoutMs);
-    const onAbort = () => end('given up');
+    const timer = setTimeout(() => end('silent', 'no whole answer in time'), timeoutMs);
+    const onAbort = () => end('given-up', 'given up');
     signal?.addEventListener('abort', onAbort, { once: true });
 
     const settle = (result: CrawlResult): void => {
@@ -102,11 +113,12 @@ function crawlAddress(address: string, request: CrawlRequest): Promise<CrawlResu
       resolve(result);
     };
     const decode = (): void => {
-      const { entries, skipped, error } = decodePeerList({ bytes: answer.bytes, strict, own });
-      settle({ entries, skipped, address, error: error === null ? null : faulty(where, error) });
+      const { error, ...list } = decodePeerList({ bytes: answer.bytes, strict, own });
+      if (error === null) settle({ ...list, address, fault: null, error });
+      else settle({ ...list, address, fault: 'answer', error: faulty(where, error) });
     };
-    const end = (why: string): void => {
-      if (answer.length === 0) settle(failure(address, `${where}: ${why}`));
+    const end = (fault: CrawlFault, why: string): void => {
+      if (answer.length === 0) settle(failure(address, fault, `${where}: ${why}`));
       else decode();
     };
 
@@ -117,9 +129,15 @@ function crawlAddress(address: string, request: CrawlRequest): Promise<CrawlResu
     socket.on('data', (piece: Buffer) => {
       if (answer.add(piece)) decode();
     });
-    socket.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
-    socket.on('close', () => end('closed without an answer, as seeds do that were asked too often'));
+    socket.on('error', (error: NodeJS.ErrnoException) => end(faultOf(error), error.code ?? error.message));
+    socket.on('close', () => end('closed', 'closed without an answer, as seeds do that were asked too often'));
   });
+}
+
+function faultOf({ code }: NodeJS.ErrnoException): CrawlFault {
+  if (code === 'ECONNREFUSED') return 'refused';
+  if (code === 'ETIMEDOUT') return 'silent';
+  return code === 'ECONNRESET' || code === 'EPIPE' ? 'closed' : 'unreachable';
 }
 
 function faulty(where: string, fault: PeerListFault): PeerError {

@@ -40,6 +40,11 @@ export function formatHostPort({ host, port }: HostPort): string {
   return formatAddress(host, port);
 }
 
+/** What a PeerError says beside the address that its message begins with. */
+export function withoutAddress(message: string): string {
+  return message.replace(/^\S+: /, '');
+}
+
 /** Null for what is no address. */
 export function parsePeerAddress(text: string): PeerAddress | null {
   const at = text.indexOf('@');

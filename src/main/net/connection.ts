@@ -73,6 +73,8 @@ export class Connection implements ReadSink {
   felt = false;
   /** It asked for peers instead of shaking hands (rulings 3). */
   crawl = false;
+  /** We dialled it ourselves, to see whether we can be reached. */
+  isOurs = false;
   /** Ends the wait for more of a handshake that is one byte so far. */
   graceTimer: NodeJS.Timeout | null = null;
   /** How much the peer may send and get, null for no limit. */

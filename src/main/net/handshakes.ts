@@ -38,6 +38,8 @@ export interface HandshakesParts {
   readonly crawls: CrawlResponder;
   /** Why a peer of this address and ID is not wanted (bans, reputation); null if it is. */
   judge(ip: string, id: string | null): Cause | null;
+  /** Whether an inbound connection that shows this ID is a dial of our own, made to see whether it gets here. */
+  isOwnDial(peerId: string): boolean;
   /** The inbound peer that gives way to a newcomer when there is no room; null if none should. */
   chooseEviction(): Connection | null;
   sendControl(connection: Connection, type: string, payload: Uint8Array): boolean;
@@ -178,6 +180,10 @@ export class Handshakes {
       return;
     }
     const peerId = checked.nodeId;
+    if (this.#parts.isOwnDial(peerId)) {
+      this.#greetOurselves(connection);
+      return;
+    }
     connection.peerId = peerId;
     const unwanted = judge(connection.ip, peerId);
     if (unwanted !== null) {
@@ -215,6 +221,14 @@ export class Handshakes {
     }
     connection.socket.write(this.#hello);
     this.#life.connected(connection);
+  }
+
+  /** Before any ban or limit, and counted nowhere: nobody has come. */
+  #greetOurselves(connection: Connection): void {
+    connection.isOurs = true;
+    this.#turnAway(connection);
+    connection.socket.write(this.#hello);
+    this.#life.finish(connection);
   }
 
   /** Admission, with an inbound peer giving way to the newcomer if there is no room and one should. */

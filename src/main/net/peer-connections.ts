@@ -455,7 +455,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
 
   /** The socket of a connection that never became a peer is closed. */
   #neverPeer(connection: Connection): void {
-    if (connection.crawl) return;
+    if (connection.crawl || connection.isOurs) return;
     const { dialer, events, statistics, clock } = this.#parts;
     const cause = connection.finalCause;
     if (connection.felt) {

@@ -54,6 +54,14 @@ export type Admission =
       readonly full: boolean;
     };
 
+/** How a newcomer is told which limit it meets; they share one code. */
+export const limitReasons = {
+  maxPerSubnet: 'subnet limit reached',
+  maxInbound: 'inbound limit reached',
+  maxOutbound: 'outbound limit reached',
+  maxPeers: 'peer limit reached',
+} as const satisfies Record<keyof Limits, string>;
+
 /** Compares node IDs bytewise. */
 function isSmaller(a: string, b: string): boolean {
   return Buffer.compare(Buffer.from(a), Buffer.from(b)) < 0;
@@ -95,10 +103,10 @@ export function admit(
   const takesPlace = settled?.kind === 'replace' && rival!.connected;
   if (!newcomer.exempt && !takesPlace) {
     const isInbound = newcomer.direction === 'inbound';
-    if (isInbound && newcomer.subnetPeers >= limits.maxPerSubnet) return refuse('subnet limit reached', false);
-    if (isInbound && counts.inbound >= limits.maxInbound) return refuse('inbound limit reached', true);
-    if (!isInbound && counts.outbound >= limits.maxOutbound) return refuse('outbound limit reached', false);
-    if (counts.inbound + counts.outbound >= limits.maxPeers) return refuse('peer limit reached', true);
+    if (isInbound && newcomer.subnetPeers >= limits.maxPerSubnet) return refuse(limitReasons.maxPerSubnet, false);
+    if (isInbound && counts.inbound >= limits.maxInbound) return refuse(limitReasons.maxInbound, true);
+    if (!isInbound && counts.outbound >= limits.maxOutbound) return refuse(limitReasons.maxOutbound, false);
+    if (counts.inbound + counts.outbound >= limits.maxPeers) return refuse(limitReasons.maxPeers, true);
   }
   return settled ?? { kind: 'admit' };
 }

@@ -30,6 +30,11 @@ export function netGroupOf(ip: string, port: number): string {
   return isIPv4(ip) ? `${firstOctets(ip, 2)}.0.0/16` : `${firstWords(ip, 2)}/32`;
 }
 
+/** Who counts as one voice in what several say: a netgroup, and of local addresses each host, whatever its port. */
+export function voiceOf(ip: string, port: number): string {
+  return isLocal(ip) ? ip : netGroupOf(ip, port);
+}
+
 /** The subnet of an address in CIDR notation; null for a local one, which no subnet limit counts. */
 export function subnetOf(ip: string): string | null {
   if (isLocal(ip)) return null;

@@ -2,6 +2,7 @@
  * The peers that an operator named: dialled for ever, with back-off (rulings 5). Main thread; clock and randomness are
  * passed in. Says what is due; the node dials.
  */
+import type { NodeError, PeerError } from '../../shared/errors.js';
 import { PROVEN_CONNECTION_MS } from '../../shared/limits.js';
 import type { Settings } from '../config/settings.js';
 import { formatPeerAddress, type PeerAddress } from '../net/address.js';
@@ -14,6 +15,8 @@ export interface PersistentPeer {
   nextDialMs: number;
   /** Waiting for the next dial, being dialled, or connected. */
   phase: 'waiting' | 'dialling' | 'connected';
+  /** Why the last dial failed; null if it did not. */
+  fault: PeerError | NodeError | null;
 }
 
 export class PersistentPeers {
@@ -31,13 +34,24 @@ export class PersistentPeers {
   renew(): void {
     const before = new Map(this.#peers.map((peer) => [formatPeerAddress(peer.address), peer]));
     this.#peers = this.#settings.persistentPeers.map(
-      (address) => before.get(formatPeerAddress(address)) ?? { address, attempts: 0, nextDialMs: 0, phase: 'waiting' },
+      (address) =>
+        before.get(formatPeerAddress(address)) ?? {
+          address,
+          attempts: 0,
+          nextDialMs: 0,
+          phase: 'waiting',
+          fault: null,
+        },
     );
   }
 
   /** Whether an entry is one of these still. */
   has(peer: PersistentPeer): boolean {
     return this.#peers.includes(peer);
+  }
+
+  list(): readonly PersistentPeer[] {
+    return this.#peers;
   }
 
   /**
@@ -53,9 +67,16 @@ export class PersistentPeers {
     return this.#peers.filter((peer) => peer.phase === 'waiting' && peer.nextDialMs <= nowMs);
   }
 
+  /** A dial failed. */
+  failed(peer: PersistentPeer, nowMs: number, fault: PeerError | NodeError): void {
+    this.ended(peer, nowMs, 0, 0);
+    peer.fault = fault;
+  }
+
   /** A dial failed, or a connection ended that stayed up for `upMs` and delivered `frames` frames. */
   ended(peer: PersistentPeer, nowMs: number, upMs: number, frames: number): void {
     peer.phase = 'waiting';
+    peer.fault = null;
     peer.attempts = upMs >= PROVEN_CONNECTION_MS || frames > 0 ? 1 : peer.attempts + 1;
     peer.nextDialMs = nowMs + backoffMs(peer.attempts, this.#settings.backoffJitter, this.#random());
   }

@@ -6,7 +6,7 @@
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import type { Clock } from '../../shared/clock.js';
+import { type Clock, sinceSharedMs } from '../../shared/clock.js';
 import { NodeError } from '../../shared/errors.js';
 import type { Arena } from '../../shared/memory/arena.js';
 import { Slot, Worker } from '../../shared/memory/arena-layout.js';
@@ -199,6 +199,24 @@ export class WorkerGroup {
   /** Connections that are pinned to a worker. */
   connections(worker: number): number {
     return this.#members[worker].connections;
+  }
+
+  isLive(worker: number): boolean {
+    return this.#members[worker].alive;
+  }
+
+  /** Since a worker's last turn began. */
+  sinceTurnMs(worker: number, nowMs: number): number {
+    const { words, layout } = this.#arena;
+    return sinceSharedMs(nowMs, Atomics.load(words, layout.worker(worker) + Worker.HeartbeatMs));
+  }
+
+  /** The connection whose frames a worker is at, `gone` if it has left its slot; null for none. */
+  inHand(worker: number): Connection | 'gone' | null {
+    const { words, layout } = this.#arena;
+    const slot = Atomics.load(words, layout.worker(worker) + Worker.InHand) - 1;
+    if (slot < 0) return null;
+    return this.#events.pinnedTo(worker).find(({ seat }) => seat?.slot === slot) ?? 'gone';
   }
 
   /** Messages that wait or run in handler queues of one worker. */

@@ -10,6 +10,7 @@ import { canonicalIp, isRoutable } from './routability.js';
 const COUNT_BYTES = 2;
 const PORT_BYTES = 2;
 const PORT_MAX = 0xffff;
+const OWN_ENTRIES = 4;
 
 /** The longest answer there is; whoever reads one need keep no more. */
 export const MAX_PEER_LIST_BYTES =
@@ -30,6 +31,8 @@ export interface DecodedPeerList {
   readonly entries: readonly PeerListEntry[];
   /** Well-formed entries that were useless: no ID, port 0, not an IP, not routable in strict mode, our own. */
   readonly skipped: number;
+  /** The first few entries with our own ID, which count as skipped: where others think that we are. */
+  readonly own: readonly PeerListEntry[];
   readonly error: PeerListFault | null;
 }
 
@@ -50,8 +53,9 @@ export interface PeerListInput {
 /** Reads an answer. Bytes after the last entry are ignored. Never throws: what came before a fault is kept. */
 export function decodePeerList({ bytes, strict, own }: PeerListInput): DecodedPeerList {
   const entries: PeerListEntry[] = [];
+  const ours: PeerListEntry[] = [];
   let skipped = 0;
-  const until = (error: PeerListFault | null): DecodedPeerList => ({ entries, skipped, error });
+  const until = (error: PeerListFault | null): DecodedPeerList => ({ entries, skipped, own: ours, error });
   if (bytes.length < COUNT_BYTES) return until('truncated');
   const count = readUint16BE(bytes, 0);
   if (count > MAX_PEER_LIST_ENTRIES) return until('count');
@@ -73,8 +77,10 @@ export function decodePeerList({ bytes, strict, own }: PeerListInput): DecodedPe
       readText(bytes, ipAt, ipBytes),
       readUint16BE(bytes, portAt),
     );
-    if (entry === null || isOwn(entry, own) || (strict && !isRoutable(entry.ip))) skipped++;
+    const isUseless = entry === null || (strict && !isRoutable(entry.ip));
+    if (isUseless || isOwn(entry, own)) skipped++;
     else entries.push(entry);
+    if (!isUseless && entry.id === own.id && ours.length < OWN_ENTRIES) ours.push(entry);
   }
   return until(null);
 }

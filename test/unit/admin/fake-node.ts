@@ -6,6 +6,7 @@ import { AdminServer } from '../../../src/main/admin/server.js';
 import type {
   AddressInfo,
   BanInfo,
+  DoctorReport,
   DrainStatus,
   HistoryEntry,
   NodeStatus,
@@ -152,6 +153,22 @@ export const drain: DrainStatus = {
   queuedBytes: 402,
 };
 
+export const report: DoctorReport = {
+  time: '2026-01-01T00:00:00.000Z',
+  level: 'fail',
+  findings: [
+    {
+      check: 'files',
+      level: 'fail',
+      summary: 'Too few.',
+      evidence: ['open now: 90 of 100'],
+      remedy: 'Raise the limit.',
+    },
+    { check: 'clock', level: 'unknown', summary: 'Nobody has told.', evidence: ['none told'], remedy: null },
+    { check: 'disk', level: 'ok', summary: 'The store is written.', evidence: ['1 GiB free'], remedy: null },
+  ],
+};
+
 /** A node with one of everything, which takes whatever it is told. */
 export function fakeNode(more: Partial<NodeView> = {}): NodeView {
   const events = new EventEmitter();
@@ -159,6 +176,7 @@ export function fakeNode(more: Partial<NodeView> = {}): NodeView {
     status: () => status,
     timings: () => timings,
     health: () => ({ ok: true, reasons: [], degraded: ['no peers'] }),
+    doctor: async () => report,
     peers: () => [peer],
     addresses: () => [address],
     bans: () => [ban],

@@ -3,7 +3,7 @@ import { Bootstrap } from '../../../src/main/discovery/bootstrap.js';
 import type { CrawlResult } from '../../../src/main/discovery/seed-crawler.js';
 import { formatHostPort, requirePeerAddress } from '../../../src/main/net/address.js';
 
-const empty: CrawlResult = { entries: [], skipped: 0, address: '127.0.0.1', error: null };
+const empty: CrawlResult = { entries: [], skipped: 0, own: [], address: '127.0.0.1', fault: null, error: null };
 const seeds = ['seed1.test:1', 'seed2.test:1', '127.0.0.9:1'].map(requirePeerAddress);
 
 /** A node whose seeds answer as the test says; time stands still until it is moved. */

@@ -57,7 +57,7 @@ describe('an answer to a crawl, as in the vector', () => {
   it.each(vectors)('%s', (_, { strict, own, input, expect: wanted }) => {
     const addresses = [{ ip: own.ip, port: own.port }];
     const bytes = bytesOf(input);
-    expect(decodePeerList({ bytes, strict, own: { id: own.id, addresses } })).toEqual(wanted);
+    expect(decodePeerList({ bytes, strict, own: { id: own.id, addresses } })).toMatchObject(wanted);
     if (wanted.error === null && wanted.skipped === 0) expect(encodePeerList(wanted.entries)).toEqual(bytes);
   });
 });
@@ -67,7 +67,7 @@ describe('a peer list', () => {
     fc.assert(
       fc.property(fc.array(anyEntry, { maxLength: 20 }), fc.uint8Array({ maxLength: 9 }), (entries, more) => {
         const bytes = Buffer.concat([encodePeerList(entries), more]);
-        expect(decodeLoosely(bytes)).toEqual({ entries, skipped: 0, error: null });
+        expect(decodeLoosely(bytes)).toEqual({ entries, skipped: 0, own: [], error: null });
       }),
     );
   });
@@ -85,6 +85,7 @@ describe('a peer list', () => {
       expect(decodeLoosely(bytes.subarray(0, cut))).toEqual({
         entries: entries.slice(0, Math.max(whole, 0)),
         skipped: 0,
+        own: [],
         error: 'truncated',
       });
     }
@@ -108,6 +109,7 @@ describe('a peer list', () => {
     expect(decodeLoosely(bytes)).toEqual({
       entries: [{ id: 'good', ip: '8.8.8.8', port: 1 }],
       skipped: bad.length,
+      own: [],
       error: null,
     });
   });
@@ -122,8 +124,17 @@ describe('a peer list', () => {
     expect(decodePeerList({ bytes, strict: true, own })).toEqual({
       entries: [{ id: 'neighbour', ip: '2606:4700::1', port: 6 }],
       skipped: 2,
+      own: [{ id: 'me', ip: '8.8.8.8', port: 9 }],
       error: null,
     });
+  });
+
+  it('shows the first few places at which somebody tells us, in strict mode only routable ones', () => {
+    const told = Array.from({ length: 10 }, (_, i) => entryBytes('me', 9, `8.8.8.${i}`));
+    const bytes = listBytes(entryBytes('me', 9, '10.0.0.1'), ...told);
+    const { own, entries, skipped } = decodePeerList({ bytes, strict: true, own: { id: 'me', addresses: [] } });
+    expect(own.map(({ ip }) => ip)).toEqual(['8.8.8.0', '8.8.8.1', '8.8.8.2', '8.8.8.3']);
+    expect([entries.length, skipped]).toEqual([0, 11]);
   });
 
   it('cannot smuggle a private IPv4 address in by mapping it into IPv6', () => {
@@ -131,6 +142,7 @@ describe('a peer list', () => {
     expect(decodePeerList({ bytes, strict: true, own: nobody })).toEqual({
       entries: [{ id: 'b', ip: '8.8.8.8', port: 1 }],
       skipped: 1,
+      own: [],
       error: null,
     });
   });
@@ -138,7 +150,7 @@ describe('a peer list', () => {
   it('at its longest is as long as the limit for reading says', () => {
     const longest = listBytes(...Array(1000).fill(entryBytes('i'.repeat(128), 1, '1'.repeat(64))));
     expect(longest.length).toBe(MAX_PEER_LIST_BYTES);
-    expect(decodeLoosely(longest)).toEqual({ entries: [], skipped: 1000, error: null });
+    expect(decodeLoosely(longest)).toEqual({ entries: [], skipped: 1000, own: [], error: null });
   });
 
   it('that nobody could read is not written', () => {
