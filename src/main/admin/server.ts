@@ -11,6 +11,7 @@ import { formatAddress } from '../net/address.js';
 import { checkAccess, isSimplePost } from './access.js';
 import { registerBanRoutes } from './ban-routes.js';
 import { registerBroadcastRoutes } from './broadcast-routes.js';
+import { registerDashboardRoutes } from './dashboard-routes.js';
 import { errorAnswer, notFound, sendError, wrongContentType } from './error-answer.js';
 import { registerEventRoutes } from './event-routes.js';
 import { registerHistoryRoutes } from './history-routes.js';
@@ -119,6 +120,7 @@ function buildApp({ node, token, logger }: AdminOptions): FastifyInstance {
     registerHistoryRoutes,
     registerEventRoutes,
     registerBroadcastRoutes,
+    registerDashboardRoutes,
   ]) {
     register(app, node);
   }

@@ -1,0 +1,45 @@
+/**
+ * Owns when something is asked of the node again: at intervals, one call at a time, and only while somebody looks and the
+ * node is there. Browser.
+ */
+
+export interface PollOptions {
+  readonly everyMs: number;
+  readonly isWanted: () => boolean;
+  /** Its failures are for `failed`. */
+  readonly ask: () => Promise<void>;
+  readonly failed?: (error: Error) => void;
+}
+
+export class Poll {
+  readonly #options: PollOptions;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #asking = false;
+  /** Asked for while a call was under way, whose answer may be older than what made somebody ask. */
+  #again = false;
+
+  constructor(options: PollOptions) {
+    this.#options = options;
+  }
+
+  /** Asks at once, and from then on at intervals. */
+  now(): void {
+    if (this.#asking) {
+      this.#again = true;
+      return;
+    }
+    clearTimeout(this.#timer);
+    void this.#ask();
+  }
+
+  async #ask(): Promise<void> {
+    const { everyMs, isWanted, ask, failed } = this.#options;
+    this.#asking = true;
+    do {
+      this.#again = false;
+      if (isWanted()) await ask().catch((error: Error) => failed?.(error));
+    } while (this.#again);
+    this.#asking = false;
+    this.#timer = setTimeout(() => this.now(), everyMs);
+  }
+}
