@@ -35,7 +35,6 @@ const headers = {
   ].join('; '),
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
-  'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
   // Another version may answer at this address tomorrow; to ask whether it is the same one is cheap.
   'cache-control': 'no-cache',

@@ -64,6 +64,7 @@ export class Actions {
     this.#ban.form.reset();
     this.#target.value = host;
     byId('ban-which-field', HTMLElement).hidden = peer === undefined;
+    byId('ban-target-field', HTMLElement).hidden = peer !== undefined;
     if (peer !== undefined) {
       this.#which.replaceChildren(
         new Option(`its address, ${host}`, host),

@@ -18,6 +18,8 @@ export interface Series {
   /** The custom property of the style sheet that has its colour. */
   readonly color: `--${string}`;
   readonly text: (value: number | null) => string;
+  /** A limit, not a reading. */
+  readonly dashed?: true;
 }
 
 export interface ChartOptions {
@@ -121,7 +123,7 @@ export class Chart {
     return {
       width: 320,
       height: HEIGHT_PX,
-      padding: [8, 8, 0, 0],
+      padding: [8, 18, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
       scales: {
@@ -139,7 +141,7 @@ export class Chart {
           ...axis,
           size: 24,
           gap: 4,
-          space: 56,
+          space: 44,
           values: (_plot, ticks) => ticks.map((at) => timeOfDay(at * 1000, false)),
         },
         {
@@ -147,15 +149,16 @@ export class Chart {
           size: Y_AXIS_PX,
           space: 32,
           ...(binary === undefined ? {} : { incrs: binarySteps }),
-          values: (_plot, ticks) => ticks.map(axisText),
+          values: (_plot, ticks) => ticks.map((at) => (at === 0 ? '0' : axisText(at).replace(/\.0\b/, ''))),
         },
       ],
       series: [
         {},
-        ...series.map(({ label, color }) => ({
+        ...series.map(({ label, color, dashed }) => ({
           label,
           stroke: () => this.#color(color),
           width: 1.5,
+          ...(dashed === undefined ? {} : { dash: [4, 4] }),
           points: { show: false },
         })),
       ],

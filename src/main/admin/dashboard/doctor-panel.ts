@@ -4,7 +4,7 @@
 import type { DoctorReport, Finding, FindingLevel } from '../../api.js';
 import { arrange, byId, make, mark, setText, setTextOf } from './element.js';
 import { counted, timeOfDay } from './format.js';
-import { CallError } from './node-client.js';
+import type { CallError } from './node-client.js';
 
 const worstFirst: readonly FindingLevel[] = ['fail', 'warn', 'unknown', 'ok'];
 
@@ -22,6 +22,8 @@ export class DoctorPanel {
   readonly #list = byId('doctor-findings', HTMLUListElement);
   readonly #state = byId('doctor-state', HTMLElement);
   #entries = new Map<string, Entry>();
+  /** The node has none: to ask it every half minute would only fill the browser's log. */
+  isMissing = false;
 
   show({ time, findings }: DoctorReport): void {
     const inOrder = findings.toSorted((a, b) => worstFirst.indexOf(a.level) - worstFirst.indexOf(b.level));
@@ -31,17 +33,22 @@ export class DoctorPanel {
       this.#list,
       [...this.#entries.values()].map(({ item }) => item),
     );
+    setEmpty('');
     const bad = findings.filter(({ level }) => level === 'fail' || level === 'warn').length;
     mark(this.#state, 'tone', findings.some(({ level }) => level === 'fail') ? 'fail' : bad > 0 ? 'warn' : 'ok');
     setText(this.#state, bad === 0 ? 'nothing wrong' : counted(bad, 'finding'));
     setTextOf('doctor-time', `checked at ${timeOfDay(Date.parse(time))}`);
   }
 
-  failed(error: Error): void {
-    const isMissing = error instanceof CallError && error.status === 404;
+  failed({ status, message }: CallError): void {
+    const isMissing = status === 404;
+    this.isMissing = isMissing;
     mark(this.#state, 'tone', 'plain');
     setText(this.#state, isMissing ? 'not available' : 'no answer');
-    setTextOf('doctor-time', isMissing ? 'this node has no doctor' : error.message);
+    setTextOf('doctor-time', '');
+    this.#entries.clear();
+    this.#list.replaceChildren();
+    setEmpty(isMissing ? 'This node has no doctor.' : `The doctor could not be asked: ${message}.`);
   }
 
   #entry(finding: Finding, known: Entry | undefined): Entry {
@@ -55,6 +62,12 @@ export class DoctorPanel {
     evidence.replaceChildren(...finding.evidence.map((fact) => make('li', '', fact)));
     return entry;
   }
+}
+
+function setEmpty(text: string): void {
+  const empty = byId('doctor-empty', HTMLElement);
+  setText(empty, text);
+  empty.hidden = text === '';
 }
 
 function makeEntry({ check, level }: Finding): Entry {

@@ -9,9 +9,11 @@ export function byId<T extends Element>(id: string, kind: { new (): T }): T {
   throw new Error(`the page has no ${kind.name} #${id}`);
 }
 
-/** Changes the text only where it is another: what does not change costs no layout. */
+/** Changes the text only where it is another, and keeps the node that holds it: what does not change costs no layout. */
 export function setText(element: Element, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+  const { firstChild: only } = element;
+  if (!(only instanceof Text) || only !== element.lastChild) element.textContent = text;
+  else if (only.data !== text) only.data = text;
 }
 
 export function setTextOf(id: string, text: string): void {

@@ -11,16 +11,16 @@ const SHOW_EVERY_MS = 250;
 
 export class EventLog {
   readonly #list = byId('log', HTMLOListElement);
-  readonly #hold = byId('log-hold', HTMLButtonElement);
+  readonly #pause = byId('log-pause', HTMLButtonElement);
   /** The newest last. */
   #waiting: HTMLLIElement[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #isHeld = false;
+  #isPaused = false;
 
   constructor() {
-    this.#hold.addEventListener('click', () => {
-      this.#isHeld = !this.#isHeld;
-      this.#hold.ariaPressed = String(this.#isHeld);
+    this.#pause.addEventListener('click', () => {
+      this.#isPaused = !this.#isPaused;
+      this.#pause.ariaPressed = String(this.#isPaused);
       this.#show();
     });
   }
@@ -47,7 +47,7 @@ export class EventLog {
   #show(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#isHeld) return;
+    if (this.#isPaused) return;
     this.#list.prepend(...this.#waiting.reverse());
     this.#waiting = [];
     while (this.#list.childElementCount > LINES_MAX) this.#list.lastElementChild!.remove();

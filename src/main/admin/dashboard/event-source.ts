@@ -6,6 +6,7 @@ import type { DrainStatus, NodeStatus } from '../../api.js';
 import { type LoggedEvent, loggedEvents } from './event-text.js';
 import { nodeClient } from './node-client.js';
 
+const REFUSED = 'The node answers, but sends no live events: it has too many watchers, or wants another token.';
 const RETRY_MS = 1000;
 /** Samples come every second. */
 const SILENT_MS = 5000;
@@ -96,9 +97,9 @@ export class NodeEventSource {
 
   async #refused(): Promise<void> {
     this.#lost('The node does not answer.');
-    if (await nodeClient.isAlive()) {
-      this.#lost('The node answers, but sends no live events: it has too many watchers, or wants another token.');
-    }
+    const isAlive = await nodeClient.isAlive();
+    // Meanwhile it may have been opened again.
+    if (isAlive && this.#now.kind === 'lost') this.#become({ ...this.#now, why: REFUSED });
   }
 
   /** Everything is opened again a little later, by `#watch`. */

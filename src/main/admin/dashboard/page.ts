@@ -29,7 +29,6 @@ const MiB = 1024 * 1024;
 const perSecond = (value: number | null) => (value === null ? NOTHING : `${rate(value)}/s`);
 const bytesPerSecond = (value: number | null) => (value === null ? NOTHING : `${bytes(value)}/s`);
 
-/** What the charts show, by series: in and out, main thread and workers, used and process. */
 const charts = {
   messages: new Chart({
     id: 'messages-chart',
@@ -65,8 +64,9 @@ const charts = {
     binary: true,
     axisText: bytes,
     series: [
-      { label: 'budget used', color: '--in', text: bytes },
-      { label: 'process', color: '--out', text: bytes },
+      { label: 'used', color: '--in', text: bytes },
+      { label: 'RSS', color: '--out', text: bytes },
+      { label: 'budget', color: '--muted', text: bytes, dashed: true },
     ],
   }),
 };
@@ -107,7 +107,7 @@ function drawCharts(sample: NodeStatus & { readonly time: string }, rates: NodeR
   charts.messages.push(seconds, [rates?.messagesIn ?? null, rates?.messagesOut ?? null]);
   charts.bytes.push(seconds, [rates?.bytesIn ?? null, rates?.bytesOut ?? null]);
   charts.lag.push(seconds, [sample.eventLoopLagMs, Math.max(0, ...sample.workers.map(({ lagMs }) => lagMs))]);
-  charts.memory.push(seconds, [sample.memory.used, sample.memory.rss]);
+  charts.memory.push(seconds, [sample.memory.used, sample.memory.rss, sample.memory.budget]);
 }
 
 let lastConnection: Connection['kind'] = 'connecting';
@@ -147,7 +147,7 @@ const historyPoll = new Poll({
 });
 const doctorPoll = new Poll({
   everyMs: DOCTOR_EVERY_MS,
-  isWanted: isWatched,
+  isWanted: () => isWatched() && !doctor.isMissing,
   ask: async () => doctor.show(await nodeClient.doctor()),
   failed: (error) => doctor.failed(error),
 });
@@ -158,13 +158,18 @@ function askForLists(): void {
 
 function askForAll(): void {
   askForLists();
+  askDoctor();
+}
+
+function askDoctor(): void {
+  doctor.isMissing = false;
   doctorPoll.now();
 }
 
 document.addEventListener('visibilitychange', () => document.hidden || askForAll());
 byId('addresses-details', HTMLDetailsElement).addEventListener('toggle', () => addressesPoll.now());
 byId('history-details', HTMLDetailsElement).addEventListener('toggle', () => historyPoll.now());
-byId('doctor-again', HTMLButtonElement).addEventListener('click', () => doctorPoll.now());
+byId('doctor-again', HTMLButtonElement).addEventListener('click', askDoctor);
 byId('dial', HTMLButtonElement).addEventListener('click', () => actions.dial());
 byId('ban', HTMLButtonElement).addEventListener('click', () => actions.ban());
 // Not every browser lets the keyboard scroll what has nothing in it to focus.

@@ -2,13 +2,14 @@
  * Owns when something is asked of the node again: at intervals, one call at a time, and only while somebody looks and the
  * node is there. Browser.
  */
+import { CallError } from './node-client.js';
 
 export interface PollOptions {
   readonly everyMs: number;
   readonly isWanted: () => boolean;
-  /** Its failures are for `failed`. */
   readonly ask: () => Promise<void>;
-  readonly failed?: (error: Error) => void;
+  /** A call came to nothing. Without it what is shown stays until the next one. */
+  readonly failed?: (error: CallError) => void;
 }
 
 export class Poll {
@@ -37,7 +38,11 @@ export class Poll {
     this.#asking = true;
     do {
       this.#again = false;
-      if (isWanted()) await ask().catch((error: Error) => failed?.(error));
+      if (!isWanted()) continue;
+      await ask().catch((error: unknown) => {
+        if (error instanceof CallError) failed?.(error);
+        else reportError(error);
+      });
     } while (this.#again);
     this.#asking = false;
     this.#timer = setTimeout(() => this.now(), everyMs);

@@ -42,7 +42,7 @@ export function showSummary(sample: Sample, rates: NodeRates | null): void {
   setTextOf('loop-note', `workers ${milliseconds(workerLagMs)}`);
   const share = memory.budget === 0 ? 0 : memory.used / memory.budget;
   setTextOf('memory-now', bytes(memory.used));
-  setTextOf('memory-note', `of ${bytes(memory.budget)}; process ${bytes(memory.rss)}`);
+  setTextOf('memory-note', `of ${bytes(memory.budget)}`);
   mark(byId('memory-tile', HTMLElement), 'tone', tone(share, MEMORY_WARN_SHARE, MEMORY_FAIL_SHARE));
   byId('memory-meter', HTMLMeterElement).value = share;
   setTextOf('known-now', count(discovery.known));

@@ -1,4 +1,2 @@
 /** What `uplot.js` beside this file is in the browser: the package's module, which dashboard-routes.ts serves there. */
-import uPlot from 'uplot';
-
-export default uPlot;
+export { default } from 'uplot';
