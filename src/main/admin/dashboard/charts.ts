@@ -18,7 +18,7 @@ export interface Series {
   /** The custom property of the style sheet that has its colour. */
   readonly color: `--${string}`;
   readonly text: (value: number | null) => string;
-  /** A limit, not a reading. */
+  /** A limit, not a reading: a dashed line, and no value in the legend. */
   readonly dashed?: true;
 }
 
@@ -64,12 +64,13 @@ export class Chart {
 
   #makeLegend(): HTMLElement[] {
     const legend = make('p', 'legend');
-    const values = this.#options.series.map(({ label, color }) => {
+    const values = this.#options.series.map(({ label, color, dashed }) => {
       const entry = make('span', 'entry');
       const swatch = make('span', 'swatch');
       mark(swatch, 'color', color.slice(2));
       const value = make('span', 'value', '–');
-      entry.append(swatch, `${label} `, value);
+      entry.append(swatch, `${label} `);
+      if (dashed === undefined) entry.append(value);
       legend.append(entry);
       return value;
     });

@@ -7,6 +7,7 @@ import type { AddressInfo, BanInfo, DoctorReport, HistoryEntry, PeerInfo } from 
 /** A dial may take its time-out and a handshake's. */
 const DIAL_TIMEOUT_MS = 30_000;
 const TIMEOUT_MS = 10_000;
+const NO_ANSWER = 'the node does not answer';
 
 /** A call that came to nothing. */
 export class CallError extends Error {
@@ -34,10 +35,14 @@ async function call<T>(method: string, path: string, body?: unknown, timeoutMs =
       ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     });
   } catch {
-    throw new CallError(0, 'the node does not answer');
+    throw new CallError(0, NO_ANSWER);
   }
   const answer: unknown = await response.json().catch(() => null);
-  if (response.ok) return answer as T;
+  if (response.ok) {
+    // Every answer is an object; this one broke off.
+    if (answer === null) throw new CallError(0, NO_ANSWER);
+    return answer as T;
+  }
   const { message } = (answer ?? {}) as ErrorAnswer;
   throw new CallError(response.status, typeof message === 'string' ? message : `the node answers ${response.status}`);
 }

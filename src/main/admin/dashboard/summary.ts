@@ -26,8 +26,8 @@ export function showSummary(sample: Sample, rates: NodeRates | null): void {
   const { peers, messages, bytes: size, memory, discovery, connections } = sample;
   setTextOf('peers-now', count(peers.total));
   setTextOf('peers-note', `${count(peers.inbound)} in, ${count(peers.outbound)} out`);
-  setTextOf('received-total', `${count(messages.received)} in all, ${bytes(size.received)}`);
-  setTextOf('sent-total', `${count(messages.sent)} in all, ${bytes(size.sent)}`);
+  setTextOf('received-total', `${rate(messages.received)}, ${bytes(size.received)}`);
+  setTextOf('sent-total', `${rate(messages.sent)}, ${bytes(size.sent)}`);
   setTextOf('dropped-now', count(messages.dropped));
   setTextOf('dropped-note', `${count(messages.sendsSkipped)} sends skipped`);
   setTextOf('refused-now', count(connections.rejectedInbound));
