@@ -446,7 +446,7 @@ describe('200 peers', () => {
       // One layout for each refresh and for each sample: nothing reads what it has just changed.
       const updates = refreshes + (after.atSeconds - before.atSeconds) + 2;
       expect(after.layouts - before.layouts).toBeLessThan(2 * updates);
-      // 20 ms on a machine that does nothing else; this one runs the node, its peers and other tests as well.
+      // 0.1 s was measured on two cores with ten processes waiting for them; the bound is for what grows beyond that.
       expect((after.seconds - before.seconds) / refreshes).toBeLessThan(0.5);
       expect(await page.locator('#peers-table tbody tr').count()).toBe(200);
       expect(await scroller.evaluate((element: { scrollTop: number }) => element.scrollTop)).toBe(2000);
