@@ -17,7 +17,9 @@ const under = (folder: string) => sources.filter(({ path }) => path.startsWith(`
 describe('imports', () => {
   it('find files that exist, so that the rules below look at real imports', () => {
     expect(sources.length).toBeGreaterThan(40);
-    const missing = offenders(sources, (name) => name.startsWith('src/') && !existsSync(join(root, name)));
+    const isThere = (name: string) =>
+      [name, name.replace(/\.ts$/, '.d.ts')].some((path) => existsSync(join(root, path)));
+    const missing = offenders(sources, (name) => name.startsWith('src/') && !isThere(name));
     expect(missing).toEqual([]);
   });
 
@@ -31,6 +33,19 @@ describe('imports', () => {
 
   it('of main-thread code never reach the workers, which are named by URL', () => {
     expect(offenders(under('main'), (name) => name.startsWith('src/workers/'))).toEqual([]);
+  });
+
+  it('of the dashboard, which runs in browsers, stay within its folder but for types; nobody else imports it', () => {
+    const folder = 'src/main/admin/dashboard/';
+    const page = sources.filter(({ path }) => path.startsWith(folder));
+    expect(page.length).toBeGreaterThan(10);
+    const typeImports = /import type [^;]*;/g;
+    for (const { path, text } of page.filter(({ path }) => path !== `${folder}uplot.d.ts`)) {
+      const names = [...text.replace(typeImports, '').matchAll(/from '([^']+)'/g)].map(([, name]) => name);
+      expect({ path, outside: names.filter((name) => !/^\.\/[a-z-]+\.js$/.test(name)) }).toEqual({ path, outside: [] });
+    }
+    const others = sources.filter(({ path }) => !path.startsWith(folder));
+    expect(offenders(others, (name) => name.startsWith(folder))).toEqual([]);
   });
 
   it('never reach sockets, files or processes from worker or shared code', () => {

@@ -70,6 +70,9 @@ describe('the packed tarball, installed without install scripts in an empty fold
       expect(stdout).toMatch(/1 message/);
       const status = (await (await fetch(`http://${ready.admin}/status`)).json()) as { nodeId: string };
       expect(status.nodeId).toBe(ready.nodeId);
+      for (const path of ['/', '/dashboard/page.js', '/dashboard/uplot.js', '/dashboard/uplot.css']) {
+        expect([path, (await fetch(`http://${ready.admin}${path}`)).status]).toEqual([path, 200]);
+      }
     } finally {
       node.kill('SIGTERM');
     }
@@ -109,6 +112,7 @@ describe('the packed tarball, installed without install scripts in an empty fold
       'dist/src/main/index.js',
       'dist/src/main/index.d.ts',
       'dist/src/workers/worker.js',
+      ...['page.html', 'page.css', 'icon.svg', 'page.js'].map((name) => `dist/src/main/admin/dashboard/${name}`),
     ]) {
       expect(paths).toContain(needed);
     }

@@ -11,6 +11,7 @@ import { formatAddress } from '../net/address.js';
 import { checkAccess, isSimplePost } from './access.js';
 import { registerBanRoutes } from './ban-routes.js';
 import { registerBroadcastRoutes } from './broadcast-routes.js';
+import { registerDashboardRoutes } from './dashboard-routes.js';
 import { registerDoctorRoutes } from './doctor-routes.js';
 import { errorAnswer, notFound, sendError, wrongContentType } from './error-answer.js';
 import { registerEventRoutes } from './event-routes.js';
@@ -123,6 +124,7 @@ function buildApp({ node, token, logger }: AdminOptions): FastifyInstance {
     registerEventRoutes,
     registerOperationRoutes,
     registerBroadcastRoutes,
+    registerDashboardRoutes,
   ]) {
     register(app, node);
   }

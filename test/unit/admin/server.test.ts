@@ -40,7 +40,7 @@ describe('the admin HTTP', () => {
   test('answers anything else with 404 and an error', async () => {
     await start();
     for (const [path, method] of [
-      ['/', 'GET'],
+      ['/nothing', 'GET'],
       ['/status', 'POST'],
       ['/status/x', 'GET'],
     ] as const) {
