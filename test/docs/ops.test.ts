@@ -59,7 +59,7 @@ describe('the systemd unit', () => {
   it('allows as many files as the largest node needs', () => {
     const largest = resolveSettings({ flags: { maxPeers: '10000', workers: '64', memoryBudget: '8GiB' } });
     const strangers = 256 + 256;
-    const own = 26 + 4 * largest.workers;
+    const own = 30 + 4 * largest.workers;
     const needed = largest.maxPeers + 32 + strangers + DIALS_IN_FLIGHT + 64 + own;
     expect(Number(settings('LimitNOFILE'))).toBeGreaterThan(needed);
   });
