@@ -42,7 +42,7 @@ import { PeerExchange } from './discovery/peer-exchange.js';
 import { EventLoopWatch } from './event-loop-watch.js';
 import { geometryOf } from './geometry.js';
 import { readOrCreateNodeKey } from './identity.js';
-import { createLogger, withContext } from './logger.js';
+import { NodeLog } from './logger.js';
 import { Acceptor } from './net/acceptor.js';
 import { type PeerAddress, requirePeerAddress } from './net/address.js';
 import type { Cause, Connection } from './net/connection.js';
@@ -86,11 +86,11 @@ export async function startNode(settings: Settings, extras: NodeExtras = {}): Pr
   checkTypes(extras.types ?? {});
   const clock = systemClock();
   const dataDir = await openDataDir(settings.dataDir);
+  let log: NodeLog | null = null;
   try {
     const nodeId = settings.nodeId ?? readOrCreateNodeKey(dataDir.path).nodeId;
-    const base = extras.logger ?? createLogger({ level: settings.logLevel, format: settings.logFormat });
-    const log = withContext(base, { nodeId, chainId: settings.chainId });
-    const memory = await PeerMemory.open(settings, nodeId, log, clock);
+    log = NodeLog.open(settings, { nodeId, chainId: settings.chainId }, extras.logger);
+    const memory = await PeerMemory.open(settings, nodeId, log.logger, clock);
     const node = new Node({ settings, types: extras.types ?? {}, nodeId, dataDir, memory, clock, log });
     try {
       await node.start();
@@ -101,6 +101,7 @@ export async function startNode(settings: Settings, extras: NodeExtras = {}): Pr
     }
   } catch (error) {
     dataDir.release();
+    await log?.close();
     throw error;
   }
 }
@@ -113,7 +114,7 @@ interface NodeParts {
   readonly dataDir: DataDir;
   readonly memory: PeerMemory;
   readonly clock: Clock;
-  readonly log: Logger;
+  readonly log: NodeLog;
 }
 
 /** A running node. Made by `createNode`. */
@@ -123,6 +124,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   readonly #settings: Settings;
   readonly #clock: Clock;
   readonly #startedMs: number;
+  readonly #nodeLog: NodeLog;
   readonly #log: Logger;
   readonly #peerLog: PeerLog;
   readonly #dataDir: DataDir;
@@ -163,8 +165,9 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     this.#startedMs = clock.nowMs();
     this.#dataDir = dataDir;
     this.#memory = memory;
-    this.#log = log;
-    this.#peerLog = new PeerLog(log, clock);
+    this.#nodeLog = log;
+    this.#log = log.logger;
+    this.#peerLog = new PeerLog(this.#log, clock);
     this.#record = new PeerRecord({
       log: this.#peerLog,
       history: new History(),
@@ -263,7 +266,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       nodeId,
       clock,
       random: Math.random,
-      log,
+      log: this.#log,
       book: memory.book,
       exchange: this.#exchange,
       anchors: memory.anchors,
@@ -483,7 +486,16 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       if (this.#discovery.seedsFail) degraded.push('seeds unreachable, or they know nobody');
     }
     if (this.#memory.fault !== null) degraded.push(`store can't be written: ${this.#memory.fault.message}`);
+    if (this.#nodeLog.fault !== null) degraded.push(`log can't be written: ${this.#nodeLog.fault}`);
     return { ok: reasons.length === 0, reasons, degraded };
+  }
+
+  /**
+   * Opens the log file anew, after it was renamed: no line is lost or split. `paw-p2p node` does it on SIGUSR2.
+   * @returns whether that went well; if not, because there is no log file or it can't be opened, a line says so
+   */
+  reopenLog(): boolean {
+    return this.#nodeLog.reopen();
   }
 
   /**
@@ -524,6 +536,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     await this.#memory.close(this.#runCounters());
     this.#dataDir.release();
     if (wasReady) this.#log.info('node closed');
+    await this.#nodeLog.close();
   }
 
   #sweep(): void {

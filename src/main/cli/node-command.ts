@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { loadSettings } from '../config/load.js';
 import { printSettings } from '../config/print.js';
 import type { Settings } from '../config/settings.js';
+import type { Node } from '../node.js';
 import { addConfigFlags } from './config-flags.js';
 import { listenForStop } from './exit.js';
 
@@ -16,10 +17,18 @@ interface NodeFlags extends Readonly<Record<string, unknown>> {
 async function runNode(settings: Settings): Promise<void> {
   // Before the start, so that a signal during it closes the node as well.
   const stop = listenForStop();
+  let node: Node | null = null;
+  let isReopenWanted = false;
+  // For good: without a listener the signal would end the process.
+  process.on('SIGUSR2', () => {
+    if (node === null) isReopenWanted = true;
+    else node.reopenLog();
+  });
   // Here, because the other commands need none of this and should start fast.
   const { startNode } = await import('../node.js');
   // The node says when it is ready and when it has closed.
-  const node = await startNode(settings);
+  node = await startNode(settings);
+  if (isReopenWanted) node.reopenLog();
   await stop.first;
   await node.close();
 }

@@ -54,6 +54,7 @@ function asParsed(settings: Settings): Parsed {
     outboundRing: settings.outboundRingBytes,
     logLevel: settings.logLevel,
     logFormat: settings.logFormat,
+    logFile: settings.logFile,
   };
 }
 

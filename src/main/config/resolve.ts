@@ -235,7 +235,8 @@ function complete(parsed: Parsed, given: GivenValues, host: Host): Settings {
     memoryBudgetBytes: parsed.memoryBudget,
     outboundRingBytes: parsed.outboundRing,
     logLevel: parsed.logLevel,
-    logFormat: parsed.logFormat ?? (host.stdoutIsTerminal ? 'pretty' : 'json'),
+    logFormat: parsed.logFormat ?? (parsed.logFile === null && host.stdoutIsTerminal ? 'pretty' : 'json'),
+    logFile: parsed.logFile === null ? null : absolutePath(parsed.logFile, baseOf('logFile'), host.homeDir),
   } as const;
   return { ...settings, ringBytes: parsed.ringSize ?? ringThatFits(settings) };
 }
