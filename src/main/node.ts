@@ -7,6 +7,7 @@ import { EventEmitter } from 'node:events';
 import { Unpackr } from 'msgpackr';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../shared/clock.js';
+import { errorTrace } from '../shared/error-trace.js';
 import { ConfigError, ErrorCode, errorCodeName, NodeError } from '../shared/errors.js';
 import { Arena } from '../shared/memory/arena.js';
 import { MemoryBudget } from '../shared/memory/memory-budget.js';
@@ -219,7 +220,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
         log: (worker, notice) => this.#peerLog.fromWorker(worker, notice),
         pinnedTo: (worker) => this.#table.pinnedTo(worker),
         died: (worker, error) => {
-          this.#log.error({ worker, error: error.message }, 'worker died, replacing it');
+          this.#log.error({ worker, ...errorTrace(error) }, 'worker died, replacing it');
           this.#pump.recover(worker);
           this.emit('worker:restarted', { worker, restarts: this.#workers.restarts(worker), reason: error.message });
         },
@@ -240,7 +241,10 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
         ownGossip.take(type, payload);
         seen.remember(ownGossip.high, ownGossip.low, clock.nowMs());
       },
-      onError: (error) => this.#fail(error),
+      onError: (error) => {
+        this.#log.error(errorTrace(error), 'subscriber failed');
+        this.#emitError(error);
+      },
       onSent: (connection, table, type, frames) => this.#onSent(connection, table, type, frames),
     });
     this.#dialer = new Dialer({
@@ -535,6 +539,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     await discoveryStopped;
     await this.#memory.close(this.#runCounters());
     this.#dataDir.release();
+    this.#record.sweep(true);
     if (wasReady) this.#log.info('node closed');
     await this.#nodeLog.close();
   }
@@ -546,6 +551,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     if (nowMs - this.#leisureMs >= LEISURE_EVERY_MS) {
       this.#leisureMs = nowMs;
       if (this.#peerLog.showsFlow) this.#peerLog.flow(this.#flows());
+      this.#record.sweep();
       this.#record.creditService(this.#table.connected());
       this.#memory.sweep(this.#runCounters());
     }
@@ -687,6 +693,10 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   /** A fault that no peer caused: to the log, and to whoever listens. */
   #fail(error: Error): void {
     this.#log.error({ error: error.message }, 'node error');
+    this.#emitError(error);
+  }
+
+  #emitError(error: Error): void {
     if (this.listenerCount('error') > 0) this.emit('error', error);
   }
 }
