@@ -15,7 +15,8 @@ export interface Metric {
     | 'bytes'
     | 'messages'
     | 'MiB/h'
-    | 'descriptors';
+    | 'descriptors'
+    | '% of a core';
   readonly better: 'more' | 'less';
 }
 

@@ -5,6 +5,8 @@ import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Worker } from 'node:worker_threads';
+import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import { NodeLog } from '../../dist/src/main/logger.js';
 import { startNode, until } from './support/nodes.js';
@@ -224,6 +226,36 @@ describe('a log file', () => {
     const text = readFileSync(file, 'utf8');
     expect(text).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: line \{.*"number":0.*\}\n\[.*"number":1.*\}\n$/);
     expect(text).not.toContain('\u001b');
+  });
+
+  it('goes on with a new thread when the old one dies, and tells what was left out meanwhile', async () => {
+    const file = join(newFolder(), 'log');
+    const { transport } = pino;
+    const threads: Worker[] = [];
+    pino.transport = ((options: never) => {
+      const stream = transport(options);
+      threads.push((stream as unknown as { worker: Worker }).worker);
+      return stream;
+    }) as typeof transport;
+    try {
+      const log = openLog(file);
+      log.logger.info('before');
+      await until(() => readFileSync(file, 'utf8').includes('before'), 'the first line');
+      await threads[0]!.terminate();
+      let logged = 0;
+      await until(() => {
+        log.logger.info({ number: logged++ }, 'line');
+        return readFileSync(file, 'utf8').includes('left out');
+      }, 'a thread that tells');
+      await log.close();
+      const lines = readLines(file);
+      const leftOut = lines.reduce((sum, line) => sum + (line.lines ?? 0), 0);
+      expect(leftOut).toBeGreaterThan(0);
+      expect(leftOut + numbersOf(lines).length).toBe(logged);
+      expect(threads).toHaveLength(2);
+    } finally {
+      pino.transport = transport;
+    }
   });
 
   it('is let go of with its node: no thread, no descriptor stays', async () => {
