@@ -23,7 +23,8 @@ new Pacer(ratePerSecond, () => {
   socket.on('error', () => undefined);
   socket.on('close', () => closed++);
   socket.resume();
-  socket.end(handshake);
+  // The node closes first: else every port of an address would be used up within a minute.
+  socket.write(handshake);
 });
 
 serve(0, { closed: () => closed });

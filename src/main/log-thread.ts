@@ -42,6 +42,7 @@ export class LogThread implements DestinationStream {
   #leftOut = 0;
   #startAgainMs = 0;
   #fault: string | null = null;
+  #closing: Promise<void> | null = null;
   #closed = false;
 
   /** @throws NodeError ERR_PAW_LOG_FILE when the file can't be opened */
@@ -79,7 +80,7 @@ export class LogThread implements DestinationStream {
    * @throws NodeError ERR_PAW_LOG_FILE when it can't be opened; the log goes on into the old one
    */
   reopen(): boolean {
-    if (this.#closed || this.#options.file === null) return false;
+    if (this.#closing !== null || this.#options.file === null) return false;
     this.#open();
     if (this.#stream === null) this.#release(this.#fds[0]!);
     else order(this.#stream, { kind: 'reopen', fd: this.#fds.at(-1)! });
@@ -87,9 +88,12 @@ export class LogThread implements DestinationStream {
   }
 
   /** Writes what waits, within a second, and ends the thread. Lines that come later are dropped. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     const stream = this.#stream;
     if (stream !== null) {
       // Else the process could end before it hears that all is written.
@@ -97,9 +101,12 @@ export class LogThread implements DestinationStream {
       const gone = new Promise<void>((resolve) => stream.once('close', resolve));
       order(stream, { kind: 'finish', withinMs: CLOSE_WITHIN_MS });
       await Promise.race([gone, new Promise<void>((resolve) => stream.flush(() => resolve()))]);
+      this.#hasRoom();
+      this.#closed = true;
       stream.end();
       await gone;
     }
+    this.#closed = true;
     process.off('exit', this.#atExit);
     for (const fd of [...this.#fds]) this.#release(fd);
   }
@@ -138,6 +145,7 @@ export class LogThread implements DestinationStream {
     this.#waitingChars = 0;
     const lines = this.#leftOut;
     if (lines === 0 || this.#closed) return;
+    // First, since the line that tells it comes through here as well.
     this.#leftOut = 0;
     this.#options.leftOut(lines);
   }
@@ -169,6 +177,7 @@ export class LogThread implements DestinationStream {
     const stream = this.#stream;
     if (stream === null) return;
     order(stream, { kind: 'finish', withinMs: EXIT_WITHIN_MS });
+    this.#hasRoom();
     try {
       stream.flushSync();
     } catch {

@@ -55,7 +55,7 @@ export class NodeLog {
     const thread = new LogThread({
       file: logFile,
       format: logFormat,
-      leftOut: (lines) => logger.warn({ lines }, 'log lines left out: they could not be written fast enough'),
+      leftOut: (lines) => logger.error({ lines }, 'log lines left out: they could not be written fast enough'),
     });
     const logger = createLogger({ level: logLevel, stream: thread }).child({ ...context });
     // It will be needed, and comes up while the rest of the node does.

@@ -242,7 +242,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
         seen.remember(ownGossip.high, ownGossip.low, clock.nowMs());
       },
       onError: (error) => {
-        this.#log.error(errorTrace(error), 'subscriber failed');
+        this.#peerLog.subscriberFailed(error);
         this.#emitError(error);
       },
       onSent: (connection, table, type, frames) => this.#onSent(connection, table, type, frames),

@@ -4,6 +4,7 @@
  */
 import type { Logger } from 'pino';
 import type { Clock } from '../shared/clock.js';
+import { errorTrace } from '../shared/error-trace.js';
 import { errorCodeName } from '../shared/errors.js';
 import type { WorkerNotice } from '../shared/worker-protocol.js';
 import type { BanInfo } from './api.js';
@@ -24,6 +25,7 @@ export class PeerLog {
   readonly #violations: SampledLine;
   readonly #banned: SampledLine;
   readonly #crawls: SampledLine;
+  readonly #subscribers: SampledLine;
   /** Messages of each connection when they were last told. */
   readonly #flows = new WeakMap<Connection, { received: number; sent: number }>();
 
@@ -39,6 +41,11 @@ export class PeerLog {
     this.#violations = warning('frame dropped');
     this.#banned = warning('banned', BAN_LINES_MAX);
     this.#crawls = warning('seed not reached');
+    this.#subscribers = new SampledLine(log, {
+      level: 'error',
+      message: 'subscriber failed',
+      linesMax: WARNING_LINES_MAX,
+    });
   }
 
   /** Tells how many lines were left out in the last ten seconds; at the end, `all` that has not been told. */
@@ -51,6 +58,7 @@ export class PeerLog {
       this.#violations,
       this.#banned,
       this.#crawls,
+      this.#subscribers,
     ]) {
       line.sweep(nowMs);
     }
@@ -110,6 +118,12 @@ export class PeerLog {
 
   crawlFailed(seed: string, cause: Cause): void {
     this.#crawls.write(cause.code, seed, this.#clock.nowMs(), () => ({ seed, ...explained(cause) }));
+  }
+
+  /** A subscriber of the application threw at a message; who sends such messages does so as often as it likes. */
+  subscriberFailed(error: Error): void {
+    const trace = errorTrace(error);
+    this.#subscribers.write(null, trace.at[0] ?? trace.error, this.#clock.nowMs(), () => trace);
   }
 
   /** A line that a worker or a handler in it wrote; the worker has made its fields fit for a log. */

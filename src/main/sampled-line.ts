@@ -1,6 +1,6 @@
 /**
  * One kind of log line that peers can cause as often as they like: some are written, and every ten seconds one says how
- * many were not. Each code has a budget of its own over all addresses, and each address one line. Main thread.
+ * many were not. Each code has a budget of its own over all addresses, and each address one line of it. Main thread.
  */
 import type { Logger } from 'pino';
 import { errorCodeName } from '../shared/errors.js';
@@ -10,7 +10,7 @@ import { LogSampler } from '../shared/log-sampler.js';
 const NAMED_MAX = 3;
 
 export interface SampledLineOptions {
-  readonly level: 'info' | 'warn';
+  readonly level: 'info' | 'warn' | 'error';
   readonly message: string;
   /** Most lines of one code within ten seconds. */
   readonly linesMax: number;
