@@ -15,8 +15,7 @@ export interface Metric {
     | 'bytes'
     | 'messages'
     | 'MiB/h'
-    | 'descriptors'
-    | '% of a core';
+    | 'descriptors';
   readonly better: 'more' | 'less';
 }
 

@@ -16,7 +16,6 @@ const units: Readonly<Record<string, readonly (readonly [least: number, name: st
     [1000, 'ms'],
     [0, 'µs'],
   ],
-  '% of a core': [[0, '% of a core']],
 };
 const counts = [
   [1e6, 'M'],
