@@ -17,3 +17,8 @@ export function atLeastTimes(
 export function atMost(caseName: string, metric: string, value: number): Goal {
   return { case: caseName, metric, against: null, compare: 'value', bound: 'at most', value };
 }
+
+/** The node's figure is to be no more than this above that of another program. */
+export function atMostAbove(caseName: string, metric: string, value: number, target: string): Goal {
+  return { case: caseName, metric, against: { target }, compare: 'difference', bound: 'at most', value };
+}

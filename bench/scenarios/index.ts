@@ -10,6 +10,7 @@ import { idle } from './idle.js';
 import { ingest } from './ingest.js';
 import { libp2pScenario } from './libp2p.js';
 import { mixed } from './mixed.js';
+import { refusals } from './refusals.js';
 import { relay } from './relay.js';
 import { scaling } from './scaling.js';
 import { soak } from './soak.js';
@@ -20,6 +21,7 @@ export const scenarios: readonly Scenario[] = [
   broadcast,
   relay,
   connect,
+  refusals,
   idle,
   mixed,
   busyHandlers,

@@ -9,6 +9,8 @@ import { CHAIN_ID, optionsOf, serve } from '../channel.js';
 export interface NodeTargetOptions {
   /** Peers that it has places for, as an operator would set it who expects so many: rings are the larger, the fewer they are. */
   readonly peers?: number;
+  /** Logs into a file from this level on; left out, only errors are logged. */
+  readonly log?: 'info' | 'silent';
   /** Beside those of every bench. */
   readonly node?: NodeOptions;
 }
@@ -16,7 +18,7 @@ export interface NodeTargetOptions {
 /** Messages that are broadcast before the event loop turns. */
 const BROADCASTS_PER_TURN = 16;
 
-const { peers = 100, node: options = {} } = optionsOf<NodeTargetOptions>();
+const { peers = 100, log, node: options = {} } = optionsOf<NodeTargetOptions>();
 const dataDir = mkdtempSync(join(tmpdir(), 'paw-bench-'));
 process.on('exit', () => rmSync(dataDir, { recursive: true, force: true }));
 const node = await createNode({
@@ -24,7 +26,8 @@ const node = await createNode({
   dataDir,
   listen: '127.0.0.1:0',
   admin: 'off',
-  logLevel: 'error',
+  logLevel: log ?? 'error',
+  ...(log !== undefined && { logFile: join(dataDir, 'node.log') }),
   maxPeers: peers,
   maxInbound: peers,
   maxOutbound: peers,
@@ -48,6 +51,7 @@ function broadcast(type: string, payload: Buffer): void {
 serve(Number(node.listen.slice(node.listen.lastIndexOf(':') + 1)), {
   received: (type: string) => node.stats().messages.receivedByType[type] ?? 0,
   peers: () => node.stats().peers.total,
+  refused: () => node.stats().connections.rejectedInbound,
   admin: () => node.admin,
   dial: async (address: string) => (await node.dial(address)).id,
   dialAll: async ({ port, atOnce, seconds }: { port: number; atOnce: number; seconds: number }) => {

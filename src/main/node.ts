@@ -7,6 +7,7 @@ import { EventEmitter } from 'node:events';
 import { Unpackr } from 'msgpackr';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../shared/clock.js';
+import { errorTrace } from '../shared/error-trace.js';
 import { ConfigError, ErrorCode, errorCodeName, NodeError, type PeerError } from '../shared/errors.js';
 import { Arena } from '../shared/memory/arena.js';
 import { arenaBytes, type Geometry } from '../shared/memory/arena-layout.js';
@@ -56,7 +57,7 @@ import { drainTimeMs } from './drain-request.js';
 import { EventLoopWatch } from './event-loop-watch.js';
 import { geometryOf } from './geometry.js';
 import { readOrCreateNodeKey } from './identity.js';
-import { createLogger, withContext } from './logger.js';
+import { NodeLog } from './logger.js';
 import { Acceptor } from './net/acceptor.js';
 import { type PeerAddress, requirePeerAddress } from './net/address.js';
 import type { Cause, Connection } from './net/connection.js';
@@ -104,15 +105,14 @@ export async function startNode(settings: Settings, extras: NodeExtras = {}): Pr
   checkTypes(extras.types ?? {});
   const clock = systemClock();
   const dataDir = await openDataDir(settings.dataDir);
+  let log: NodeLog | null = null;
   try {
     const nodeId = settings.nodeId ?? readOrCreateNodeKey(dataDir.path).nodeId;
-    const base = extras.logger ?? createLogger({ level: settings.logLevel, format: settings.logFormat });
-    const log = withContext(base, { nodeId, chainId: settings.chainId });
+    log = NodeLog.open(settings, { nodeId, chainId: settings.chainId }, extras.logger);
     const live = new LiveSettings(settings, { slots: geometry.slots, arenaBytes: arenaBytes(geometry) });
-    const memory = await PeerMemory.open(live.current, nodeId, log, clock);
+    const memory = await PeerMemory.open(live.current, nodeId, log.logger, clock);
     const { types = {}, readSettings = null } = extras;
-    const hasOwnLog = extras.logger === undefined;
-    const node = new Node({ live, geometry, types, nodeId, dataDir, memory, clock, log, hasOwnLog, readSettings });
+    const node = new Node({ live, geometry, types, nodeId, dataDir, memory, clock, log, readSettings });
     try {
       await node.start();
       return node;
@@ -122,6 +122,7 @@ export async function startNode(settings: Settings, extras: NodeExtras = {}): Pr
     }
   } catch (error) {
     dataDir.release();
+    await log?.close();
     throw error;
   }
 }
@@ -135,9 +136,7 @@ interface NodeParts {
   readonly dataDir: DataDir;
   readonly memory: PeerMemory;
   readonly clock: Clock;
-  readonly log: Logger;
-  /** The log's level is that of the settings. */
-  readonly hasOwnLog: boolean;
+  readonly log: NodeLog;
   readonly readSettings: (() => Settings) | null;
 }
 
@@ -150,8 +149,8 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   readonly #readSettings: (() => Settings) | null;
   readonly #clock: Clock;
   readonly #startedMs: number;
+  readonly #nodeLog: NodeLog;
   readonly #log: Logger;
-  readonly #hasOwnLog: boolean;
   readonly #peerLog: PeerLog;
   readonly #dataDir: DataDir;
   readonly #memory: PeerMemory;
@@ -202,13 +201,13 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     this.#live = live;
     this.#settings = settings;
     this.#readSettings = parts.readSettings;
-    this.#hasOwnLog = parts.hasOwnLog;
     this.#clock = clock;
     this.#startedMs = clock.nowMs();
     this.#dataDir = dataDir;
     this.#memory = memory;
-    this.#log = log;
-    this.#peerLog = new PeerLog(log, clock);
+    this.#nodeLog = log;
+    this.#log = log.logger;
+    this.#peerLog = new PeerLog(this.#log, clock);
     this.#record = new PeerRecord({
       log: this.#peerLog,
       history: new History(),
@@ -261,7 +260,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
         log: (worker, notice) => this.#peerLog.fromWorker(worker, notice),
         pinnedTo: (worker) => this.#table.pinnedTo(worker),
         died: (worker, error) => {
-          this.#log.error({ worker, error: error.message }, 'worker died, replacing it');
+          this.#log.error({ worker, ...errorTrace(error) }, 'worker died, replacing it');
           this.#pump.recover(worker);
           this.#doctor.workerDied(worker, error.message);
           this.emit('worker:restarted', { worker, restarts: this.#workers.restarts(worker), reason: error.message });
@@ -283,7 +282,10 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
         ownGossip.take(type, payload);
         seen.remember(ownGossip.high, ownGossip.low, clock.nowMs());
       },
-      onError: (error) => this.#fail(error),
+      onError: (error) => {
+        this.#peerLog.subscriberFailed(error);
+        this.#emitError(error);
+      },
       onSent: (connection, table, type, frames) => this.#onSent(connection, table, type, frames),
     });
     this.#dialer = new Dialer({
@@ -309,7 +311,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       nodeId,
       clock,
       random: Math.random,
-      log,
+      log: this.#log,
       book: memory.book,
       exchange: this.#exchange,
       hearsay: this.#hearsay,
@@ -622,6 +624,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       if (this.#discovery.seedsFail) degraded.push('seeds unreachable, or they know nobody');
     }
     if (this.#memory.fault !== null) degraded.push(`store can't be written: ${this.#memory.fault.message}`);
+    if (this.#nodeLog.fault !== null) degraded.push(`log can't be written: ${this.#nodeLog.fault}`);
     return { ok: reasons.length === 0, reasons, degraded };
   }
 
@@ -632,6 +635,14 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
    */
   doctor(): Promise<DoctorReport> {
     return this.#doctor.examine();
+  }
+
+  /**
+   * Opens the log file anew, after it was renamed: no line is lost or split. `paw-p2p node` does it on SIGUSR2.
+   * @returns whether that went well; if not, because there is no log file or it can't be opened, a line says so
+   */
+  reopenLog(): boolean {
+    return this.#nodeLog.reopen();
   }
 
   /**
@@ -675,7 +686,9 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     await discoveryStopped;
     await this.#memory.close(this.#runCounters());
     this.#dataDir.release();
+    this.#record.sweep(true);
     if (wasReady) this.#log.info('node closed');
+    await this.#nodeLog.close();
     this.#tellClosed();
   }
 
@@ -706,7 +719,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   /** Tells those that keep something of the settings in a form of their own; the others read them when they need them. */
   #settingsChanged(keys: ReadonlySet<string>): void {
     const settings = this.#settings;
-    if (this.#hasOwnLog) this.#log.level = settings.logLevel;
+    this.#nodeLog.setLevel(settings.logLevel);
     this.#budget.resize(settings.memoryBudgetBytes);
     if (keys.has('relay')) this.#workers.relay(settings.relay);
     this.#memory.settingsChanged();
@@ -737,6 +750,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     if (nowMs - this.#leisureMs >= LEISURE_EVERY_MS) {
       this.#leisureMs = nowMs;
       if (this.#peerLog.showsFlow) this.#peerLog.flow(this.#flows());
+      this.#record.sweep();
       this.#record.creditService(this.#table.connected());
       this.#memory.sweep(this.#runCounters());
     }
@@ -858,6 +872,10 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   /** A fault that no peer caused: to the log, and to whoever listens. */
   #fail(error: Error): void {
     this.#log.error({ error: error.message }, 'node error');
+    this.#emitError(error);
+  }
+
+  #emitError(error: Error): void {
     if (this.listenerCount('error') > 0) this.emit('error', error);
   }
 }

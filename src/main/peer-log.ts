@@ -1,25 +1,67 @@
 /**
- * What is logged about peers (specification 7.2): the level of each event in one place, repeated warnings limited per
- * kind and address. Main thread. Never a payload.
+ * What is logged about peers (specification 7.2): the level of each event in one place. Lines that peers can cause at
+ * will are sampled. Main thread. Never a payload.
  */
 import type { Logger } from 'pino';
 import type { Clock } from '../shared/clock.js';
+import { errorTrace } from '../shared/error-trace.js';
 import { errorCodeName } from '../shared/errors.js';
 import type { WorkerNotice } from '../shared/worker-protocol.js';
 import type { BanInfo } from './api.js';
-import { LogLimiter } from './log-limiter.js';
 import type { Cause, Connection } from './net/connection.js';
+import { SampledLine } from './sampled-line.js';
+
+/** Most lines of one code within ten seconds. Peers come and go in numbers when a node starts; the rest should be rare. */
+const FLOW_LINES_MAX = 500;
+const BAN_LINES_MAX = 50;
+const WARNING_LINES_MAX = 10;
 
 export class PeerLog {
   readonly #log: Logger;
   readonly #clock: Clock;
-  readonly #limiter = new LogLimiter();
+  readonly #connected: SampledLine;
+  readonly #disconnected: SampledLine;
+  readonly #rejected: SampledLine;
+  readonly #violations: SampledLine;
+  readonly #banned: SampledLine;
+  readonly #crawls: SampledLine;
+  readonly #subscribers: SampledLine;
   /** Messages of each connection when they were last told. */
   readonly #flows = new WeakMap<Connection, { received: number; sent: number }>();
 
   constructor(log: Logger, clock: Clock) {
     this.#log = log;
     this.#clock = clock;
+    const info = (message: string) => new SampledLine(log, { level: 'info', message, linesMax: FLOW_LINES_MAX });
+    const warning = (message: string, linesMax = WARNING_LINES_MAX) =>
+      new SampledLine(log, { level: 'warn', message, linesMax });
+    this.#connected = info('peer connected');
+    this.#disconnected = info('peer disconnected');
+    this.#rejected = warning('peer rejected');
+    this.#violations = warning('frame dropped');
+    this.#banned = warning('banned', BAN_LINES_MAX);
+    this.#crawls = warning('seed not reached');
+    this.#subscribers = new SampledLine(log, {
+      level: 'error',
+      message: 'subscriber failed',
+      linesMax: WARNING_LINES_MAX,
+    });
+  }
+
+  /** Tells how many lines were left out in the last ten seconds; at the end, `all` that has not been told. */
+  sweep(all = false): void {
+    const nowMs = all ? Number.POSITIVE_INFINITY : this.#clock.nowMs();
+    for (const line of [
+      this.#connected,
+      this.#disconnected,
+      this.#rejected,
+      this.#violations,
+      this.#banned,
+      this.#crawls,
+      this.#subscribers,
+    ]) {
+      line.sweep(nowMs);
+    }
   }
 
   /** A dial begins. */
@@ -43,20 +85,17 @@ export class PeerLog {
   }
 
   connected(connection: Connection): void {
-    if (this.#log.isLevelEnabled('info')) this.#log.info(context(connection), 'peer connected');
+    this.#connected.write(null, connection.address, this.#clock.nowMs(), () => context(connection));
   }
 
   disconnected(connection: Connection, cause: Cause): void {
-    if (!this.#log.isLevelEnabled('info')) return;
-    this.#log.info({ ...context(connection), ...explained(cause) }, 'peer disconnected');
+    const fields = () => ({ ...context(connection), ...explained(cause) });
+    this.#disconnected.write(cause.code, connection.address, this.#clock.nowMs(), fields);
   }
 
   rejected(connection: Connection, cause: Cause): void {
-    this.#limited(
-      `rejected ${cause.code} ${connection.host}`,
-      { ...context(connection), ...explained(cause) },
-      'peer rejected',
-    );
+    const fields = () => ({ ...context(connection), ...explained(cause) });
+    this.#rejected.write(cause.code, connection.host, this.#clock.nowMs(), fields);
   }
 
   dialFailed(connection: Connection, cause: Cause): void {
@@ -65,15 +104,12 @@ export class PeerLog {
 
   /** A frame was dropped. */
   violation(connection: Connection, code: number): void {
-    this.#limited(
-      `violation ${code} ${connection.host}`,
-      { ...context(connection), code, name: errorCodeName(code) },
-      'frame dropped',
-    );
+    const fields = () => ({ ...context(connection), code, name: errorCodeName(code) });
+    this.#violations.write(code, connection.host, this.#clock.nowMs(), fields);
   }
 
   banned({ target, until, reason, code, name }: BanInfo): void {
-    this.#log.warn({ target, until, code, name, reason }, 'banned');
+    this.#banned.write(code, target, this.#clock.nowMs(), () => ({ target, until, code, name, reason }));
   }
 
   unbanned(target: string): void {
@@ -81,18 +117,18 @@ export class PeerLog {
   }
 
   crawlFailed(seed: string, cause: Cause): void {
-    this.#limited(`crawl ${seed}`, { seed, ...explained(cause) }, 'seed not reached');
+    this.#crawls.write(cause.code, seed, this.#clock.nowMs(), () => ({ seed, ...explained(cause) }));
   }
 
-  /** A line that a worker or a handler in it wrote. */
+  /** A subscriber of the application threw at a message; who sends such messages does so as often as it likes. */
+  subscriberFailed(error: Error): void {
+    const trace = errorTrace(error);
+    this.#subscribers.write(null, trace.at[0] ?? trace.error, this.#clock.nowMs(), () => trace);
+  }
+
+  /** A line that a worker or a handler in it wrote; the worker has made its fields fit for a log. */
   fromWorker(worker: number, notice: Extract<WorkerNotice, { kind: 'log' }>): void {
     this.#log[notice.level]({ ...notice.fields, worker }, notice.message);
-  }
-
-  #limited(key: string, fields: object, message: string): void {
-    const suppressed = this.#limiter.admit(key, this.#clock.nowMs());
-    if (suppressed === null) return;
-    this.#log.warn(suppressed === 0 ? fields : { ...fields, suppressed }, message);
   }
 }
 

@@ -5,8 +5,8 @@
  */
 import type { Clock } from '../shared/clock.js';
 import { ErrorCode, errorCodeName } from '../shared/errors.js';
+import { LogSampler } from '../shared/log-sampler.js';
 import type { BanInfo, HistoryEntry, HistoryKind, HistoryQuery, HourCount } from './api.js';
-import { LogLimiter } from './log-limiter.js';
 import { formatAddress } from './net/address.js';
 import type { Cause, Connection } from './net/connection.js';
 import type { PeerLog } from './peer-log.js';
@@ -20,8 +20,9 @@ import { FRAME_TIMEOUT } from './peers/timeouts.js';
 
 const PROVEN_MS = 60_000;
 const HOUR_MS = 3_600_000;
-/** A peer that sends nothing but malformed frames must not push everything else out of history. */
-const DROPPED_EVERY_MS = 1000;
+/** Peers that send nothing but malformed frames must not push everything else out of history. */
+const DROPS_WINDOW_MS = 5000;
+const DROPS_MAX = 50;
 
 /** What a timeout says about a peer; the others say nothing. */
 const timeoutEvents: Readonly<Partial<Record<number, ReputationEvent>>> = {
@@ -50,7 +51,8 @@ export interface PeerRecordParts {
 export class PeerRecord {
   readonly conduct: Conduct;
   readonly #parts: PeerRecordParts;
-  readonly #drops = new LogLimiter({ intervalMs: DROPPED_EVERY_MS });
+  /** Frames dropped, by code. */
+  readonly #drops = new LogSampler<number, Connection>({ windowMs: DROPS_WINDOW_MS, linesMax: DROPS_MAX });
   /** Hours of service that a connected peer has been credited with; 0 from the first minute on. */
   readonly #credited = new WeakMap<Connection, number>();
 
@@ -90,10 +92,8 @@ export class PeerRecord {
     const { log, clock } = this.#parts;
     log.violation(connection, code);
     this.#parts.lastHour.add('dropped', code, clock.nowMs());
-    const left = this.#drops.admit(`${code} ${connection.address}`, clock.nowMs());
-    if (left !== null) {
-      const reason = left === 0 ? 'frame dropped' : `frame dropped, and ${left} before it`;
-      this.#parts.history.add(this.#entryOf('dropped', connection, { code, reason }));
+    if (this.#drops.admit(code, connection, clock.nowMs())) {
+      this.#parts.history.add(this.#entryOf('dropped', connection, { code, reason: 'frame dropped' }));
     }
     const event = violationEvents[code];
     if (event !== undefined) this.#note(event, connection);
@@ -125,6 +125,22 @@ export class PeerRecord {
   crawlFailed(seed: string, cause: Cause): void {
     this.#parts.log.crawlFailed(seed, cause);
     this.#add({ ...this.#entry('crawl-failed', cause), peerId: null, address: seed });
+  }
+
+  /** Tells log and history how much they were spared; at the end, `all` that has not been told. */
+  sweep(all = false): void {
+    const { log, history, clock } = this.#parts;
+    log.sweep(all);
+    for (const { topic: code, count, bySource } of this.#drops.sweep(all ? Number.POSITIVE_INFINITY : clock.nowMs())) {
+      let others = count;
+      for (const [connection, frames] of bySource) {
+        others -= frames;
+        history.add(this.#entryOf('dropped', connection, { code, reason: `${frames} more frames dropped` }));
+      }
+      if (others === 0) continue;
+      const cause = { code, reason: `${others} more frames dropped, of many peers` };
+      history.add({ ...this.#entry('dropped', cause), peerId: null, address: null });
+    }
   }
 
   /** Credits peers that stay with their service. */

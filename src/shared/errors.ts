@@ -69,6 +69,7 @@ export class ConfigError extends Error {
 export type NodeErrorCode =
   | 'ERR_PAW_LISTEN'
   | 'ERR_PAW_DATA_DIR'
+  | 'ERR_PAW_LOG_FILE'
   | 'ERR_PAW_HANDLER_MODULE'
   | 'ERR_PAW_NOT_CONNECTED'
   | 'ERR_PAW_SEND_QUEUE_FULL'

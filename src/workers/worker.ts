@@ -7,6 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { receiveMessageOnPort } from 'node:worker_threads';
 import { Packr } from 'msgpackr';
 import { type Clock, systemClock } from '../shared/clock.js';
+import { errorTrace } from '../shared/error-trace.js';
 import type { HandlerLog } from '../shared/handler.js';
 import { Arena } from '../shared/memory/arena.js';
 import { Header, Worker } from '../shared/memory/arena-layout.js';
@@ -22,8 +23,10 @@ import { Sender } from './context.js';
 import { Dispatcher } from './dispatcher.js';
 import { FrameDecoder } from './frame-decoder.js';
 import { Gossip } from './gossip.js';
+import { HandlerErrors } from './handler-errors.js';
 import { HandlerQueue } from './handler-queue.js';
 import { HandlerRegistry, type Route, unknownRoute } from './handler-registry.js';
+import { logFields, logText } from './log-fields.js';
 import { Outbox } from './outbox.js';
 import { Pipeline } from './pipeline.js';
 import { TypeInterner } from './type-interner.js';
@@ -65,6 +68,7 @@ class WorkerThread {
   readonly #signal: Signal;
   readonly #registry: HandlerRegistry;
   readonly #pipeline: Pipeline;
+  readonly #handlerErrors: HandlerErrors;
   #seenEpoch: number;
   #stopped = false;
   #retryTimer: NodeJS.Timeout | null = null;
@@ -85,13 +89,11 @@ class WorkerThread {
     const table = new TypeTable(arena, worker);
     const types = new TypeInterner<Route>((name) => table.intern(name), unknownRoute);
     const log = this.#log();
+    this.#handlerErrors = new HandlerErrors(log, this.#clock);
     const handlerErrors = arena.layout.workerCounter(worker, 'handlerErrors');
     const onError = (type: string, error: unknown) => {
       addCounter(arena.words, handlerErrors, 1);
-      log.error('handler failed', {
-        type,
-        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-      });
+      this.#handlerErrors.failed(type, error);
     };
     this.#registry = new HandlerRegistry(types, (type, policy) => {
       const number = table.intern(type);
@@ -176,12 +178,12 @@ class WorkerThread {
     }
     if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
     this.#pipeline.flush();
+    this.#handlerErrors.close();
     this.#init.port.close();
   }
 
   reportFault(error: unknown): void {
-    const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.#tell({ kind: 'log', level: 'error', message: 'worker failed', fields: { error: why } });
+    this.#tell({ kind: 'log', level: 'error', message: 'worker failed', fields: { ...errorTrace(error) } });
   }
 
   async #park(): Promise<void> {
@@ -243,7 +245,7 @@ class WorkerThread {
     const at =
       (level: 'debug' | 'info' | 'warn' | 'error') =>
       (message: string, fields: Record<string, unknown> = {}) =>
-        this.#tell({ kind: 'log', level, message, fields });
+        this.#tell({ kind: 'log', level, message: logText(message), fields: logFields(fields) });
     return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
   }
 

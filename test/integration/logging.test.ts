@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
-import { portOf, startNode, until } from './support/nodes.js';
+import { handlerModule, portOf, startNode, until } from './support/nodes.js';
 import { frame, handshakeBytes, RawPeer } from './support/raw-peer.js';
 
 interface Line {
@@ -44,6 +44,53 @@ describe('the log', () => {
     await until(() => node.stats().messages.dropped === 100, 'all drops');
     expect(log.of('frame dropped')).toMatchObject([{ level: WARN, code: 0x05, name: 'InvalidMessageFormat' }]);
     expect(log.of('peer rejected')).toMatchObject([{ level: WARN, code: 0x02 }]);
+  });
+
+  it('counts refusals that it left out, exactly, when they are over and when the node closes', async () => {
+    const log = recorder('info');
+    const node = await startNode({ logger: log.logger });
+    const refused = 60;
+    for (let i = 0; i < refused; i++) {
+      const other = await RawPeer.dial(portOf(node), `127.8.0.${1 + (i % 20)}`);
+      other.socket.end(handshakeBytes('other'));
+      await until(() => other.ended, 'the refusal');
+    }
+    await until(() => node.stats().connections.rejectedInbound === refused, 'all refusals');
+    await node.close();
+    const leftOut = log.of('peer rejected: lines left out').reduce((sum, line) => sum + Number(line.leftOut), 0);
+    expect(log.of('peer rejected').length).toBeGreaterThanOrEqual(10);
+    expect(log.of('peer rejected').length + leftOut).toBe(refused);
+    expect(log.lines.at(-1)).toMatchObject({ msg: 'node closed' });
+  });
+
+  it('has a few lines of handlers and subscribers that throw at every message, never with what they threw', async () => {
+    const log = recorder('debug');
+    const secret = 'x-marks-the-spot';
+    const node = await startNode({ logger: log.logger, handlers: [handlerModule('parsing.mjs')] });
+    node.subscribe('parse', ({ payload }) => JSON.parse(String(payload)));
+    const peer = await RawPeer.join(portOf(node));
+    const messages = 200;
+    const frames = Array.from({ length: messages }, () => frame('parse', Buffer.from(secret)));
+    peer.socket.write(Buffer.concat(frames));
+    await until(() => node.stats().messages.handlerErrors === messages, 'all errors');
+    await until(() => log.of('subscriber failed').length > 0, 'the subscriber');
+    await node.close();
+    const counted = (msg: string) =>
+      log.of(msg).length + log.of(`${msg}: lines left out`).reduce((sum, line) => sum + Number(line.leftOut), 0);
+    expect(log.of('handler failed')).toMatchObject([{ level: 50, type: 'parse', error: 'SyntaxError' }]);
+    expect(counted('handler failed')).toBe(messages);
+    expect(counted('subscriber failed')).toBe(messages);
+    expect(JSON.stringify(log.lines)).not.toContain('x-marks');
+  });
+
+  it('tells history how many more frames of a peer were dropped', async () => {
+    const node = await startNode();
+    const peer = await RawPeer.join(portOf(node));
+    peer.socket.write(Buffer.concat(Array.from({ length: 30 }, () => frame('bad\n'))));
+    await until(() => node.stats().messages.dropped === 30, 'all drops');
+    await node.close();
+    const dropped = node.history().filter(({ kind }) => kind === 'dropped');
+    expect(dropped.map(({ detail }) => detail)).toEqual(['29 more frames dropped', 'frame dropped']);
   });
 
   it('shows dials and message flow at debug, and never a payload', async () => {

@@ -5,6 +5,7 @@
 import type { AddressInfo } from 'node:net';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Logger } from 'pino';
+import { errorTrace } from '../../shared/error-trace.js';
 import { NodeError } from '../../shared/errors.js';
 import type { NodeView } from '../api.js';
 import { formatAddress } from '../net/address.js';
@@ -100,7 +101,9 @@ function buildApp({ node, token, logger }: AdminOptions): FastifyInstance {
   const answerError = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const answer = errorAnswer(error);
     if (answer !== null) return sendError(reply, answer);
-    logger.error({ err: error, method: request.method, url: request.url }, 'admin request failed');
+    // Neither message nor query: either may quote what must not be in a log.
+    const path = request.url.split('?', 1)[0];
+    logger.error({ ...errorTrace(error), method: request.method, path }, 'admin request failed');
     return reply.code(500).send({ error: 'internal', message: 'the node failed to answer; its log says why' });
   };
   app.server.maxConnections = CONNECTIONS_MAX;

@@ -20,12 +20,18 @@ async function runNode(settings: Settings, readSettings: () => Settings): Promis
   // Before the start, so that a signal during it closes the node as well.
   const stop = listenForStop();
   let node: Node | null = null;
-  // Before the start as well: unheard, this one ends the process. A node that starts has just read its configuration.
+  let isReopenWanted = false;
+  // Before the start as well, and for good: unheard, these two end the process.
   process.on('SIGHUP', () => reload(node));
+  process.on('SIGUSR2', () => {
+    if (node === null) isReopenWanted = true;
+    else node.reopenLog();
+  });
   // Here, because the other commands need none of this and should start fast.
   const { startNode } = await import('../node.js');
   // The node says when it is ready and when it has closed.
   node = await startNode(settings, { readSettings });
+  if (isReopenWanted) node.reopenLog();
   await Promise.race([stop.first, node.closed]);
   await node.close();
 }

@@ -229,6 +229,13 @@ export const options = {
   logFormat: option(optional(choice(['pretty', 'json'])), null, 'FORMAT', 'how log lines look', {
     fallbackText: 'pretty on a terminal, else json',
   }),
+  logFile: option(
+    optional(pathText()),
+    null,
+    'FILE',
+    'file that the log is appended to; SIGUSR2 opens it anew, for rotation',
+    { fallbackText: 'none: standard output' },
+  ),
 } as const;
 
 export type OptionKey = keyof typeof options;

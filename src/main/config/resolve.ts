@@ -236,7 +236,8 @@ function complete(parsed: Parsed, given: GivenValues, host: Host): Settings {
     ringBytes: parsed.ringSize,
     outboundRingBytes: parsed.outboundRing,
     logLevel: parsed.logLevel,
-    logFormat: parsed.logFormat ?? (host.stdoutIsTerminal ? 'pretty' : 'json'),
+    logFormat: parsed.logFormat ?? (parsed.logFile === null && host.stdoutIsTerminal ? 'pretty' : 'json'),
+    logFile: parsed.logFile === null ? null : absolutePath(parsed.logFile, baseOf('logFile'), host.homeDir),
   };
 }
 

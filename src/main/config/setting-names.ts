@@ -53,4 +53,5 @@ export const settingNames = {
   outboundRing: 'outboundRingBytes',
   logLevel: 'logLevel',
   logFormat: 'logFormat',
+  logFile: 'logFile',
 } as const satisfies Record<OptionKey, keyof Settings>;

@@ -111,6 +111,8 @@ export interface NodeOptions {
   readonly logLevel?: LogLevel;
   /** How log lines look. Default `pretty` on a terminal, else `json`. Not used with `logger`. */
   readonly logFormat?: LogFormat | null;
+  /** File that the log is appended to, opened anew by `reopenLog`. Default: standard output. Not used with `logger`. */
+  readonly logFile?: string | null;
   /** Message types that are declared without a handler module. */
   readonly types?: TypeDeclarations;
   /** Logger to use instead of the node's own. */
@@ -184,4 +186,6 @@ export interface Settings {
   readonly outboundRingBytes: number;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
+  /** Absolute path; null: standard output. */
+  readonly logFile: string | null;
 }

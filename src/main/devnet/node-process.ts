@@ -7,6 +7,7 @@ import path from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../shared/clock.js';
 import { createNode } from '../index.js';
+import { directLogger } from '../logger.js';
 import { isArrivalDelta } from './arrival-tally.js';
 import { LatencyHistogram } from './latency.js';
 import { ArrivalLedger } from './ledger.js';
@@ -58,8 +59,8 @@ class DevnetNode {
       handlers: [new URL('./handlers.js', import.meta.url)],
       workers: plan.workers,
       sendQueue: SEND_QUEUE_BYTES,
-      logLevel: 'info',
-      logFormat: 'json',
+      // A file that nobody waits for: no thread for a few lines.
+      logger: directLogger('info'),
     });
     return new DevnetNode(plan, node);
   }

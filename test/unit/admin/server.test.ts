@@ -65,6 +65,28 @@ describe('the admin HTTP', () => {
     expect(JSON.parse(answer.text)).toMatchObject({ error: 'internal' });
     expect(answer.text).not.toContain('a detail');
   });
+
+  test('logs such a failure with its kind and place, never with token, query or what the error says', async () => {
+    const lines: string[] = [];
+    const fail = () => {
+      throw Object.assign(new TypeError('a-payload'), {
+        body: 'a-payload',
+        headers: { authorization: 'Bearer s3cret' },
+      });
+    };
+    server = await AdminServer.start({
+      node: fakeNode({ status: fail }),
+      host: '127.0.0.1',
+      port: 0,
+      token: 's3cret',
+      logger: pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) }),
+    });
+    expect((await request('/status?token=s3cret', { authorization: 'Bearer s3cret' })).status).toBe(500);
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { error: 'TypeError', method: 'GET', path: '/status', msg: 'admin request failed' },
+    ]);
+    expect(lines.join()).not.toMatch(/s3cret|a-payload/);
+  });
 });
 
 describe('metrics', () => {

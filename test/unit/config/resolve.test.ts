@@ -109,6 +109,7 @@ describe('defaults', () => {
       outboundRingBytes: 2 ** 20,
       logLevel: 'info',
       logFormat: 'json',
+      logFile: null,
     });
   });
 
@@ -200,6 +201,7 @@ describe('defaults', () => {
 
   test('on a terminal are pretty log lines', () => {
     expect(resolve({}, { ...host, stdoutIsTerminal: true }).logFormat).toBe('pretty');
+    expect(resolve({ flags: { logFile: 'log' } }, { ...host, stdoutIsTerminal: true }).logFormat).toBe('json');
   });
 
   test('of inbound and outbound limits shrink to a smaller maxPeers', () => {

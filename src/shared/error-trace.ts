@@ -1,0 +1,27 @@
+/**
+ * What the log may say of an error that an application's code threw: what kind it is and where it came from, never its
+ * message, which may quote the payload that was at hand (that of JSON.parse does). Pure; both sides.
+ */
+
+const FRAMES_MAX = 8;
+
+export interface ErrorTrace {
+  /** Name, and code if it has one. */
+  readonly error: string;
+  /** Frames of the stack, innermost first. */
+  readonly at: readonly string[];
+}
+
+export function errorTrace(error: unknown): ErrorTrace {
+  if (!(error instanceof Error)) return { error: `a thrown ${typeof error}`, at: [] };
+  const { name, message, stack = '' } = error;
+  const { code } = error as NodeJS.ErrnoException;
+  const kind = /^\w{1,64}$/.test(name) ? name : 'Error';
+  const shownCode = typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? ` ${code}` : '';
+  // A message of several lines may look like frames, so it is cut off first.
+  const messageAt = stack.indexOf(message);
+  const frames = (messageAt < 0 ? stack : stack.slice(messageAt + message.length))
+    .split('\n')
+    .flatMap((line) => /^ {4}at (.+)$/.exec(line)?.[1] ?? []);
+  return { error: kind + shownCode, at: frames.slice(0, FRAMES_MAX) };
+}

@@ -1,0 +1,82 @@
+/** What the log says of peers that come by the thousand. */
+import { pino } from 'pino';
+import { describe, expect, test } from 'vitest';
+import type { Connection } from '../../src/main/net/connection.js';
+import { PeerLog } from '../../src/main/peer-log.js';
+import { ErrorCode } from '../../src/shared/errors.js';
+
+interface Line {
+  readonly msg: string;
+  readonly code?: number;
+  readonly leftOut?: number;
+  readonly mostFrom?: Record<string, number>;
+}
+
+function setUp() {
+  const lines: Line[] = [];
+  const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line) as Line) });
+  const clock = { nowMs: () => time.nowMs, wallMs: () => time.nowMs };
+  const time = { nowMs: 0 };
+  return { lines, time, log: new PeerLog(logger, clock) };
+}
+
+const from = (host: string, port = 1) =>
+  ({ peerId: null, address: `${host}:${port}`, host, direction: 'inbound' }) as Connection;
+const chain = { code: ErrorCode.ChainIDMismatch, reason: 'another chain' };
+const full = { code: ErrorCode.PeerLimitReached, reason: 'no place' };
+
+describe('refusals in the log', () => {
+  test('from a thousand addresses a second are a few lines, and each that was left out is counted once', () => {
+    const { lines, time, log } = setUp();
+    const seconds = 60;
+    for (let second = 0; second < seconds; second++) {
+      for (let i = 0; i < 1000; i++) {
+        time.nowMs = second * 1000 + i;
+        log.rejected(from(`127.9.${i >> 8}.${i & 255}`), i % 2 === 0 ? chain : full);
+      }
+      log.sweep();
+    }
+    log.sweep(true);
+    const told = lines.filter(({ msg }) => msg === 'peer rejected');
+    const counts = lines.filter(({ msg }) => msg === 'peer rejected: lines left out');
+    // Ten lines and a count in ten seconds, for each of two codes.
+    expect(lines.length).toBeLessThanOrEqual((seconds / 10 + 1) * 2 * 11);
+    for (const { code } of [chain, full]) {
+      const one = told.filter((line) => line.code === code).length;
+      const others = counts.filter((line) => line.code === code).reduce((sum, { leftOut }) => sum + leftOut!, 0);
+      expect(one + others).toBe((seconds * 1000) / 2);
+    }
+  });
+
+  test('from one address are one line, then a count that names it', () => {
+    const { lines, time, log } = setUp();
+    for (let i = 0; i < 500; i++) log.rejected(from('127.0.0.2', i), chain);
+    time.nowMs = 9999;
+    log.sweep();
+    expect(lines).toHaveLength(1);
+    time.nowMs = 10_000;
+    log.sweep();
+    expect(lines[1]).toMatchObject({
+      level: 40,
+      msg: 'peer rejected: lines left out',
+      code: chain.code,
+      name: 'ChainIDMismatch',
+      leftOut: 499,
+      mostFrom: { '127.0.0.2': 499 },
+    });
+  });
+
+  test('do not grow what is remembered, nor do peers that connect and part', () => {
+    const { lines, log } = setUp();
+    for (let i = 0; i < 20_000; i++) {
+      log.connected(from('127.0.0.3', i));
+      log.disconnected(from('127.0.0.3', i), chain);
+    }
+    expect(lines).toHaveLength(1000);
+    log.sweep(true);
+    expect(lines.slice(1000)).toMatchObject([
+      { msg: 'peer connected: lines left out', leftOut: 19_500 },
+      { msg: 'peer disconnected: lines left out', leftOut: 19_500 },
+    ]);
+  });
+});
