@@ -323,7 +323,8 @@ export interface NodeView {
   status(): NodeStatus;
   health(): NodeHealth;
   peers(): PeerInfo[];
-  addresses(): AddressInfo[];
+  /** The address book as it is now. Each is made as it is asked for: there may be 80,000. */
+  eachAddress(): Iterable<AddressInfo>;
   bans(): BanInfo[];
   /** The newest entries first; at most `limit`, of one code if given. */
   history(query: HistoryQuery): HistoryEntry[];
