@@ -150,7 +150,7 @@ describe('start and stop', () => {
     const { address } = await start();
     const port = Number(address.split(':')[1]);
     const message = `admin can't listen on ${address}: the port is in use; name another with --admin`;
-    const options = { node: fakeNode(), host: '127.0.0.1', port, token: null, logger: pino({ level: 'silent' }) };
+    const options = { node: fakeNode(), host: '127.0.0.1', port, token: () => null, logger: pino({ level: 'silent' }) };
     await expect(AdminServer.start(options)).rejects.toMatchObject({
       code: 'ERR_PAW_LISTEN',
       message,
