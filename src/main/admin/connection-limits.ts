@@ -33,9 +33,16 @@ export function limitConnections(server: Server, limits: ConnectionLimits): void
   server.requestTimeout = limits.requestTimeoutMs;
   server.headersTimeout = limits.requestTimeoutMs;
   server.keepAliveTimeout = limits.idleTimeoutMs;
-  // Not every quiet connection: the answer of a dial takes as long as the dial.
+  const owed = new WeakMap<Socket, number>();
+  const owe = (socket: Socket, change: number) => owed.set(socket, (owed.get(socket) ?? 0) + change);
+  server.on('request', ({ socket }, response) => {
+    owe(socket, 1);
+    response.on('close', () => owe(socket, -1));
+  });
+  // Node asks for idle connections, too. One to which we owe an answer is quiet because of us: a dial takes its time.
   server.setTimeout(limits.stalledTimeoutMs, (socket) => {
-    if (socket.writableLength > 0) socket.destroy();
+    const isWaiting = (owed.get(socket) ?? 0) > 0 && socket.writableLength === 0;
+    if (!isWaiting) socket.destroy();
   });
 }
 
