@@ -349,7 +349,8 @@ export interface NodeView {
   /** What is wrong with the node, from what it is concluded and what to do about it. Takes some seconds at most. */
   doctor(): Promise<DoctorReport>;
   peers(): PeerInfo[];
-  addresses(): AddressInfo[];
+  /** The address book as it is now. Each is made as it is asked for: there may be 80,000. */
+  eachAddress(): Iterable<AddressInfo>;
   bans(): BanInfo[];
   /** The newest entries first; at most `limit`, of one code if given. */
   history(query: HistoryQuery): HistoryEntry[];

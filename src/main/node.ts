@@ -420,7 +420,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
         node: this,
         host: settings.admin.host,
         port: settings.admin.port,
-        token: settings.adminToken,
+        token: () => this.#settings.adminToken,
         logger: this.#log,
       });
     }
@@ -518,7 +518,12 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
 
   /** The address book. */
   addresses(): AddressInfo[] {
-    return this.#memory.book.list().map(addressInfo);
+    return [...this.eachAddress()];
+  }
+
+  /** @internal For the admin HTTP. */
+  *eachAddress(): Generator<AddressInfo> {
+    for (const record of this.#memory.book.list()) yield addressInfo(record);
   }
 
   /** Everything that the node counts. */

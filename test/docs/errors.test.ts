@@ -5,7 +5,6 @@ import { ExitCode, hexCode } from '../../src/main/cli/exit.js';
 import { ErrorCode, errorCodeName } from '../../src/shared/errors.js';
 import { root } from '../architecture/source-files.js';
 import { readDocument } from './documents.js';
-import { stillToCome } from './still-to-come.js';
 
 const CODE_NOBODY_KNOWS = 0xff;
 const { sections } = readDocument('docs/errors.md');
@@ -36,8 +35,6 @@ function titlesUnder(heading: string): string[] {
   return (end === -1 ? rest : rest.slice(0, end)).map(({ title }) => title);
 }
 
-const isToCome = (title: string) => stillToCome.errors.includes(title);
-
 describe('docs/errors.md', () => {
   it.each([
     ['Codes of peers and connections', codes()],
@@ -46,8 +43,7 @@ describe('docs/errors.md', () => {
     ['Words of the admin HTTP', adminWords()],
   ])('%s: has a section for each code that there is, and for no other', (heading, existing) => {
     const told = titlesUnder(heading);
-    const wanted = [...new Set([...existing, ...told.filter(isToCome)])];
-    expect([...told].sort()).toEqual(wanted.sort());
+    expect(told.sort()).toEqual([...new Set(existing)].sort());
   });
 
   it('says of each code what to do', () => {

@@ -9,7 +9,6 @@ import { geometryOf } from '../../src/main/geometry.js';
 import { root } from '../architecture/source-files.js';
 import { startNode } from '../integration/support/nodes.js';
 import { allDocuments, anchorOf, type Document } from './documents.js';
-import { stillToCome } from './still-to-come.js';
 
 const documents = allDocuments();
 const commands = buildProgram().commands;
@@ -39,26 +38,23 @@ function calls({ spans, commandLines }: Document) {
 
 describe.each(each)('%s', (_, document) => {
   it('names only commands that there are, with flags that they have', () => {
-    const wrong = calls(document)
-      .filter(({ name }) => !stillToCome.commands.includes(name))
-      .flatMap(({ name, flags }) => {
-        const known = flagsOf.get(name);
-        if (known === undefined) return [name];
-        return flags.filter((flag) => !known.includes(flag) && !stillToCome.flags.includes(flag));
-      });
+    const wrong = calls(document).flatMap(({ name, flags }) => {
+      const known = flagsOf.get(name);
+      if (known === undefined) return [name];
+      return flags.filter((flag) => !known.includes(flag));
+    });
     expect(wrong).toEqual([]);
   });
 
   it('names only flags that some command has', () => {
     const named = document.spans.flatMap((span) => /^--[a-z-]+/.exec(span)?.[0] ?? []);
-    expect(named.filter((flag) => !anyFlag.has(flag) && !stillToCome.flags.includes(flag))).toEqual([]);
+    expect(named.filter((flag) => !anyFlag.has(flag))).toEqual([]);
   });
 
   it('names only options, and fields of what users see, that there are', () => {
     const named = document.spans.filter((span) => /^[a-z]+(?:[A-Z][a-z0-9]*)+$/.test(span));
     const isField = (name: string) => new RegExp(`\\b${name}\\b`).test(shapes);
-    const known = [...stillToCome.options, ...stillToCome.fields];
-    expect(named.filter((name) => !isOptionKey(name) && !isField(name) && !known.includes(name))).toEqual([]);
+    expect(named.filter((name) => !isOptionKey(name) && !isField(name))).toEqual([]);
   });
 
   it('names only environment variables that are read', () => {
@@ -87,7 +83,6 @@ describe.each(each)('%s', (_, document) => {
 function isThere(from: string, link: string): boolean {
   const [file, anchor] = link.split('#', 2);
   const target = file === '' ? from : path.posix.join(path.posix.dirname(from), file);
-  if (stillToCome.files.includes(target)) return true;
   if (!existsSync(path.join(root, target))) return false;
   if (anchor === undefined) return true;
   const titles = documents.find((document) => document.path === target)?.sections ?? [];
@@ -105,8 +100,7 @@ describe('documents', () => {
     const node = await startNode({ admin: '127.0.0.1:0' });
     const wrong: string[] = [];
     for (const route of routes) {
-      if (stillToCome.routes.includes(route) || (await hasRoute(node.admin!, route))) continue;
-      wrong.push(route);
+      if (!(await hasRoute(node.admin!, route))) wrong.push(route);
     }
     expect(wrong).toEqual([]);
   });

@@ -1,6 +1,6 @@
 /**
- * Owns who may call the admin HTTP: the bearer token, and without one the guards against DNS rebinding and against
- * pages of other sites. Pure; main thread.
+ * Owns who may call the admin HTTP: the token, and the guards against pages of other sites and DNS rebinding. Pure; main
+ * thread.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
@@ -12,23 +12,36 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** The headers that decide. */
-export interface AccessHeaders {
-  readonly authorization?: string | undefined;
-  readonly host?: string | undefined;
-  readonly origin?: string | undefined;
+/** What of a call decides. */
+export interface Caller {
+  readonly method: string;
+  /** As it came, with its query. */
+  readonly url: string;
+  readonly headers: {
+    readonly authorization?: string | undefined;
+    readonly host?: string | undefined;
+    readonly origin?: string | undefined;
+    readonly 'sec-fetch-site'?: string | string[] | undefined;
+    readonly 'sec-fetch-mode'?: string | string[] | undefined;
+    readonly 'sec-fetch-dest'?: string | string[] | undefined;
+  };
 }
 
-/** Decides over a call; null lets it through. With a token every call must bear it. */
-export function checkAccess(token: string | null, method: string, headers: AccessHeaders): Refusal | null {
+/** How a caller may show the token: programs as Bearer, browsers as the password of Basic. */
+export const challenges = ['Bearer', 'Basic realm="paw-p2p"'];
+
+/**
+ * Decides over a call; null lets it through. With a token every call must bear it. Pages of other sites are refused
+ * first, since a browser adds a password that it knows by itself.
+ */
+export function checkAccess(token: string | null, { method, url, headers }: Caller): Refusal | null {
   const { authorization, host, origin } = headers;
-  if (token === null) {
-    if (!isSafeHost(host)) return forbiddenHost;
-    // No page can read an answer, since there is no CORS. It could make changes all the same.
-    return readingMethods.includes(method) || isOwnOrigin(origin, host) ? null : forbiddenOrigin;
-  }
-  const given = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
-  return given !== undefined && sameSecret(given, token) ? null : unauthorized;
+  if (token === null && !isSafeHost(host)) return forbiddenHost;
+  if (!isOwnOrigin(origin, host, headers['sec-fetch-site'])) return forbiddenOrigin;
+  if (!isOwnSite(headers['sec-fetch-site']) && !isLinkToDashboard(method, url, headers)) return forbiddenOrigin;
+  if (token === null) return null;
+  const given = secretOf(authorization);
+  return given !== null && sameSecret(given, token) ? null : unauthorized;
 }
 
 /**
@@ -38,8 +51,6 @@ export function checkAccess(token: string | null, method: string, headers: Acces
 export function isSimplePost(method: string, contentType: string | undefined): boolean {
   return method === 'POST' && contentType?.split(';', 1)[0]?.trim().toLowerCase() !== 'application/json';
 }
-
-const readingMethods = ['GET', 'HEAD', 'OPTIONS'];
 
 const unauthorized: Refusal = {
   status: 401,
@@ -54,8 +65,18 @@ const forbiddenHost: Refusal = {
 const forbiddenOrigin: Refusal = {
   status: 403,
   error: 'forbidden_origin',
-  message: 'without an admin token a page of another site (Origin) may change nothing',
+  message: 'a page of another site (Origin, Sec-Fetch-Site) may call nothing here',
 };
+
+/** The secret that an Authorization header bears; null if it bears none. Any user name will do. */
+function secretOf(authorization = ''): string | null {
+  const [, scheme, value] = /^(Bearer|Basic) +(\S+)$/i.exec(authorization) ?? [];
+  if (scheme === undefined) return null;
+  if (scheme.toLowerCase() === 'bearer') return value;
+  const pair = Buffer.from(value, 'base64').toString();
+  const colon = pair.indexOf(':');
+  return colon < 0 ? null : pair.slice(colon + 1);
+}
 
 /** Hashed first, so that neither content nor length shows in the time taken. */
 function sameSecret(given: string, expected: string): boolean {
@@ -73,8 +94,26 @@ function isSafeHost(host: string | undefined): boolean {
   return name.toLowerCase() === 'localhost' || isIP(name) !== 0;
 }
 
-/** Browsers send Origin with every call that is no GET or HEAD; programs send none. */
-function isOwnOrigin(origin: string | undefined, host: string | undefined): boolean {
+/** Browsers send Origin with every call that changes something, and with some that read; programs send none. */
+function isOwnOrigin(origin: string | undefined, host: string | undefined, site: unknown): boolean {
   if (origin === undefined) return true;
-  return host !== undefined && /^https?:\/\/(.+)$/i.exec(origin)?.[1]?.toLowerCase() === host.toLowerCase();
+  if (host === undefined) return false;
+  const own = `://${host.toLowerCase()}`;
+  // Behind a proxy that speaks TLS our page is https. Then the browser itself must say that it is ours.
+  return origin.toLowerCase() === `http${own}` || (site === 'same-origin' && origin.toLowerCase() === `https${own}`);
+}
+
+/** No page can write this header. Browsers send it to loopback and over TLS; `none` is an address typed by a person. */
+function isOwnSite(site: unknown): boolean {
+  return site === undefined || site === 'same-origin' || site === 'none';
+}
+
+/** A link on another site may open the dashboard in a window of its own, whose content that site can't read. */
+function isLinkToDashboard(method: string, url: string, headers: Caller['headers']): boolean {
+  return (
+    method === 'GET' &&
+    url === '/' &&
+    headers['sec-fetch-mode'] === 'navigate' &&
+    headers['sec-fetch-dest'] === 'document'
+  );
 }

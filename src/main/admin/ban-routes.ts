@@ -6,8 +6,9 @@ import { z } from 'zod';
 import type { NodeView } from '../api.js';
 import { callFields, noBody, noQuery } from './call-fields.js';
 import { notFound, sendError } from './error-answer.js';
+import { sendList } from './json-list.js';
 
-const REASON_CHARS_MAX = 256;
+export const BAN_REASON_CHARS_MAX = 256;
 
 /** What a target and a time look like is the node's to say: ConfigError names them, too. */
 const readBan = callFields(
@@ -19,8 +20,8 @@ const readBan = callFields(
       allowed: "a duration such as 24h, milliseconds, or 'forever'",
     },
     reason: {
-      schema: z.string().max(REASON_CHARS_MAX).refine(isPlainText),
-      allowed: `text of at most ${REASON_CHARS_MAX} characters without control characters`,
+      schema: z.string().max(BAN_REASON_CHARS_MAX).refine(isPlainText),
+      allowed: `text of at most ${BAN_REASON_CHARS_MAX} characters without control characters`,
     },
   },
 );
@@ -32,7 +33,7 @@ function isPlainText(text: string): boolean {
 export function registerBanRoutes(app: FastifyInstance, view: NodeView): void {
   app.get('/bans', (request, reply) => {
     noQuery(request.query);
-    return reply.send({ bans: view.bans() });
+    return sendList(reply, 'bans', view.bans());
   });
   app.post('/bans', (request, reply) => {
     noQuery(request.query);

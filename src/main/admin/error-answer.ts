@@ -5,9 +5,24 @@
 import type { FastifyError, FastifyReply } from 'fastify';
 import { ConfigError, ErrorCode, NodeError, PeerError } from '../../shared/errors.js';
 
+/** Kinds of errors. Stable; callers match them. */
+export const errorNames = [
+  'bad_request',
+  'unauthorized',
+  'forbidden_host',
+  'forbidden_origin',
+  'not_found',
+  'timeout',
+  'conflict',
+  'dial_failed',
+  'too_large',
+  'unavailable',
+  'internal',
+] as const;
+export type ErrorName = (typeof errorNames)[number];
+
 export interface ErrorBody {
-  /** Stable; callers match it. */
-  readonly error: string;
+  readonly error: ErrorName;
   /** For people. */
   readonly message: string;
   /** What of the call is wrong. */
@@ -33,6 +48,11 @@ export function sendError(reply: FastifyReply, { status, body }: ErrorAnswer): F
   return reply.code(status).send(body);
 }
 
+export const internalFault: ErrorAnswer = {
+  status: 500,
+  body: { error: 'internal', message: 'the node failed to answer; its log says why' },
+};
+
 export const wrongContentType = badRequest('content-type', 'content-type must be application/json');
 
 /** The answer for an error that somebody can mend; null for a fault of this program. */
@@ -46,6 +66,17 @@ export function errorAnswer(error: Error): ErrorAnswer | null {
   if (code === 'FST_ERR_BAD_URL' || code === 'FST_ERR_MAX_PARAM_LENGTH') return badRequest('path', error.message);
   if (statusCode === 413) return { status: 413, body: { error: 'too_large', message: error.message, field: 'body' } };
   return { status: statusCode, body: { error: 'bad_request', message: error.message, field: 'body' } };
+}
+
+/** The answer for bytes that are no HTTP request, or not in time. */
+export function unreadableAnswer(code: string | undefined): ErrorAnswer {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return { status: 408, body: { error: 'timeout', message: 'the request did not arrive in time' } };
+  }
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return { status: 431, body: { error: 'too_large', message: 'the headers are too large', field: 'headers' } };
+  }
+  return { status: 400, body: { error: 'bad_request', message: 'this is no HTTP request', field: 'request' } };
 }
 
 /** A peer that is connected already, or is ourselves, is a fault of the call; all else lies behind us. */

@@ -1,6 +1,7 @@
 /**
  * Owns the admin route `GET /events`: server-sent events. Main thread.
  */
+import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { NodeView } from '../api.js';
 import { noQuery } from './call-fields.js';
@@ -16,8 +17,10 @@ export function registerEventRoutes(app: FastifyInstance, view: NodeView): void 
       return sendError(reply, { status: 503, body: { error: 'unavailable', message } });
     }
     reply.hijack();
-    reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-    stream.add(reply.raw);
+    const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' };
+    reply.raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...headers });
+    if (request.method === 'HEAD') reply.raw.end();
+    else stream.add(reply.raw);
     return reply;
   });
 }

@@ -7,11 +7,11 @@ import { ErrorCode } from '../../shared/errors.js';
 import { integer, type Kind } from '../config/kinds.js';
 
 /** Entries in one answer. */
-const LIMIT_MAX = 10_000;
+export const HISTORY_LIMIT_MAX = 10_000;
 /** A code is one byte on the wire. */
 const CODE_MAX = 0xff;
 
-export const historyLimit = integer(1, LIMIT_MAX);
+export const historyLimit = integer(1, HISTORY_LIMIT_MAX);
 
 /** An error code as its number, in decimal or hexadecimal, or as its name in any case. */
 export const historyCode: Kind<number> = {

@@ -5,9 +5,10 @@ import type { FastifyInstance } from 'fastify';
 import type { NodeView } from '../api.js';
 import { callFields } from './call-fields.js';
 import { historyCode, historyLimit } from './history-query.js';
+import { sendList } from './json-list.js';
 
 const readQuery = callFields('query', {}, { limit: historyLimit, code: historyCode });
 
 export function registerHistoryRoutes(app: FastifyInstance, view: NodeView): void {
-  app.get('/history', (request, reply) => reply.send({ entries: view.history(readQuery(request.query)) }));
+  app.get('/history', (request, reply) => sendList(reply, 'entries', view.history(readQuery(request.query))));
 }

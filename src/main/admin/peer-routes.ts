@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { NodeView } from '../api.js';
 import { callFields, noBody, noQuery } from './call-fields.js';
 import { notFound, sendError } from './error-answer.js';
+import { sendList } from './json-list.js';
 
 interface ById {
   readonly Params: { readonly id: string };
@@ -21,7 +22,7 @@ const readDial = callFields(
 export function registerPeerRoutes(app: FastifyInstance, view: NodeView): void {
   app.get('/peers', (request, reply) => {
     noQuery(request.query);
-    return reply.send({ peers: view.peers() });
+    return sendList(reply, 'peers', view.peers());
   });
   app.get<ById>('/peers/:id', (request, reply) => {
     noQuery(request.query);
@@ -31,7 +32,7 @@ export function registerPeerRoutes(app: FastifyInstance, view: NodeView): void {
   });
   app.get('/addresses', (request, reply) => {
     noQuery(request.query);
-    return reply.send({ addresses: view.addresses() });
+    return sendList(reply, 'addresses', view.eachAddress());
   });
   app.post('/peers', async (request, reply) => {
     noQuery(request.query);

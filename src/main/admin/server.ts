@@ -9,23 +9,23 @@ import { errorTrace } from '../../shared/error-trace.js';
 import { NodeError } from '../../shared/errors.js';
 import type { NodeView } from '../api.js';
 import { formatAddress } from '../net/address.js';
-import { checkAccess, isSimplePost } from './access.js';
+import { challenges, checkAccess, isSimplePost } from './access.js';
+import { AccessLog } from './access-log.js';
 import { registerBanRoutes } from './ban-routes.js';
 import { registerBroadcastRoutes } from './broadcast-routes.js';
+import { adminLimits, answerUnreadable, LATE_CHECK_MS, limitConnections } from './connection-limits.js';
 import { registerDashboardRoutes } from './dashboard-routes.js';
 import { registerDoctorRoutes } from './doctor-routes.js';
-import { errorAnswer, notFound, sendError, wrongContentType } from './error-answer.js';
+import { errorAnswer, internalFault, notFound, sendError, wrongContentType } from './error-answer.js';
 import { registerEventRoutes } from './event-routes.js';
 import { registerHistoryRoutes } from './history-routes.js';
 import { acceptJsonOnly } from './json-body.js';
+import { registerOpenApiRoute } from './openapi-routes.js';
 import { registerOperationRoutes } from './operation-routes.js';
 import { registerPeerRoutes } from './peer-routes.js';
 import { registerStatusRoutes } from './status-routes.js';
 
-/** Bounds on what callers can hold; an admin address has few. */
 const BODY_BYTES_MAX = 64 * 1024;
-const REQUEST_TIMEOUT_MS = 10_000;
-const CONNECTIONS_MAX = 64;
 /** An ID of 32 bytes, each of which may be escaped, behind `id:`, and room to say that longer ones are wrong. */
 const PARAM_CHARS_MAX = 400;
 
@@ -34,8 +34,11 @@ export interface AdminOptions {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
-  /** Null: no token is asked for; the address must be loopback then, which configuration has checked. */
-  readonly token: string | null;
+  /**
+   * Asked at each call, so that it can change. Null: no token is asked for; the address must be loopback then, which
+   * configuration has checked.
+   */
+  readonly token: () => string | null;
   readonly logger: Logger;
 }
 
@@ -79,39 +82,50 @@ function cannotListen(address: string, error: NodeJS.ErrnoException): NodeError 
   return new NodeError('ERR_PAW_LISTEN', message, { cause: error });
 }
 
+/** Nothing here is for other sites to show, to frame or to guess the type of. There is no CORS. */
+const commonHeaders = {
+  'cross-origin-resource-policy': 'same-origin',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+};
+
 function buildApp({ node, token, logger }: AdminOptions): FastifyInstance {
   const app = fastify({
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: adminLimits.requestTimeoutMs,
+    http: { connectionsCheckingInterval: LATE_CHECK_MS },
     forceCloseConnections: true,
+    // While it closes the node tells so itself, in the shape of its other errors.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: PARAM_CHARS_MAX },
+    clientErrorHandler: answerUnreadable,
     // Errors of the router pass by the hooks, so access is checked here as well.
     frameworkErrors: (error, request, reply) => {
       if (!refuse(request, reply)) answerError(error, request, reply);
     },
   });
-  const refuse = (request: FastifyRequest, reply: FastifyReply): boolean => {
-    const refusal = checkAccess(token, request.method, request.headers);
-    if (refusal === null) return false;
-    if (refusal.status === 401) reply.header('www-authenticate', 'Bearer');
-    reply.code(refusal.status).send({ error: refusal.error, message: refusal.message });
-    return true;
-  };
+  limitConnections(app.server, adminLimits);
+  const accessLog = new AccessLog(logger);
+  const refuse = refuser(token, accessLog);
   const answerError = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const answer = errorAnswer(error);
-    if (answer !== null) return sendError(reply, answer);
-    // Neither message nor query: either may quote what must not be in a log.
-    const path = request.url.split('?', 1)[0];
-    logger.error({ ...errorTrace(error), method: request.method, path }, 'admin request failed');
-    return reply.code(500).send({ error: 'internal', message: 'the node failed to answer; its log says why' });
+    if (answer === null) {
+      // Neither message nor query: either may quote what must not be in a log.
+      const path = request.url.split('?', 1)[0];
+      logger.error({ ...errorTrace(error), method: request.method, path }, 'admin request failed');
+    }
+    return sendError(reply, answer ?? internalFault);
   };
-  app.server.maxConnections = CONNECTIONS_MAX;
   app.addHook('onRequest', (request, reply, done) => {
     if (refuse(request, reply)) return;
     const { method, headers, is404 } = request;
-    if (token === null && !is404 && isSimplePost(method, headers['content-type'])) sendError(reply, wrongContentType);
+    if (!is404 && isSimplePost(method, headers['content-type'])) sendError(reply, wrongContentType);
     else done();
+  });
+  app.addHook('onClose', (_app, done) => {
+    accessLog.close();
+    done();
   });
   app.setNotFoundHandler((request, reply) =>
     sendError(reply, notFound(`there is no ${request.method} ${request.url}`)),
@@ -128,8 +142,25 @@ function buildApp({ node, token, logger }: AdminOptions): FastifyInstance {
     registerOperationRoutes,
     registerBroadcastRoutes,
     registerDashboardRoutes,
+    registerOpenApiRoute,
   ]) {
     register(app, node);
   }
   return app;
+}
+
+/** Makes the check of who calls, which answers those that it refuses and says whether it did. */
+function refuser(token: () => string | null, log: AccessLog) {
+  return (request: FastifyRequest, reply: FastifyReply): boolean => {
+    reply.headers(commonHeaders);
+    const refusal = checkAccess(token(), request);
+    if (refusal === null) return false;
+    const { status, error, message } = refusal;
+    if (status === 401) {
+      log.refused(request.ip, request.headers.authorization !== undefined, performance.now());
+      reply.header('www-authenticate', challenges);
+    }
+    sendError(reply, { status, body: { error, message } });
+    return true;
+  };
 }

@@ -6,7 +6,7 @@ import { errorCodeName } from '../../shared/errors.js';
 import type { HistoryEntry, HistoryKind, HistoryQuery } from '../api.js';
 
 export const HISTORY_ENTRIES = 10_000;
-const DEFAULT_LIMIT = 100;
+export const HISTORY_LIMIT_DEFAULT = 100;
 const MAX_DETAIL_CHARS = 200;
 const plainText = /^[ -~]*$/;
 
@@ -39,7 +39,7 @@ export class History {
   }
 
   /** The newest records first, at most `limit` (100), of one code if given. */
-  query({ limit = DEFAULT_LIMIT, code }: HistoryQuery): HistoryEntry[] {
+  query({ limit = HISTORY_LIMIT_DEFAULT, code }: HistoryQuery): HistoryEntry[] {
     const found: HistoryEntry[] = [];
     const { length } = this.#records;
     for (let age = 1; age <= length && found.length < limit; age++) {

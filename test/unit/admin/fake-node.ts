@@ -1,7 +1,8 @@
 /** A made-up node behind a real admin server, and calls to it over real sockets. */
 import { EventEmitter } from 'node:events';
 import http from 'node:http';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
+import { openApiDocument } from '../../../src/main/admin/openapi/document.js';
 import { AdminServer } from '../../../src/main/admin/server.js';
 import type {
   AddressInfo,
@@ -15,7 +16,9 @@ import type {
   PeerInfo,
   ReloadResult,
 } from '../../../src/main/api.js';
+import { optionKeys } from '../../../src/main/config/options.js';
 import { BOUNDS_US } from '../../../src/shared/memory/histogram.js';
+import { faultOfAnswer } from './description.js';
 
 export const status: NodeStatus = {
   nodeId: 'node-a',
@@ -178,7 +181,7 @@ export function fakeNode(more: Partial<NodeView> = {}): NodeView {
     health: () => ({ ok: true, reasons: [], degraded: ['no peers'] }),
     doctor: async () => report,
     peers: () => [peer],
-    addresses: () => [address],
+    eachAddress: () => [address],
     bans: () => [ban],
     history: () => [entry],
     dial: async () => peer,
@@ -188,7 +191,11 @@ export function fakeNode(more: Partial<NodeView> = {}): NodeView {
     broadcastBytes: () => ({ sent: 2, skipped: 1 }),
     reload: () => reloaded,
     drain: () => drain,
-    config: () => ({ chainId: 'paw-test', adminToken: 'set, not shown' }),
+    config: () => ({
+      ...Object.fromEntries(optionKeys.map((key) => [key, null])),
+      chainId: 'paw-test',
+      adminToken: 'set, not shown',
+    }),
     on: (event, listener) => events.on(event, listener as never),
     off: (event, listener) => events.off(event, listener as never),
     ...more,
@@ -196,8 +203,12 @@ export function fakeNode(more: Partial<NodeView> = {}): NodeView {
 }
 
 /** An admin server in front of {@link fakeNode}, on a free port of loopback. */
-export function startAdmin(more: Partial<NodeView> = {}, token: string | null = null): Promise<AdminServer> {
-  const logger = pino({ level: 'silent' });
+export function startAdmin(
+  more: Partial<NodeView> = {},
+  secret: string | null | (() => string | null) = null,
+  logger: Logger = pino({ level: 'silent' }),
+): Promise<AdminServer> {
+  const token = typeof secret === 'function' ? secret : () => secret;
   return AdminServer.start({ node: fakeNode(more), host: '127.0.0.1', port: 0, token, logger });
 }
 
@@ -216,7 +227,7 @@ export interface Answer {
   readonly json: unknown;
 }
 
-/** Not `fetch`, which lets nobody choose the Host and changes paths. */
+/** The answer must be as it is described. Not `fetch`, which lets nobody choose the Host and changes paths. */
 export function call(server: AdminServer, path: string, { method, headers, body }: Call = {}): Promise<Answer> {
   const [host, port] = server.address.split(':');
   const isRaw = body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
@@ -233,9 +244,12 @@ export function call(server: AdminServer, path: string, { method, headers, body 
       response.setEncoding('utf8').on('data', (chunk: string) => {
         text += chunk;
       });
-      response.on('end', () =>
-        resolve({ status: response.statusCode!, headers: response.headers, text, json: parsed(text) }),
-      );
+      response.on('end', () => {
+        const answer = { status: response.statusCode!, headers: response.headers, text, json: parsed(text) };
+        const fault = faultOfAnswer(openApiDocument, method ?? 'GET', path, answer);
+        if (fault === null) resolve(answer);
+        else reject(new Error(fault));
+      });
     });
     outgoing.on('error', reject).end(sent);
   });

@@ -78,7 +78,7 @@ describe('the admin HTTP', () => {
       node: fakeNode({ status: fail }),
       host: '127.0.0.1',
       port: 0,
-      token: 's3cret',
+      token: () => 's3cret',
       logger: pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) }),
     });
     expect((await request('/status?token=s3cret', { authorization: 'Bearer s3cret' })).status).toBe(500);
@@ -172,7 +172,7 @@ describe('start and stop', () => {
     const { address } = await start();
     const port = Number(address.split(':')[1]);
     const message = `admin can't listen on ${address}: the port is in use; name another with --admin`;
-    const options = { node: fakeNode(), host: '127.0.0.1', port, token: null, logger: pino({ level: 'silent' }) };
+    const options = { node: fakeNode(), host: '127.0.0.1', port, token: () => null, logger: pino({ level: 'silent' }) };
     await expect(AdminServer.start(options)).rejects.toMatchObject({
       code: 'ERR_PAW_LISTEN',
       message,

@@ -2,7 +2,7 @@
  * Owns the page's live connection to the node, `GET /events`: opens it, notices when it is silent, opens it again. A page
  * that nobody has looked at for long lets it go, since a browser has few connections to one host. Browser.
  */
-import type { DrainStatus, NodeStatus } from '../../api.js';
+import type { NodeStatus } from '../../api.js';
 import { type LoggedEvent, loggedEvents } from './event-text.js';
 import { nodeClient } from './node-client.js';
 
@@ -17,7 +17,6 @@ const WATCH_EVERY_MS = 1000;
 export type Sample = NodeStatus & {
   /** When it was taken, by the node's clock; ISO 8601. */
   readonly time: string;
-  readonly draining?: DrainStatus | null;
 };
 
 export type Connection =

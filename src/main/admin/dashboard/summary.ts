@@ -64,7 +64,7 @@ function showIdentity(sample: Sample): void {
     const rest = `${counted(connections, 'connection')}, ${counted(queuedMessages, 'message')}, ${bytes(queuedBytes)}`;
     return `The node drains, until ${timeOfDay(Date.parse(until))} at the latest. Left: ${rest}.`;
   };
-  showBanner('draining', draining === undefined || draining === null ? '' : left());
+  showBanner('draining', draining === null ? '' : left());
 }
 
 function showBanner(id: string, text: string): void {
