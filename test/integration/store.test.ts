@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Store } from '../../dist/src/main/store/store.js';
+import { until } from './support/nodes.js';
 
 const folders: string[] = [];
 const stores: Store[] = [];
@@ -255,3 +256,63 @@ describe('a process that is killed', () => {
     }
   }, 90_000);
 });
+
+describe('a store that is checked', () => {
+  it('is not damaged because somebody told the check to end: it is begun again', async () => {
+    const folder = newFolder();
+    await fill(folder);
+    const opening = open(folder);
+    // As a supervisor does that ends every process of a service.
+    const checks = () => childrenOf(process.pid).filter((pid) => commandOf(pid).includes('store/check.js'));
+    await until(() => checks().length > 0, 'the check');
+    for (const pid of checks()) process.kill(pid, 'SIGTERM');
+    const { store, warnings } = await opening;
+    expect(warnings).toEqual([]);
+    expect(store.contents().addresses.size).toBeGreaterThan(0);
+  });
+
+  it('is out of reach of a signal to the group of its node', async () => {
+    const folder = newFolder();
+    await fill(folder);
+    const opening = open(folder);
+    await until(() => childrenOf(process.pid).some((pid) => commandOf(pid).includes('store/check.js')), 'the check');
+    const [check] = childrenOf(process.pid).filter((pid) => commandOf(pid).includes('store/check.js'));
+    expect(groupOf(check)).toBe(check);
+    await opening;
+  });
+
+  it('and is empty, since its node died before the first commit, is taken as it is', async () => {
+    const folder = newFolder();
+    const url = new URL('../../dist/src/main/store/store.js', import.meta.url).href;
+    const script = `
+      import { Store } from ${JSON.stringify(url)};
+      await Store.open(${JSON.stringify(folder)}, { log: console, onFault: console.error });
+      process.kill(process.pid, 'SIGKILL');`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script]);
+    await new Promise((resolve) => child.once('exit', resolve));
+    const { warnings } = await open(folder);
+    expect(warnings).toEqual([]);
+  });
+});
+
+function childrenOf(pid: number): number[] {
+  const ids = readdirSync(`/proc/${pid}/task`).map((task) => readOr(`/proc/${pid}/task/${task}/children`));
+  return ids.join(' ').split(' ').filter(Boolean).map(Number);
+}
+
+function commandOf(pid: number): string {
+  return readOr(`/proc/${pid}/cmdline`);
+}
+
+function groupOf(pid: number): number {
+  return Number(readOr(`/proc/${pid}/stat`).split(') ')[1]?.split(' ')[2]);
+}
+
+/** A file of a process that may be gone by now. */
+function readOr(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -70,7 +70,8 @@ export class Member {
 
   tell(order: Order): void {
     if (order.kind === 'close') this.#isClosing = true;
-    if (this.#process.connected) this.#process.send(order);
+    // A process that has just died takes nothing: its exit says so, and is what counts.
+    if (this.#process.connected) this.#process.send(order, () => undefined);
   }
 
   /** Ends the process at once; only ever the one that this object started. */

@@ -26,6 +26,10 @@ const COMMIT_CHANGES = 250;
 const COMMIT_FLAGS = 0x1_0003 as TransactionFlags;
 /** After a failed commit. */
 const RETRY_MS = 5000;
+/** What a process is told to end with, by whoever stops the node; a damaged store has other ways to end one. */
+const askedToEnd: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
+/** How often a check that was told to end is begun. */
+const CHECK_TRIES = 3;
 /** A check that takes longer than this has found no sound store. */
 const CHECK_MS = 30_000;
 /** Damaged stores that are kept for somebody to look at. */
@@ -165,17 +169,29 @@ export class Store {
 
 /** Why a store can't be used; null if it can. */
 async function faultOf(folder: string): Promise<'damaged' | 'other-version' | null> {
+  for (let tries = 1; ; tries++) {
+    const { code, signal } = await check(folder);
+    if (code === CheckResult.Sound) return null;
+    if (code === CheckResult.OtherVersion) return 'other-version';
+    if (signal === null || !askedToEnd.has(signal)) return 'damaged';
+    if (tries === CHECK_TRIES) {
+      throw new NodeError('ERR_PAW_DATA_DIR', `the check of the store '${folder}' was ended by ${signal} each time`);
+    }
+  }
+}
+
+function check(folder: string): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }> {
   const script = fileURLToPath(new URL('./check.js', import.meta.url));
   const child = spawn(process.execPath, [script, folder], {
     stdio: 'ignore',
     timeout: CHECK_MS,
     killSignal: 'SIGKILL',
+    // Ctrl-C goes to a group of processes; this one says nothing of the store if it dies of it.
+    detached: true,
   });
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject).once('exit', (exitCode) => resolve(exitCode));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject).once('exit', (code, signal) => resolve({ code, signal }));
   });
-  if (code === CheckResult.Sound) return null;
-  return code === CheckResult.OtherVersion ? 'other-version' : 'damaged';
 }
 
 function moveAside(dataDir: string, folder: string, fault: 'damaged' | 'other-version', log: Logger): void {
