@@ -424,6 +424,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
         logger: this.#log,
       });
     }
+    this.#workers.watch(settings.workerTimeoutMs);
     this.#sweepTimer = setInterval(() => this.#sweep(), sweepIntervalMs(settings));
     this.#sweep();
     this.#log.info({ listen: this.listen, admin: this.admin ?? 'off' }, 'node ready');
@@ -727,6 +728,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     this.#nodeLog.setLevel(settings.logLevel);
     this.#budget.resize(settings.memoryBudgetBytes);
     if (keys.has('relay')) this.#workers.relay(settings.relay);
+    if (keys.has('workerTimeout')) this.#workers.watch(settings.workerTimeoutMs);
     this.#memory.settingsChanged();
     this.#persistent.renew();
     this.#connections.settingsChanged();
@@ -750,8 +752,6 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     const nowMs = this.#clock.nowMs();
     this.#loopWatch.tick(nowMs);
     this.#connections.sweep();
-    const { workerTimeoutMs } = this.#settings;
-    if (workerTimeoutMs !== null) this.#workers.watch(workerTimeoutMs);
     if (nowMs - this.#leisureMs >= LEISURE_EVERY_MS) {
       this.#leisureMs = nowMs;
       if (this.#peerLog.showsFlow) this.#peerLog.flow(this.#flows());

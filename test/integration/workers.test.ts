@@ -129,7 +129,7 @@ describe('a worker that hangs', () => {
     guilty.socket.write(Buffer.concat([frame('hangOnce', Buffer.from(join(folder, 'once'))), numbered(10, () => 20)]));
     other.socket.write(numbered(10, () => 20));
     await until(() => acked(other).length === 10 && acked(guilty).length === 20, 'the replacement');
-    expect(performance.now() - startMs).toBeLessThan(500 + 250 + 250);
+    expect(performance.now() - startMs).toBeLessThan(500 + 250);
     expect(restarts).toEqual(['hangs for 500ms']);
     rmSync(folder, { recursive: true });
   });

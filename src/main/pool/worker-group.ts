@@ -24,6 +24,8 @@ import { Watchdog } from './watchdog.js';
 const QUICK_STARTS = 5;
 const START_DELAY_MS = 100;
 const MAX_START_DELAY_MS = 5000;
+/** How often workers are looked at that might hang: a tenth of what they may, and at least this often. */
+const LONGEST_LOOK_MS = 100;
 
 /** What the group needs of the node. */
 export interface WorkerGroupEvents {
@@ -83,6 +85,7 @@ export class WorkerGroup {
   #relay: readonly RelayedType[];
   readonly #clock: Clock;
   readonly #watchdog: Watchdog;
+  #watchTimer: NodeJS.Timeout | undefined;
   #stopping = false;
 
   constructor(
@@ -169,8 +172,14 @@ export class WorkerGroup {
     }
   }
 
-  /** Ends workers that hang in a handler for `limitMs`: what is in hand goes to their replacement. Call in each sweep. */
-  watch(limitMs: number): void {
+  /** From now on ends workers that hang for `limitMs`, null for never: what is in hand goes to their replacement. */
+  watch(limitMs: number | null): void {
+    clearInterval(this.#watchTimer);
+    if (limitMs === null || this.#stopping) return;
+    this.#watchTimer = setInterval(() => this.#lookForHung(limitMs), Math.min(LONGEST_LOOK_MS, limitMs / 10));
+  }
+
+  #lookForHung(limitMs: number): void {
     const { words, layout } = this.#arena;
     const pulses = this.#members.map(({ alive, signal }, worker) => ({
       heartbeat: Atomics.load(words, layout.worker(worker) + Worker.HeartbeatMs),
@@ -233,6 +242,7 @@ export class WorkerGroup {
   /** Lets every worker finish its turn and end; after `timeoutMs` threads are terminated. */
   async stop(timeoutMs: number): Promise<void> {
     this.#stopping = true;
+    clearInterval(this.#watchTimer);
     for (const member of this.#members) clearTimeout(member.startTimer);
     this.#commandAll({ kind: 'stop' });
     let timer: NodeJS.Timeout | undefined;
