@@ -24,6 +24,17 @@ export function addCounter(words: Int32Array, index: number, amount: number): vo
   Atomics.store(words, index + 2, high);
 }
 
+/**
+ * Does the same at a tenth of the price, for counters that are read by themselves: who sees it need not see what this
+ * thread wrote before. A plain store of 32 bits is never torn, and a carry keeps its order, since the store of `low` after
+ * it can't be seen before the `low` of the carry.
+ */
+export function addUnordered(words: Int32Array, index: number, amount: number): void {
+  const low = (words[index + 1] >>> 0) + amount;
+  if (low < TWO_32) words[index + 1] = low | 0;
+  else addCounter(words, index, amount);
+}
+
 /** Reads the counter at word `index` from any thread. Exact up to 2^53. */
 export function readCounter(words: Int32Array, index: number): number {
   for (let tries = 0; ; tries++) {

@@ -6,7 +6,7 @@
  * the sum in nanoseconds. How many durations there are is nowhere stored but added up by who reads, so that a writer that
  * dies between two stores leaves nothing that disagrees but the sum, by the one duration in hand.
  */
-import { addCounter, COUNTER_WORDS, readCounter } from './counters.js';
+import { addUnordered, COUNTER_WORDS, readCounter } from './counters.js';
 
 /**
  * Upper bounds of the buckets, inclusive, in microseconds. One ladder for all, from what a quick handler takes to what no
@@ -41,8 +41,8 @@ export function addDuration(words: Int32Array, index: number, us: number, times 
   const duration = Math.min(Math.max(us, 0), MAX_US);
   let bucket = 0;
   while (bucket < BOUNDS_US.length && duration > BOUNDS_US[bucket]) bucket++;
-  addCounter(words, index + bucket * COUNTER_WORDS, times);
-  addCounter(words, index + BUCKETS * COUNTER_WORDS, Math.round(duration * times * 1000));
+  addUnordered(words, index + bucket * COUNTER_WORDS, times);
+  addUnordered(words, index + BUCKETS * COUNTER_WORDS, Math.round(duration * times * 1000));
 }
 
 /** Reads the histogram at word `index` from any thread. */

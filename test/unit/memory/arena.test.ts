@@ -14,7 +14,13 @@ import {
   workerHistograms,
 } from '../../../src/shared/memory/arena-layout.js';
 import { ByteRing } from '../../../src/shared/memory/byte-ring.js';
-import { addCounter, COUNTER_WORDS, readCounter, resetCounter } from '../../../src/shared/memory/counters.js';
+import {
+  addCounter,
+  addUnordered,
+  COUNTER_WORDS,
+  readCounter,
+  resetCounter,
+} from '../../../src/shared/memory/counters.js';
 import { HISTOGRAM_WORDS } from '../../../src/shared/memory/histogram.js';
 import { MemoryBudget, TrackedAllowance } from '../../../src/shared/memory/memory-budget.js';
 import { ReadyQueue } from '../../../src/shared/memory/ready-queue.js';
@@ -92,11 +98,11 @@ describe('the layout of the arena', () => {
 });
 
 describe('a counter', () => {
-  it('counts across the borders of 32 bits', () => {
+  it.each([addCounter, addUnordered])('counts across the borders of 32 bits, by %o', (addTo) => {
     const words = new Int32Array(new SharedArrayBuffer(16));
     let sum = 0;
     for (const amount of [0, 1, 2 ** 31, 2 ** 31, 2 ** 32 - 1, 5, 2 ** 32 - 1, 2 ** 52, 7]) {
-      addCounter(words, 0, amount);
+      addTo(words, 0, amount);
       sum += amount;
       expect(readCounter(words, 0)).toBe(sum);
     }
