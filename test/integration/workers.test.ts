@@ -89,6 +89,25 @@ describe('a worker that dies while frames flow', () => {
     expect(reckon(acked(peer), 10).lost).toEqual([]);
   });
 
+  it('leaves waits that were really waited, and what it had counted', async () => {
+    const node = await startNode({ ...mortal, workers: 1 });
+    const peer = await RawPeer.join(portOf(node));
+    peer.socket.write(numbered(10, () => 50));
+    await until(() => acked(peer).length === 10, 'the first answers');
+    const counted = node.timings().handlers.seq.counts.reduce((a, b) => a + b, 0);
+    void node.workerThreads[0].terminate();
+    await until(() => node.stats().workers[0].restarts === 1, 'the restart');
+    peer.socket.write(numbered(10, () => 50));
+    await until(() => acked(peer).length === 20, 'answers from the replacement');
+    const { workerLag, handlers } = node.timings();
+    // A unit that is wrong makes hours of it, or nothing.
+    expect(workerLag[0].sumSeconds).toBeGreaterThan(0);
+    expect(workerLag[0].sumSeconds).toBeLessThan(30);
+    await until(() => node.timings().handlers.seq.counts.reduce((a, b) => a + b, 0) === counted + 10, 'all to count');
+    expect(handlers.seq.sumSeconds).toBeGreaterThan(0);
+    expect(counted).toBe(10);
+  });
+
   it('over one frame twice has that frame skipped and counted, and its peer banned; others live on', async () => {
     const node = await startNode({ ...mortal, workers: 1 });
     const peer = await RawPeer.join(portOf(node), 'poison', '127.7.0.1');

@@ -79,7 +79,7 @@ export const machineMetrics: readonly MetricSpec[] = [
     kind: 'histogram',
     unit: 'seconds',
     help: 'Time of message handlers, by type; types beyond the first 64 count as other',
-    look: 'which handler is slow; an inline one above 1 ms should be queued',
+    look: 'which handler is slow; what an inline one takes, every connection of its worker waits',
     labels: ['type'],
     leastUs: 0.25,
     mostUs: 1e7,
