@@ -136,11 +136,11 @@ describe('a worker that dies while frames flow', () => {
 });
 
 describe('a worker that hangs', () => {
-  it('is replaced within its limit and a quarter of a second; what came behind is handled, nothing is lost', async () => {
+  it('is found within its limit and a quarter of a second, and replaced; what came behind is handled, nothing is lost', async () => {
     const node = await startNode({ ...mortal, workers: 1, workerTimeout: '500ms' });
     const folder = mkdtempSync(join(tmpdir(), 'paw-hang-'));
-    const restarts: string[] = [];
-    node.on('worker:restarted', ({ reason }) => restarts.push(reason));
+    const restarts: { reason: string; atMs: number }[] = [];
+    node.on('worker:restarted', ({ reason }) => restarts.push({ reason, atMs: performance.now() }));
     const [guilty, other] = [await RawPeer.join(portOf(node), 'guilty'), await RawPeer.join(portOf(node), 'other')];
     guilty.socket.write(numbered(10, () => 20));
     await until(() => acked(guilty).length === 10, 'a worker at work');
@@ -148,8 +148,10 @@ describe('a worker that hangs', () => {
     guilty.socket.write(Buffer.concat([frame('hangOnce', Buffer.from(join(folder, 'once'))), numbered(10, () => 20)]));
     other.socket.write(numbered(10, () => 20));
     await until(() => acked(other).length === 10 && acked(guilty).length === 20, 'the replacement');
-    expect(performance.now() - startMs).toBeLessThan(500 + 250);
-    expect(restarts).toEqual(['hangs for 500ms']);
+    expect(restarts.map(({ reason }) => reason)).toEqual(['hangs for 500ms']);
+    // When it is found; how long a new thread takes to come up is for `bench crash` to measure, on a machine that is quiet.
+    expect(restarts[0].atMs - startMs).toBeGreaterThan(500);
+    expect(restarts[0].atMs - startMs).toBeLessThan(500 + 250);
     rmSync(folder, { recursive: true });
   });
 
