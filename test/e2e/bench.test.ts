@@ -7,7 +7,19 @@ import { Program } from './program.js';
 
 /** All that need neither hours nor packages of their own. */
 const everyday = [
-  ...['ingest', 'echo', 'broadcast', 'relay', 'connect', 'idle', 'mixed', 'busy-handlers', 'crash', 'admin'],
+  ...[
+    'ingest',
+    'echo',
+    'broadcast',
+    'relay',
+    'connect',
+    'refusals',
+    'idle',
+    'mixed',
+    'busy-handlers',
+    'crash',
+    'admin',
+  ],
   'scaling',
 ];
 

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { Program, type Ready, run, startNodeCommand } from './program.js';
 
 const chain = ['--chain-id', 'paw-e2e'];
-const loopback = ['--non-strict-addresses', '--no-pex'];
+/** Nodes that know each other's addresses and leave it to the commands whom they dial. */
+const loopback = ['--non-strict-addresses', '--no-pex', '--min-outbound', '0'];
 
 async function startTwo(): Promise<[Ready, Ready]> {
   const nodes = await Promise.all([startNodeCommand(loopback), startNodeCommand(loopback)]);
