@@ -18,9 +18,9 @@ export class AccessLog {
   refused(remote: string, isTokenGiven: boolean, nowMs: number): void {
     this.#refused++;
     for (const { key, suppressed } of this.#limiter.sweep(nowMs)) this.#tell({ remote: key, suppressed });
-    const suppressed = this.#limiter.admit(remote, nowMs);
-    if (suppressed === null) return;
-    this.#tell({ remote, given: isTokenGiven ? 'a wrong token' : 'no token', ...(suppressed > 0 && { suppressed }) });
+    // After the sweep an address has nothing left out that was not told.
+    if (this.#limiter.admit(remote, nowMs) === null) return;
+    this.#tell({ remote, given: isTokenGiven ? 'a wrong token' : 'no token' });
   }
 
   #tell(fields: object): void {
