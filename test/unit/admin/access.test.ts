@@ -1,7 +1,8 @@
 /** Who may call the admin HTTP: the token in both forms, and pages of other sites. */
 import { Writable } from 'node:stream';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
+import { AccessLog } from '../../../src/main/admin/access-log.js';
 import type { AdminServer } from '../../../src/main/admin/server.js';
 import { type Answer, type Call, call, startAdmin } from './fake-node.js';
 
@@ -118,6 +119,20 @@ describe('the token', () => {
     expect(JSON.parse(lines[1])).toMatchObject({ leftOut: 4, mostFrom: { '127.0.0.1': 4 } });
     expect(lines.join()).not.toMatch(/wr0ng|s3cret/);
   });
+});
+
+test('a storm of calls without the token is a line for each address and interval, with how many were left out', () => {
+  const told: object[] = [];
+  const log = new AccessLog({ warn: (fields: object) => told.push(fields) } as unknown as Logger);
+  for (let at = 0; at < 3; at++) log.refused('10.0.0.1', true, at);
+  log.refused('10.0.0.2', false, 3);
+  log.refused('10.0.0.3', false, 11_000);
+  expect(told).toEqual([
+    { remote: '10.0.0.1', given: 'a wrong token', refused: 1 },
+    { remote: '10.0.0.2', given: 'no token', refused: 4 },
+    { remote: '10.0.0.1', suppressed: 2, refused: 5 },
+    { remote: '10.0.0.3', given: 'no token', refused: 5 },
+  ]);
 });
 
 describe.each([

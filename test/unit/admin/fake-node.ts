@@ -228,7 +228,11 @@ export interface Answer {
 }
 
 /** The answer must be as it is described. Not `fetch`, which lets nobody choose the Host and changes paths. */
-export function call(server: AdminServer, path: string, { method, headers, body }: Call = {}): Promise<Answer> {
+export function call(
+  server: { readonly address: string },
+  path: string,
+  { method, headers, body }: Call = {},
+): Promise<Answer> {
   const [host, port] = server.address.split(':');
   const isRaw = body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
   const sent = isRaw ? body : JSON.stringify(body);

@@ -21,7 +21,7 @@ function* book(count: number, made: (at: number) => void = () => undefined): Gen
 }
 
 describe('a list', () => {
-  test.each([0, 1, 999, 1000, 1001, 2000, 2500])('of %i arrives whole and in order', async (count) => {
+  test.each([0, 1, 249, 250, 251, 500, 1100])('of %i arrives whole and in order', async (count) => {
     server = await startAdmin({
       eachAddress: () => book(count),
       history: () => Array.from({ length: count }, (_, at) => ({ ...entry, detail: `"${at}"` })),
@@ -50,8 +50,8 @@ describe('a list', () => {
     const { json } = await call(server, '/addresses');
     isOver = true;
     expect((json as { addresses: unknown[] }).addresses).toHaveLength(MANY);
-    expect(perTurn.size).toBeGreaterThanOrEqual(MANY / 1000);
-    expect(Math.max(...perTurn.values())).toBeLessThanOrEqual(2000);
+    expect(perTurn.size).toBeGreaterThanOrEqual(MANY / 250);
+    expect(Math.max(...perTurn.values())).toBeLessThanOrEqual(500);
   });
 
   test('is not made further than it is read, and not at all once the reader is gone', async () => {

@@ -121,7 +121,7 @@ export const peerRoutes: RouteDescriptions = {
     id: 'listAddresses',
     tag: 'Peers',
     summary: 'The address book',
-    description: 'A full book has about 80,000 addresses: 15 MB, which arrive while they are made.',
+    description: 'A full book has about 80,000 addresses: 17 MB, which arrive while they are made.',
     answers: {
       200: {
         description: 'The addresses',
