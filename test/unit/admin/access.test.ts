@@ -1,6 +1,6 @@
 /** Who may call the admin HTTP: the token in both forms, and pages of other sites. */
 import { Writable } from 'node:stream';
-import { type Logger, pino } from 'pino';
+import { pino } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import { AccessLog } from '../../../src/main/admin/access-log.js';
 import type { AdminServer } from '../../../src/main/admin/server.js';
