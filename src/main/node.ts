@@ -731,7 +731,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     if (keys.has('workerTimeout')) this.#workers.watch(settings.workerTimeoutMs);
     this.#memory.settingsChanged();
     this.#persistent.renew();
-    this.#connections.settingsChanged();
+    this.#connections.settingsChanged(keys);
     for (
       let victim = this.#evictions.overLimit(settings);
       victim !== null;

@@ -11,6 +11,7 @@ import type { Arena } from '../../shared/memory/arena.js';
 import { Slot, SlotState } from '../../shared/memory/arena-layout.js';
 import { encodeDisconnect } from '../../shared/wire/disconnect.js';
 import { ControlType } from '../../shared/wire/message-type.js';
+import type { OptionKey } from '../config/options.js';
 import type { PersistentPeers } from '../peers/persistent-peers.js';
 import { type Ages, due } from '../peers/timeouts.js';
 import type { WorkerGroup } from '../pool/worker-group.js';
@@ -23,6 +24,8 @@ import type { OutboundPump } from './outbound-pump.js';
 import { PeerRates } from './peer-rates.js';
 import { SocketWriter } from './socket-writer.js';
 
+/** Options that rates come from. */
+const rateKeys = ['receiveRate', 'sendRate', 'receiveMessages', 'sendMessages'] as const satisfies readonly OptionKey[];
 /** Most that a peer whose rates are limited gets at once. */
 const RATED_WRITE_BYTES = 64 * 1024;
 /** How often a draining node looks whether it is done. */
@@ -386,9 +389,11 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
   }
 
   /** Other limits, rates or names than before: those that are connected go by them from now on. */
-  settingsChanged(): void {
+  settingsChanged(changed: ReadonlySet<string>): void {
+    // A peer that is in debt stays so unless the rates themselves are others.
+    const areRates = rateKeys.some((key) => changed.has(key));
     for (const connection of [...this.#parts.table.connected()]) {
-      this.#limitRates(connection);
+      if (areRates) this.#limitRates(connection);
       this.#stand(connection);
     }
   }
