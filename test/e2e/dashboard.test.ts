@@ -223,6 +223,20 @@ describe('the dashboard', () => {
     expect(Number.parseInt(received ?? '', 10)).toBeLessThan(100);
   });
 
+  it('works where a token is asked for: live, with the real doctor, and with actions; without the token there is no page', async () => {
+    const { admin, listen } = await startNode(['--admin-token', 's3cret', '--seeds', '127.0.0.9:9']);
+    const credentials = { httpCredentials: { username: 'anybody', password: 's3cret' } };
+    const { page, complaints } = await openDashboard(admin, credentials);
+    await RawPeer.join(portOf({ listen }), 'guest');
+    await page.locator('#doctor-again').click();
+    await page.locator('#doctor-findings').getByText('127.0.0.9:9').first().waitFor();
+    await rowOf(page, 'guest').getByRole('button', { name: 'Disconnect' }).click();
+    await pressIn(page, 'Disconnect');
+    await page.locator('#peers-now').getByText('0', { exact: true }).waitFor();
+    expect(complaints).toEqual([]);
+    expect((await fetch(`http://${admin}/`)).status).toBe(401);
+  });
+
   it('shows what the doctor found, the worst first; a node without a doctor, and one that drains', async () => {
     const { admin } = await startNode();
     const { page } = await openDashboard(admin);
