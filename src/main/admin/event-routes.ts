@@ -20,7 +20,7 @@ export function registerEventRoutes(app: FastifyInstance, view: NodeView): void 
     const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' };
     reply.raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...headers });
     if (request.method === 'HEAD') reply.raw.end();
-    else stream.add(reply.raw);
+    else stream.add(reply.raw, request.raw.socket);
     return reply;
   });
 }

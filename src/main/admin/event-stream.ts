@@ -3,6 +3,7 @@
  * statistics every second, as server-sent events. Main thread. Costs nothing while nobody watches. A storm of events, or
  * a watcher who does not read, makes it leave events out and say how many; it never queues without bound.
  */
+import type { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { NodeEvents, NodeView } from '../api.js';
 
@@ -46,14 +47,16 @@ export class EventStream {
   }
 
   /** Sends to `response`, whose head is written, until it closes. The first event is a sample. */
-  add(response: ServerResponse): void {
+  add(response: ServerResponse, connection: EventEmitter = response): void {
     if (this.#watchers.size === 0) this.#begin();
     const watcher: Watcher = { response, missed: 0 };
     this.#watchers.add(watcher);
-    response.on('close', () => {
-      this.#watchers.delete(watcher);
-      if (this.#watchers.size === 0) this.#end();
-    });
+    const gone = () => {
+      if (this.#watchers.delete(watcher) && this.#watchers.size === 0) this.#end();
+    };
+    // A response that waits behind another on its connection is never told that it closed; the connection is.
+    response.once('close', gone);
+    connection.once('close', gone);
     this.#send(watcher, this.#sample());
   }
 
