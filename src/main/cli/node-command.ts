@@ -2,7 +2,7 @@
  * Owns the command `node`: configuration, start, signals, end. Main thread.
  */
 import type { Command } from 'commander';
-import { ConfigError } from '../../shared/errors.js';
+import { ConfigError, NodeError } from '../../shared/errors.js';
 import { loadSettings } from '../config/load.js';
 import { printSettings } from '../config/print.js';
 import type { Settings } from '../config/settings.js';
@@ -41,7 +41,8 @@ function reload(node: Node | null): void {
     node?.reload();
   } catch (error) {
     // The node has told in its log what is wrong, and goes on as it was.
-    if (!(error instanceof ConfigError)) throw error;
+    const isTooLate = error instanceof NodeError && error.code === 'ERR_PAW_CLOSED';
+    if (!(error instanceof ConfigError) && !isTooLate) throw error;
   }
 }
 
