@@ -69,7 +69,6 @@ import { PeerConnections } from './net/peer-connections.js';
 import { PeerLog } from './peer-log.js';
 import { PeerMemory, type RunCounters } from './peer-memory.js';
 import { PeerRecord } from './peer-record.js';
-
 import { banTarget, banTimeMs } from './peers/ban-request.js';
 import type { BanRecord } from './peers/bans.js';
 import { FanOut } from './peers/fan-out.js';

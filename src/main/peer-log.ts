@@ -19,6 +19,8 @@ const WARNING_LINES_MAX = 10;
 export class PeerLog {
   readonly #log: Logger;
   readonly #clock: Clock;
+  /** All of them, in the order in which they tell what they left out. */
+  readonly #sampled: SampledLine[] = [];
   readonly #connected: SampledLine;
   readonly #disconnected: SampledLine;
   readonly #rejected: SampledLine;
@@ -32,36 +34,24 @@ export class PeerLog {
   constructor(log: Logger, clock: Clock) {
     this.#log = log;
     this.#clock = clock;
-    const info = (message: string) => new SampledLine(log, { level: 'info', message, linesMax: FLOW_LINES_MAX });
-    const warning = (message: string, linesMax = WARNING_LINES_MAX) =>
-      new SampledLine(log, { level: 'warn', message, linesMax });
-    this.#connected = info('peer connected');
-    this.#disconnected = info('peer disconnected');
-    this.#rejected = warning('peer rejected');
-    this.#violations = warning('frame dropped');
-    this.#banned = warning('banned', BAN_LINES_MAX);
-    this.#crawls = warning('seed not reached');
-    this.#subscribers = new SampledLine(log, {
-      level: 'error',
-      message: 'subscriber failed',
-      linesMax: WARNING_LINES_MAX,
-    });
+    const sampled = (level: 'info' | 'warn' | 'error', message: string, linesMax: number) => {
+      const line = new SampledLine(log, { level, message, linesMax });
+      this.#sampled.push(line);
+      return line;
+    };
+    this.#connected = sampled('info', 'peer connected', FLOW_LINES_MAX);
+    this.#disconnected = sampled('info', 'peer disconnected', FLOW_LINES_MAX);
+    this.#rejected = sampled('warn', 'peer rejected', WARNING_LINES_MAX);
+    this.#violations = sampled('warn', 'frame dropped', WARNING_LINES_MAX);
+    this.#banned = sampled('warn', 'banned', BAN_LINES_MAX);
+    this.#crawls = sampled('warn', 'seed not reached', WARNING_LINES_MAX);
+    this.#subscribers = sampled('error', 'subscriber failed', WARNING_LINES_MAX);
   }
 
   /** Tells how many lines were left out in the last ten seconds; at the end, `all` that has not been told. */
   sweep(all = false): void {
     const nowMs = all ? Number.POSITIVE_INFINITY : this.#clock.nowMs();
-    for (const line of [
-      this.#connected,
-      this.#disconnected,
-      this.#rejected,
-      this.#violations,
-      this.#banned,
-      this.#crawls,
-      this.#subscribers,
-    ]) {
-      line.sweep(nowMs);
-    }
+    for (const line of this.#sampled) line.sweep(nowMs);
   }
 
   /** A dial begins. */

@@ -21,6 +21,7 @@ const CSS = 'text/css; charset=utf-8';
 const SCRIPT = 'text/javascript; charset=utf-8';
 const SVG = 'image/svg+xml';
 
+/** Beside those that every answer of the admin HTTP has. */
 const headers = {
   // uPlot sets styles on elements, which is no inline style to this policy.
   'content-security-policy': [
@@ -33,9 +34,7 @@ const headers = {
     "require-trusted-types-for 'script'",
     "trusted-types 'none'",
   ].join('; '),
-  'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
-  'cross-origin-resource-policy': 'same-origin',
   // Another version may answer at this address tomorrow; to ask whether it is the same one is cheap.
   'cache-control': 'no-cache',
 };

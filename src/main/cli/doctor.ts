@@ -33,7 +33,7 @@ export function doctorText({ findings }: DoctorReport, columnsMax: number): stri
   return `${lines.join('\n')}\n`;
 }
 
-function isWrong({ level }: Finding): boolean {
+function isWrong({ level }: { readonly level: FindingLevel }): boolean {
   return level === 'warn' || level === 'fail';
 }
 
@@ -75,7 +75,7 @@ async function doctor(flags: AdminFlags & ShowFlags): Promise<void> {
   await show(flags, async () => {
     const { text, value } = await client.call({ path: '/doctor', timeoutMs: ANSWER_TIMEOUT_MS });
     const report = value as DoctorReport;
-    process.exitCode = report.level === 'warn' || report.level === 'fail' ? ExitCode.Failed : ExitCode.Done;
+    process.exitCode = isWrong(report) ? ExitCode.Failed : ExitCode.Done;
     return { json: text, text: () => doctorText(report, outputColumns()) };
   });
 }

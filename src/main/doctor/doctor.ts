@@ -119,6 +119,8 @@ export class Doctor {
     const [nowMs, wallMs] = [clock.nowMs(), clock.wallMs()];
     const uptimeMs = nowMs - this.#startedMs;
     const status = this.#parts.status();
+    const connected = [...this.#parts.connected()];
+    const ids = new Set(connected.map(({ peerId }) => peerId));
     return {
       wallMs,
       uptimeMs,
@@ -126,14 +128,14 @@ export class Doctor {
       settings,
       status,
       reach,
-      book: this.#book(),
+      book: this.#book(ids),
       seeds: this.#parts.seeds(),
-      persistent: this.#persistent(),
+      persistent: this.#persistent(ids),
       clock: { ...hearsay.clocks(wallMs, nowMs), lastRunAheadMs, setByMs: wallMs - this.#startedWallMs - uptimeMs },
-      peers: [...this.#parts.connected()].map(peerFacts),
+      peers: connected.map(peerFacts),
       strangers: this.#strangers(wallMs),
       refusedBy: this.#refusedBy(wallMs),
-      workers: status.workers.map((worker, index) => this.#worker(worker, index, nowMs)),
+      workers: status.workers.map((worker, index) => this.#worker(worker, index, connected, nowMs)),
       shortestQueue: shortestQueue(this.#parts.policies()),
       cores: availableParallelism(),
       fixedBytes,
@@ -143,35 +145,29 @@ export class Doctor {
     };
   }
 
-  #book(): BookFacts {
+  #book(connectedIds: ReadonlySet<string | null>): BookFacts {
     const { book, isWanted } = this.#parts;
     const records = book();
     const sample = records.slice(0, BOOK_SAMPLE);
-    const ids = this.#connectedIds();
     return {
       known: records.length,
       sample: {
         size: sample.length,
         failing: sample.filter(({ attempts }) => attempts > 0).length,
-        connected: sample.filter(({ id }) => ids.has(id)).length,
+        connected: sample.filter(({ id }) => connectedIds.has(id)).length,
         unwanted: sample.filter((record) => !isWanted(record)).length,
         netGroups: new Set(sample.map(({ ip, port }) => netGroupOf(ip, port))).size,
       },
     };
   }
 
-  #persistent(): Facts['persistent'] {
-    const ids = this.#connectedIds();
+  #persistent(connectedIds: ReadonlySet<string | null>): Facts['persistent'] {
     return this.#parts.persistent().map(({ address, attempts, phase, fault }) => ({
       address: formatPeerAddress(address),
-      isConnected: phase === 'connected' || (address.id !== null && ids.has(address.id)),
+      isConnected: phase === 'connected' || (address.id !== null && connectedIds.has(address.id)),
       attempts,
       fault: fault === null ? null : { code: fault.code, reason: withoutAddress(fault.message) },
     }));
-  }
-
-  #connectedIds(): ReadonlySet<string | null> {
-    return new Set([...this.#parts.connected()].map(({ peerId }) => peerId));
   }
 
   #strangers(wallMs: number): Facts['strangers'] {
@@ -196,10 +192,15 @@ export class Doctor {
     return refusedBy;
   }
 
-  #worker(status: NodeStatus['workers'][number], index: number, nowMs: number): WorkerFacts {
+  #worker(
+    status: NodeStatus['workers'][number],
+    index: number,
+    connected: readonly Connection[],
+    nowMs: number,
+  ): WorkerFacts {
     const { isLive, sinceTurnMs, inHand } = this.#parts.worker(index);
     const deaths = this.#deaths.filter(({ worker, atMs }) => worker === index && nowMs - atMs < HOUR_MS);
-    const held = [...this.#parts.connected()].filter(({ seat, paused }) => paused && seat?.worker === index);
+    const held = connected.filter(({ seat, paused }) => paused && seat?.worker === index);
     const peerId = inHand === null || inHand === 'gone' ? null : inHand.peerId;
     return {
       isLive,

@@ -25,7 +25,7 @@ const QUICK_STARTS = 5;
 const START_DELAY_MS = 100;
 const MAX_START_DELAY_MS = 5000;
 /** How often workers are looked at that might hang: a tenth of what they may, and at least this often. */
-const LONGEST_LOOK_MS = 100;
+const LOOK_EVERY_MS_MAX = 100;
 
 /** What the group needs of the node. */
 export interface WorkerGroupEvents {
@@ -176,7 +176,7 @@ export class WorkerGroup {
   watch(limitMs: number | null): void {
     clearInterval(this.#watchTimer);
     if (limitMs === null || this.#stopping) return;
-    this.#watchTimer = setInterval(() => this.#lookForHung(limitMs), Math.min(LONGEST_LOOK_MS, limitMs / 10));
+    this.#watchTimer = setInterval(() => this.#lookForHung(limitMs), Math.min(LOOK_EVERY_MS_MAX, limitMs / 10));
   }
 
   #lookForHung(limitMs: number): void {

@@ -1,25 +1,14 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { AdminServer } from '../../../src/main/admin/server.js';
+import { describe, expect, test } from 'vitest';
 import type { DoctorReport, NodeView } from '../../../src/main/api.js';
 import { doctorText } from '../../../src/main/cli/doctor.js';
 import { NodeError } from '../../../src/shared/errors.js';
-import { call, report, startAdmin } from '../admin/fake-node.js';
+import { call, report } from '../admin/fake-node.js';
+import { startNode, stopNode, tell, theNode } from './made-up-node.js';
 import { run } from './run.js';
 
-let admin: AdminServer | undefined;
-
-beforeEach(() => {
-  for (const name of Object.keys(process.env)) if (name.startsWith('PAW_')) vi.stubEnv(name, undefined);
-});
-afterEach(async () => {
-  vi.unstubAllEnvs();
-  await admin?.close();
-  admin = undefined;
-});
-
 async function doctor(view: Partial<NodeView>, ...args: string[]) {
-  admin = await startAdmin(view);
-  return run('doctor', ...args, '--admin', admin.address);
+  await stopNode();
+  return tell(view, 'doctor', ...args);
 }
 
 const wide = Number.POSITIVE_INFINITY;
@@ -51,7 +40,7 @@ describe('the command doctor', () => {
 
   test('shows with --json exactly what the route answers, with the same exit code', async () => {
     const { code, out } = await doctor({}, '--json');
-    expect(out).toBe(`${(await call(admin!, '/doctor')).text}\n`);
+    expect(out).toBe(`${(await call(theNode(), '/doctor')).text}\n`);
     expect([code, JSON.parse(out)]).toEqual([1, report]);
   });
 
@@ -102,7 +91,7 @@ describe('the text of a report', () => {
 
 describe('GET /doctor', () => {
   test('takes no query', async () => {
-    admin = await startAdmin();
+    const admin = await startNode();
     expect((await call(admin, '/doctor?x=1')).status).toBe(400);
     expect((await call(admin, '/doctor')).json).toEqual(report);
   });

@@ -1,32 +1,19 @@
 /** Commands that talk to a running node, against a made-up one behind the real admin HTTP. */
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { AdminServer } from '../../../src/main/admin/server.js';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { HistoryQuery, NodeView } from '../../../src/main/api.js';
 import { ConfigError, ErrorCode, NodeError, PeerError } from '../../../src/shared/errors.js';
-import { ban, drain, entry, peer, startAdmin, status } from '../admin/fake-node.js';
-import { type Run, run } from './run.js';
+import { ban, drain, entry, peer, status } from '../admin/fake-node.js';
+import { startNode, stopNode, tell, theNode } from './made-up-node.js';
+import { run } from './run.js';
 
-let admin: AdminServer | undefined;
 let other: Server | undefined;
 
-beforeEach(() => {
-  for (const name of Object.keys(process.env)) if (name.startsWith('PAW_')) vi.stubEnv(name, undefined);
-});
-afterEach(async () => {
-  vi.unstubAllEnvs();
-  await admin?.close();
-  admin = undefined;
+afterEach(() => {
   other?.close();
   other = undefined;
 });
-
-/** Runs a command against a node with these methods. */
-async function tell(view: Partial<NodeView>, ...args: string[]): Promise<Run> {
-  admin ??= await startAdmin(view);
-  return run(...args, '--admin', admin.address);
-}
 
 describe('what a node tells', () => {
   test('is a table for people, and with --json exactly what the route answers', async () => {
@@ -37,7 +24,7 @@ describe('what a node tells', () => {
       ['status', '/status', /^node +node-a /],
     ] as const) {
       expect(await tell({}, command)).toEqual({ code: 0, out: expect.stringMatching(text), err: '' });
-      const answer = await (await fetch(`http://${admin!.address}${path}`)).text();
+      const answer = await (await fetch(`http://${theNode().address}${path}`)).text();
       expect(await tell({}, command, '--json')).toEqual({ code: 0, out: `${answer}\n`, err: '' });
     }
   });
@@ -95,8 +82,7 @@ describe('what a node tells', () => {
       };
       const { code, out, err } = await tell(view, command, '--watch', '--json');
       expect([code, err, out.trimEnd().split('\n').length, looks]).toEqual([0, '', 2, 2]);
-      await admin!.close();
-      admin = undefined;
+      await stopNode();
     }
   });
 });
@@ -170,7 +156,7 @@ describe('what a node is told', () => {
     [new Error('x'), 1, 'the node on AT refuses: the node failed to answer; its log says why'],
   ])('a dial that fails with %s is one line', async (error, code, line) => {
     const failed = await tell({ dial: () => Promise.reject(error) }, 'dial', '10.0.0.1:1');
-    expect(failed).toEqual({ code, out: '', err: `paw-p2p: ${line.replace('AT', admin!.address)}\n` });
+    expect(failed).toEqual({ code, out: '', err: `paw-p2p: ${line.replace('AT', theNode().address)}\n` });
   });
 
   test('that does not fit what there is fails with one line', async () => {
@@ -244,8 +230,7 @@ describe('a node that is not there', () => {
   });
 
   test('or wants a token is told, and the token is never shown', async () => {
-    admin = await startAdmin({}, 's3cret');
-    const { address } = admin;
+    const { address } = await startNode({}, 's3cret');
     expect(await run('peers', '--admin', address)).toEqual({
       code: 1,
       out: '',
@@ -263,7 +248,7 @@ describe('a reload', () => {
     expect(out).toBe(
       'in force from now on:\n  maxPeers  100 -> 50\nneeds a restart:\n  listen  [::]:26656 -> [::]:26666\n',
     );
-    admin = await admin?.close().then(() => undefined);
+    await stopNode();
     expect((await tell({ reload: () => ({ applied: [], needsRestart: [] }) }, 'reload')).out).toBe(
       'nothing has changed\n',
     );

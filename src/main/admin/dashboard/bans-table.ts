@@ -4,7 +4,7 @@
 import type { BanInfo } from '../../api.js';
 import type { Actions } from './actions.js';
 import { byId, setTextOf } from './element.js';
-import { codeText, count, counted, dateAndTime } from './format.js';
+import { causeText, count, counted, dateAndTime } from './format.js';
 import { Rows } from './rows.js';
 
 /** Whoever has more wants the command line. */
@@ -41,6 +41,6 @@ export class BansTable {
   }
 }
 
-function reasonOf({ name, code, reason }: BanInfo): string {
-  return `${reason === '' ? '' : `${reason}; `}${name} (${codeText(code)})`;
+function reasonOf(ban: BanInfo): string {
+  return `${ban.reason === '' ? '' : `${ban.reason}; `}${causeText(ban)}`;
 }

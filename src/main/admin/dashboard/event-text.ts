@@ -3,7 +3,7 @@
  * (IDs, reasons) is data: it goes into the page as text only.
  */
 import type { BanInfo, HistoryKind, PeerEnd, PeerInfo, WorkerRestart } from '../../api.js';
-import { codeText, counted, dateAndTime } from './format.js';
+import { causeText, counted, dateAndTime } from './format.js';
 
 export type Tone = 'plain' | 'ok' | 'warn' | 'fail';
 
@@ -63,8 +63,8 @@ function endText(end: PeerEnd): string {
 }
 
 /** `PeerLimitReached (0x06), inbound limit reached`. */
-function reasonText({ name, code, reason }: Pick<PeerEnd, 'name' | 'code' | 'reason'>): string {
-  return `${name} (${codeText(code)})${reason === '' ? '' : `, ${reason}`}`;
+function reasonText(end: Pick<PeerEnd, 'name' | 'code' | 'reason'>): string {
+  return `${causeText(end)}${end.reason === '' ? '' : `, ${end.reason}`}`;
 }
 
 function banText(ban: BanInfo): string {

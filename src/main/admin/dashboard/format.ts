@@ -77,6 +77,11 @@ export function codeText(code: number): string {
   return `0x${code.toString(16).padStart(2, '0').toUpperCase()}`;
 }
 
+/** An error code with its name: `PeerLimitReached (0x06)`. */
+export function causeText({ name, code }: { readonly name: string; readonly code: number }): string {
+  return `${name} (${codeText(code)})`;
+}
+
 /** `1 peer`, `2 peers`. */
 export function counted(number: number, noun: string, plural = `${noun}s`): string {
   return `${count(number)} ${number === 1 ? noun : plural}`;

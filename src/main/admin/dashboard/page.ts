@@ -5,7 +5,7 @@ import type { NodeStatus } from '../../api.js';
 import { Actions } from './actions.js';
 import { AddressTable } from './address-table.js';
 import { BansTable } from './bans-table.js';
-import { Chart } from './charts.js';
+import { Chart, type Series } from './charts.js';
 import { DoctorPanel } from './doctor-panel.js';
 import { byId } from './element.js';
 import { EventLog } from './event-log.js';
@@ -29,25 +29,26 @@ const MiB = 1024 * 1024;
 const perSecond = (value: number | null) => (value === null ? NOTHING : `${rate(value)}/s`);
 const bytesPerSecond = (value: number | null) => (value === null ? NOTHING : `${bytes(value)}/s`);
 
+function inAndOut(text: Series['text']): Series[] {
+  return [
+    { label: 'in', color: '--in', text },
+    { label: 'out', color: '--out', text },
+  ];
+}
+
 const charts = {
   messages: new Chart({
     id: 'messages-chart',
     topMin: 10,
     axisText: rate,
-    series: [
-      { label: 'in', color: '--in', text: perSecond },
-      { label: 'out', color: '--out', text: perSecond },
-    ],
+    series: inAndOut(perSecond),
   }),
   bytes: new Chart({
     id: 'bytes-chart',
     topMin: 1024,
     binary: true,
     axisText: bytes,
-    series: [
-      { label: 'in', color: '--in', text: bytesPerSecond },
-      { label: 'out', color: '--out', text: bytesPerSecond },
-    ],
+    series: inAndOut(bytesPerSecond),
   }),
   lag: new Chart({
     id: 'lag-chart',

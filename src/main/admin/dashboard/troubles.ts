@@ -5,7 +5,7 @@
 import type { HistoryEntry, HourCount } from '../../api.js';
 import { byId } from './element.js';
 import { kindText } from './event-text.js';
-import { codeText, count, dateAndTime, timeOfDay } from './format.js';
+import { causeText, count, dateAndTime, timeOfDay } from './format.js';
 import { Rows } from './rows.js';
 
 /** An entry with a key that tells it from others of the same moment. */
@@ -18,7 +18,7 @@ export class Troubles {
     keyOf: ({ kind, code }) => `${kind} ${code}`,
     columns: [
       { key: 'kind', label: 'What', text: ({ kind }) => kindText(kind) },
-      { key: 'code', label: 'Why', text: ({ name, code }) => `${name} (${codeText(code)})` },
+      { key: 'code', label: 'Why', text: causeText },
       {
         key: 'number bar',
         label: 'Count',
@@ -38,7 +38,7 @@ export class Troubles {
         title: ({ time }) => dateAndTime(time),
       },
       { key: 'kind', label: 'What', text: ({ kind }) => kindText(kind) },
-      { key: 'code', label: 'Why', text: ({ name, code }) => `${name} (${codeText(code)})` },
+      { key: 'code', label: 'Why', text: causeText },
       { key: 'who', label: 'Who', text: whoOf, title: whoOf },
       { key: 'detail', label: 'Detail', text: ({ detail }) => detail, title: ({ detail }) => detail },
     ],

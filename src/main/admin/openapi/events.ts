@@ -1,5 +1,6 @@
 /** Owns the description of the event stream. Main thread. */
 import type { PeerEnd, WorkerRestart } from '../../api.js';
+import { WATCHERS_MAX } from '../event-stream.js';
 import { banInfo } from './bans.js';
 import { errorCode, errorCodeName } from './error-body.js';
 import { nodeStatus } from './node-status.js';
@@ -60,6 +61,6 @@ export const eventRoutes: RouteDescriptions = {
         },
       },
     },
-    errors: { 400: 'There are no query parameters', 503: '16 others watch already' },
+    errors: { 400: 'There are no query parameters', 503: `${WATCHERS_MAX} others watch already` },
   },
 };
