@@ -2,15 +2,14 @@
  * What a node remembers of others over restarts: address book, bans, reputation, anchors, lifetime counters. Main
  * thread. Restores each from the store and keeps the store told of every change; none of them knows that there is one.
  */
-import { randomBytes } from 'node:crypto';
-import type { Logger } from 'pino';
 import type { Clock } from '../shared/clock.js';
 import type { LifetimeStatus } from './api.js';
 import type { Settings } from './config/settings.js';
 import { AddressBook, type KnownAddress } from './discovery/address-book.js';
 import { Bans } from './peers/bans.js';
 import { Reputation } from './peers/reputation.js';
-import { Store } from './store/store.js';
+import type { Store, StoreContents } from './store/store.js';
+import type { World } from './world.js';
 
 const BOOK_SECRET_BYTES = 32;
 /** How often expired bans and scores at rest are forgotten, and lifetime counters written. */
@@ -32,6 +31,9 @@ interface Lifetime {
 /** What the running node has counted, to be added to what earlier runs had. */
 export type RunCounters = Omit<Lifetime, 'firstStartedMs' | 'starts' | 'notedMs'>;
 
+/** Where it is kept: the store, or in the simulation what outlives a crash there. */
+export type PeerStore = Pick<Store, 'put' | 'remove' | 'close' | 'fault'> & { contents(): StoreContents };
+
 export class PeerMemory {
   readonly book: AddressBook;
   readonly bans: Bans;
@@ -39,30 +41,25 @@ export class PeerMemory {
   readonly anchors: readonly KnownAddress[];
   /** How far the last run's clock was ahead of ours when this run began, milliseconds; 0 if it was not. */
   readonly lastRunAheadMs: number;
-  readonly #store: Store;
+  readonly #store: PeerStore;
   readonly #settings: Settings;
   /** The book's own views of the settings. */
   readonly #privateIds = new Set<string>();
   readonly #persistentIds = new Set<string>();
   readonly #clock: Clock;
+  readonly #randomBytes: World['randomBytes'];
   readonly #before: Lifetime;
   #sweptMs: number;
 
-  /** Opens the store of a data directory, mending or moving aside what is damaged, and restores what is in it. */
-  static async open(settings: Settings, nodeId: string, log: Logger, clock: Clock): Promise<PeerMemory> {
-    const store = await Store.open(settings.dataDir, {
-      log,
-      onFault: (error) => log.error({ error: error.message }, 'the store cannot be written'),
-    });
-    return new PeerMemory(store, settings, nodeId, clock);
-  }
-
-  private constructor(store: Store, settings: Settings, nodeId: string, clock: Clock) {
+  /** Restores what is in the store, which is its own from now on. */
+  constructor(store: PeerStore, settings: Settings, nodeId: string, world: World) {
+    const { clock, random } = world;
     const contents = store.contents();
     const nowMs = clock.wallMs();
     this.#store = store;
     this.#settings = settings;
     this.#clock = clock;
+    this.#randomBytes = (bytes) => world.randomBytes(bytes);
     this.#sweptMs = nowMs;
     this.settingsChanged();
     this.book = new AddressBook({
@@ -71,7 +68,7 @@ export class PeerMemory {
       ownId: nodeId,
       privateIds: this.#privateIds,
       persistentIds: this.#persistentIds,
-      random: Math.random,
+      random,
       onChange: (key, record) => this.#changed('addresses', key, record),
     });
     this.book.restore(contents.addresses.values(), nowMs);
@@ -157,7 +154,7 @@ export class PeerMemory {
   /** What the buckets of the book are keyed by: who knew it could aim at buckets. Made once for a data directory. */
   #bookSecret(stored: unknown): Uint8Array {
     if (stored instanceof Uint8Array && stored.length === BOOK_SECRET_BYTES) return stored;
-    const secret = randomBytes(BOOK_SECRET_BYTES);
+    const secret = this.#randomBytes(BOOK_SECRET_BYTES);
     this.#store.put('meta', 'bookSecret', secret);
     return secret;
   }

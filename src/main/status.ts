@@ -5,7 +5,7 @@
 import type { MemoryBudget } from '../shared/memory/memory-budget.js';
 import type { DiscoveryStatus, DrainStatus, HourCount, LifetimeStatus, NodeStatus } from './api.js';
 import type { ConnectionTable } from './net/connection-table.js';
-import type { WorkerGroup } from './pool/worker-group.js';
+import type { Workers } from './pool/workers.js';
 import type { Statistics } from './statistics.js';
 import { version } from './version.js';
 
@@ -17,7 +17,7 @@ export interface StatusParts {
   readonly admin: string | null;
   readonly statistics: Statistics;
   readonly table: ConnectionTable;
-  readonly workers: WorkerGroup;
+  readonly workers: Workers;
   readonly budget: MemoryBudget;
   readonly dialsQueued: number;
   readonly discovery: DiscoveryStatus;

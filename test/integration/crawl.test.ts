@@ -1,6 +1,8 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { crawlSeed } from '../../dist/src/main/discovery/seed-crawler.js';
+import { systemNetwork } from '../../dist/src/main/net/system-network.js';
+import { systemTimers } from '../../dist/src/main/timers.js';
 import { bytesOf, type Notation, readVectors } from '../unit/wire/vectors.js';
 import { portOf, startNode, until } from './support/nodes.js';
 import { handshakeBytes, RawPeer } from './support/raw-peer.js';
@@ -36,7 +38,8 @@ async function fakeSeed(answer: (socket: Socket) => void, host = '127.0.0.1'): P
 
 function crawl(port: number, more: Partial<Parameters<typeof crawlSeed>[0]> = {}) {
   const own = { id: 'crawler', addresses: [] };
-  return crawlSeed({ host: '127.0.0.1', port, strict: false, own, timeoutMs: 1000, ...more });
+  const around = { network: systemNetwork, timers: systemTimers };
+  return crawlSeed({ host: '127.0.0.1', port, strict: false, own, timeoutMs: 1000, ...around, ...more });
 }
 
 /** All bytes that come until the other side closes. */
@@ -148,13 +151,15 @@ describe('a crawler', () => {
   it('asks all addresses of a name until one answers, IPv6 too', async () => {
     const port = await fakeSeed((socket) => socket.end(Buffer.concat([Buffer.of(0, 1), entry('a', '::1', 7)])), '::1');
     const resolve = async () => ['127.0.0.1', '::1'];
-    const result = await crawl(port, { host: 'seed.test', resolve });
+    const result = await crawl(port, { host: 'seed.test', network: { ...systemNetwork, resolve } });
     expect(result).toMatchObject({ address: '::1', error: null, entries: [{ id: 'a', ip: '::1', port: 7 }] });
   });
 
   it('says so when a name is not known, and when nobody answers', async () => {
     const unknown = async () => Promise.reject(Object.assign(new Error('no'), { code: 'ENOTFOUND' }));
-    expect((await crawl(1, { host: 'seed.test', resolve: unknown })).error?.message).toContain('ENOTFOUND');
+    expect(
+      (await crawl(1, { host: 'seed.test', network: { ...systemNetwork, resolve: unknown } })).error?.message,
+    ).toContain('ENOTFOUND');
     const port = await fakeSeed((socket) => socket.destroy());
     expect((await crawl(port)).error?.codeName).toBe('NetworkError');
   });
@@ -163,7 +168,12 @@ describe('a crawler', () => {
     const port = await fakeSeed(() => undefined);
     for (const resolve of [() => new Promise<string[]>(() => undefined), async () => ['127.0.0.1']]) {
       const stop = new AbortController();
-      const crawling = crawl(port, { host: 'seed.test', resolve, timeoutMs: 60_000, signal: stop.signal });
+      const crawling = crawl(port, {
+        host: 'seed.test',
+        network: { ...systemNetwork, resolve },
+        timeoutMs: 60_000,
+        signal: stop.signal,
+      });
       setTimeout(() => stop.abort(), 50);
       expect((await crawling).error?.codeName).toBe('NetworkError');
     }

@@ -6,6 +6,8 @@ import type { PeerError } from '../../shared/errors.js';
 import { duration, peerAddress } from '../config/kinds.js';
 import { type CrawlResult, crawlSeed } from '../discovery/seed-crawler.js';
 import { formatAddress, formatHostPort, type HostPort, type PeerAddress, withoutAddress } from '../net/address.js';
+import { systemNetwork } from '../net/system-network.js';
+import { systemTimers } from '../timers.js';
 import { configFlag, optionValue, parseFlag } from './config-flags.js';
 import { ExitCode, hexCode } from './exit.js';
 import { outputColumns } from './show.js';
@@ -79,7 +81,14 @@ async function crawl(addresses: readonly string[], flags: CrawlFlags): Promise<v
   const strict = !optionValue('nonStrictAddresses', flags.nonStrictAddresses);
   const ask = async (seed: PeerAddress): Promise<Crawled> => {
     // Nobody can have an empty ID, so nothing in a list is our own.
-    const result = await crawlSeed({ ...seed, strict, own: { id: '', addresses: [] }, timeoutMs });
+    const result = await crawlSeed({
+      ...seed,
+      strict,
+      own: { id: '', addresses: [] },
+      timeoutMs,
+      network: systemNetwork,
+      timers: systemTimers,
+    });
     return { seed, result };
   };
   const crawled = await Promise.all(seeds.map(ask));

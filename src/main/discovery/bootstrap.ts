@@ -4,11 +4,11 @@
  * not hold up the next. Who needs another round was not helped by the seed that ended the last: the next one begins
  * behind it. Rounds that gave nothing come ever more seldom.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../shared/clock.js';
 import type { Settings } from '../config/settings.js';
 import type { PeerAddress } from '../net/address.js';
 import { backoffMs } from '../peers/backoff.js';
+import type { Timers } from '../timers.js';
 import type { CrawlResult } from './seed-crawler.js';
 
 /** The next seed is asked after this time even if the one before has not answered. */
@@ -21,6 +21,7 @@ const LONGEST_PAUSE_MS = 60_000;
 export interface BootstrapParts {
   readonly settings: Pick<Settings, 'seeds' | 'backoffJitter'>;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly random: () => number;
   crawl(seed: PeerAddress, signal: AbortSignal): Promise<CrawlResult>;
   /** A seed has answered, or failed. @returns whether the node has somebody to dial now */
@@ -70,7 +71,7 @@ export class Bootstrap {
   }
 
   async #ask(): Promise<void> {
-    const { settings, crawl, heard, clock, random } = this.#parts;
+    const { settings, crawl, heard, clock, timers, random } = this.#parts;
     const { seeds } = settings;
     const { signal } = this.#stopping;
     let isEnough = false;
@@ -83,11 +84,14 @@ export class Bootstrap {
         this.#first = (seeds.indexOf(seed) + 1) % seeds.length;
       });
       asked.push(answer);
-      const waiting = new AbortController();
-      const patience = delay(STAGGER_MS, undefined, { signal: AbortSignal.any([signal, waiting.signal]) });
-      // An abort is the way out of the wait, not a failure.
-      await Promise.race([answer, patience.catch(() => undefined)]);
-      waiting.abort();
+      // A round that is given up ends with its crawls, which are given up too.
+      await new Promise<void>((resolve) => {
+        const patience = timers.after(STAGGER_MS, resolve);
+        void answer.finally(() => {
+          patience.cancel();
+          resolve();
+        });
+      });
     }
     await Promise.all(asked);
     // A round that asked seeds of before says nothing about those of now.

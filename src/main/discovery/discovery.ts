@@ -13,6 +13,7 @@ import type { Cause, Connection } from '../net/connection.js';
 import type { Who } from '../peers/conduct.js';
 import { voiceOf } from '../peers/net-group.js';
 import { type DialPurpose, selectDials } from '../peers/peer-selection.js';
+import type { World } from '../world.js';
 import type { AddressBook, AddressSource, KnownAddress } from './address-book.js';
 import { Bootstrap } from './bootstrap.js';
 import type { Hearsay } from './hearsay.js';
@@ -38,8 +39,7 @@ const MAX_FOUND_OWN = 64;
 export interface DiscoveryParts {
   readonly settings: Settings;
   readonly nodeId: string;
-  readonly clock: Clock;
-  readonly random: () => number;
+  readonly world: World;
   readonly log: Logger;
   readonly book: AddressBook;
   readonly exchange: PeerExchange | null;
@@ -65,6 +65,7 @@ interface UnderWay {
 
 export class Discovery {
   readonly #parts: DiscoveryParts;
+  readonly #clock: Clock;
   readonly #bootstrap: Bootstrap;
   readonly #dials = new Map<string, UnderWay>();
   #anchors: readonly KnownAddress[];
@@ -90,7 +91,9 @@ export class Discovery {
   #stopped = false;
 
   constructor(parts: DiscoveryParts) {
-    const { settings, clock, random, nodeId } = parts;
+    const { settings, world, nodeId } = parts;
+    const { clock, random } = world;
+    this.#clock = clock;
     this.#parts = parts;
     this.#anchors = parts.anchors;
     this.#anchorsLeft = parts.anchors;
@@ -99,6 +102,7 @@ export class Discovery {
     this.#bootstrap = new Bootstrap({
       settings,
       clock,
+      timers: world.timers,
       random,
       crawl: (seed, signal) =>
         crawlSeed({
@@ -108,6 +112,8 @@ export class Discovery {
           own: { id: nodeId, addresses: this.#allOwn() },
           timeoutMs: settings.dialTimeoutMs,
           signal,
+          network: world.network,
+          timers: world.timers,
         }),
       heard: (seed, result) => this.#heard(seed, result),
     });
@@ -157,7 +163,7 @@ export class Discovery {
 
   /** Looks what is to be done; called often, does something every 250 ms. */
   tick(): void {
-    const nowMs = this.#parts.clock.nowMs();
+    const nowMs = this.#clock.nowMs();
     if (this.#stopped || nowMs < this.#nextLookMs) return;
     this.#nextLookMs = nowMs + LOOK_EVERY_MS;
     this.#parts.exchange?.tick();
@@ -171,11 +177,11 @@ export class Discovery {
 
   /** A dial has found the node that it was for, or another whose ID we now know. */
   reached(connection: Connection): void {
-    const { book, clock, settings } = this.#parts;
+    const { book, settings } = this.#parts;
     const isSeed = settings.seeds.some(({ host, port }) => host === connection.host && port === connection.port);
     const source: AddressSource = connection.persistent ? 'persistent' : isSeed ? 'seed' : 'manual';
     const address = { id: connection.peerId!, ip: connection.ip, port: connection.port };
-    book.good(address, book.find(address.id)?.source ?? source, clock.wallMs());
+    book.good(address, book.find(address.id)?.source ?? source, this.#clock.wallMs());
   }
 
   connected(connection: Connection): void {
@@ -187,14 +193,14 @@ export class Discovery {
     const id = connection.peerId!;
     this.#extras.delete(id);
     this.#gone.delete(id);
-    this.#gone.set(id, this.#parts.clock.nowMs());
+    this.#gone.set(id, this.#clock.nowMs());
     this.#parts.exchange?.disconnected(connection);
     // Looks at once: the place of an outbound peer should not stay empty.
     this.#nextLookMs = 0;
   }
 
   #look(nowMs: number): void {
-    const { settings, book, clock, isWanted } = this.#parts;
+    const { settings, book, isWanted } = this.#parts;
     const underWay = [...this.#dials.values()];
     let outbound = underWay.filter(({ purpose }) => purpose !== 'feeler').length;
     let isAlone = true;
@@ -205,7 +211,7 @@ export class Discovery {
     if (!isAlone) this.#aloneSinceMs = nowMs;
     this.#forgetGone(nowMs);
     const beside = this.#besideDue(nowMs);
-    const wallMs = clock.wallMs();
+    const wallMs = this.#clock.wallMs();
     book.resolveTests(wallMs);
     // The rule with many inbound peers: nothing is missing, nothing is due, and nothing is worth a list of them all.
     if (outbound >= settings.minOutbound && beside === null && !isAlone) return;
@@ -245,11 +251,11 @@ export class Discovery {
   }
 
   #dial(address: KnownAddress, purpose: DialPurpose): void {
-    const { book, clock, dial } = this.#parts;
+    const { book, dial } = this.#parts;
     const key = `${address.id}@${address.ip}:${address.port}`;
     if (purpose === 'anchor') this.#anchorsLeft = this.#anchorsLeft.filter(({ id }) => id !== address.id);
     this.#dials.set(key, { address, purpose });
-    book.attempt(address, clock.wallMs());
+    book.attempt(address, this.#clock.wallMs());
     dial({ id: address.id, host: address.ip, port: address.port }, { feeler: purpose === 'feeler' })
       .then(() => {
         if (purpose === 'extra') this.#extras.add(address.id);
@@ -268,14 +274,14 @@ export class Discovery {
   }
 
   #failed(address: KnownAddress, error: unknown): void {
-    const { book, clock } = this.#parts;
+    const { book } = this.#parts;
     // A queue that is full says nothing about the address.
     if (!(error instanceof PeerError)) return;
     if (error.code === ErrorCode.SelfConnection) this.#foundOurselves({ host: address.ip, port: address.port });
     else if (error.code === ErrorCode.IdentityMismatch) book.disproved(address);
     // A duplicate is no failure of a node that is connected to us; anybody else only says so.
     else if (error.code !== ErrorCode.DuplicateConnection || !this.#isOrWasConnected(address.id)) {
-      book.failed(address, clock.wallMs());
+      book.failed(address, this.#clock.wallMs());
     }
   }
 
@@ -287,13 +293,13 @@ export class Discovery {
 
   /** A seed has answered. Whatever it told, it is a node too: who knows nobody else dials it. */
   #heard(seed: PeerAddress, result: CrawlResult): boolean {
-    const { book, clock, crawlFailed, hearsay, isWanted, log } = this.#parts;
+    const { book, crawlFailed, hearsay, isWanted, log } = this.#parts;
     const { entries, own, address, error } = result;
-    const wallMs = clock.wallMs();
+    const wallMs = this.#clock.wallMs();
     const name = formatHostPort(seed);
     this.#seedOutcomes.asked(seed, result, wallMs);
     for (const { ip, port } of own) {
-      hearsay.address(voiceOf(address, seed.port), { host: ip, port }, clock.nowMs());
+      hearsay.address(voiceOf(address, seed.port), { host: ip, port }, this.#clock.nowMs());
     }
     this.#crawls++;
     if (error !== null) {

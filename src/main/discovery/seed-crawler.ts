@@ -2,8 +2,6 @@
  * Asks a seed for peers (specification 2.1, rulings 3): connect, one byte, read the list, close. Main thread. Never
  * rejects: whatever a seed does, there is a result that says so.
  */
-import { lookup } from 'node:dns/promises';
-import { connect, isIP } from 'node:net';
 import { ErrorCode, PeerError } from '../../shared/errors.js';
 import { CRAWL_REQUEST } from '../../shared/limits.js';
 import {
@@ -14,9 +12,12 @@ import {
   type PeerListFault,
 } from '../../shared/wire/peer-list.js';
 import { formatAddress } from '../net/address.js';
+import type { Network } from '../net/network.js';
+import type { Timers } from '../timers.js';
 
 /** Most addresses of one name that are asked, one after the other. */
 const MAX_ADDRESSES = 8;
+const PIECE_BYTES = 16 * 1024;
 
 /** A seed to ask, and how. */
 export interface CrawlRequest {
@@ -30,8 +31,8 @@ export interface CrawlRequest {
   readonly timeoutMs: number;
   /** Gives the crawl up. */
   readonly signal?: AbortSignal;
-  /** All addresses of a name; the system's resolver by default. */
-  readonly resolve?: (host: string) => Promise<readonly string[]>;
+  readonly network: Network;
+  readonly timers: Timers;
 }
 
 /**
@@ -60,7 +61,7 @@ export async function crawlSeed(request: CrawlRequest): Promise<CrawlResult> {
   const seed = formatAddress(request.host, request.port);
   let addresses: readonly string[];
   try {
-    addresses = await untilAborted((request.resolve ?? resolveAll)(request.host), request.signal);
+    addresses = await untilAborted(request.network.resolve(request.host), request.signal);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     return failure('', 'name', `${seed}: the name is not known (${code ?? message})`);
@@ -84,30 +85,28 @@ function untilAborted(names: Promise<readonly string[]>, signal: AbortSignal | u
   });
 }
 
-/** All addresses of a name, IPv4 and IPv6, in the order the system prefers. */
-async function resolveAll(host: string): Promise<readonly string[]> {
-  if (isIP(host) !== 0) return [host];
-  const found = await lookup(host, { all: true });
-  return found.map(({ address }) => address);
-}
-
 function failure(address: string, fault: CrawlFault, message: string): CrawlResult {
   const error = new PeerError(ErrorCode.NetworkError, message);
   return { entries: [], skipped: 0, own: [], address, fault, error };
 }
 
 function crawlAddress(address: string, request: CrawlRequest): Promise<CrawlResult> {
-  const { port, strict, own, timeoutMs, signal } = request;
+  const { port, strict, own, timeoutMs, signal, network, timers } = request;
   const where = formatAddress(address, port);
   return new Promise((resolve) => {
     const answer = new PeerListCollector();
-    const socket = connect({ host: address, port });
-    const timer = setTimeout(() => end('silent', 'no whole answer in time'), timeoutMs);
+    const piece = Buffer.allocUnsafe(PIECE_BYTES);
+    const received = (bytes: number): boolean => {
+      if (answer.add(Buffer.from(piece.subarray(0, bytes)))) decode();
+      return true;
+    };
+    const socket = network.connect({ host: address, port }, { buffer: () => piece, received });
+    const timer = timers.after(timeoutMs, () => end('silent', 'no whole answer in time'));
     const onAbort = () => end('given-up', 'given up');
     signal?.addEventListener('abort', onAbort, { once: true });
 
     const settle = (result: CrawlResult): void => {
-      clearTimeout(timer);
+      timer.cancel();
       signal?.removeEventListener('abort', onAbort);
       socket.destroy();
       resolve(result);
@@ -124,13 +123,13 @@ function crawlAddress(address: string, request: CrawlRequest): Promise<CrawlResu
 
     socket.on('connect', () => {
       // Our end closes at once: that tells a crawl from a handshake without a wait (rulings 3).
-      socket.end(Buffer.of(CRAWL_REQUEST));
+      socket.write(Buffer.of(CRAWL_REQUEST));
+      socket.end();
     });
-    socket.on('data', (piece: Buffer) => {
-      if (answer.add(piece)) decode();
-    });
-    socket.on('error', (error: NodeJS.ErrnoException) => end(faultOf(error), error.code ?? error.message));
-    socket.on('close', () => end('closed', 'closed without an answer, as seeds do that were asked too often'));
+    socket.on('error', (error) => end(faultOf(error), error.code ?? error.message));
+    const onEnd = () => end('closed', 'closed without an answer, as seeds do that were asked too often');
+    socket.on('end', onEnd);
+    socket.on('close', onEnd);
   });
 }
 

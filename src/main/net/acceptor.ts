@@ -3,11 +3,12 @@ import { createServer, type Server } from 'node:net';
 import { NodeError } from '../../shared/errors.js';
 import { formatAddress } from './address.js';
 import { type Adopt, adoptSocket, takeHandles } from './adopt-socket.js';
+import type { Listener } from './network.js';
 
 /** Connections that the kernel keeps for us while the main thread is busy. */
 const BACKLOG = 1024;
 
-export class Acceptor {
+export class Acceptor implements Listener {
   readonly #server: Server;
   readonly #onConnection: (adopt: Adopt) => void;
   readonly #onError: (error: Error) => void;

@@ -5,15 +5,16 @@
  * Bytes go to one of three places: the 65 bytes of the handshake into a buffer of exactly that size, so that nothing
  * behind them is read before there is a ring; then the ring; and once the connection is being left, nowhere.
  */
-import type { Socket } from 'node:net';
 import { ErrorCode } from '../../shared/errors.js';
 import { CRAWL_REQUEST, HANDSHAKE_BYTES } from '../../shared/limits.js';
 import type { ByteRing } from '../../shared/memory/byte-ring.js';
 import type { ConnectionState, Direction } from '../api.js';
 import { netGroupOf, subnetOf } from '../peers/net-group.js';
 import type { PersistentPeer } from '../peers/persistent-peers.js';
+import type { Timer } from '../timers.js';
 import type { ReadSink } from './adopt-socket.js';
 import { type ConnectionEvent, nextState } from './connection-state.js';
+import type { PeerSocket } from './network.js';
 import type { PeerRates } from './peer-rates.js';
 import type { SocketWriter } from './socket-writer.js';
 
@@ -76,7 +77,7 @@ export class Connection implements ReadSink {
   /** We dialled it ourselves, to see whether we can be reached. */
   isOurs = false;
   /** Ends the wait for more of a handshake that is one byte so far. */
-  graceTimer: NodeJS.Timeout | null = null;
+  graceTimer: Timer | null = null;
   /** How much the peer may send and get, null for no limit. */
   rates: PeerRates | null = null;
   /** There was a TCP connection: what fails now is the handshake. */
@@ -87,7 +88,7 @@ export class Connection implements ReadSink {
   exempt = false;
   seat: Seat | null = null;
   writer!: SocketWriter;
-  socket!: Socket;
+  socket!: PeerSocket;
   /** Why it ends, once somebody has decided or the peer has said so. The first cause given is the true one. */
   cause: Cause | null = null;
   /** What the socket itself reported; the cause where there is no better one. */
@@ -144,7 +145,7 @@ export class Connection implements ReadSink {
   }
 
   /** Gives the connection its socket. */
-  attach(socket: Socket, writer: SocketWriter): void {
+  attach(socket: PeerSocket, writer: SocketWriter): void {
     this.socket = socket;
     this.writer = writer;
     socket.setNoDelay(true);
@@ -242,7 +243,7 @@ export class Connection implements ReadSink {
 
   #onClose(): void {
     this.#socketClosed = true;
-    if (this.graceTimer !== null) clearTimeout(this.graceTimer);
+    this.graceTimer?.cancel();
     this.become('closed');
     this.writer.dispose();
     this.#events.closed(this);

@@ -1,12 +1,11 @@
 /** Opens connections to addresses, as many at once as the dial queue allows. Main thread. */
-import { connect } from 'node:net';
 import { NodeError, PeerError } from '../../shared/errors.js';
 import type { PeerInfo } from '../api.js';
 import type { PersistentPeer } from '../peers/persistent-peers.js';
 import { formatAddress, type PeerAddress } from './address.js';
-import { onread, settledOptions } from './adopt-socket.js';
 import type { Connection } from './connection.js';
 import { DialQueue } from './dial-queue.js';
+import type { Network, PeerSocket } from './network.js';
 
 /** One dial: where to, and who wants to know how it ends. */
 export interface Dial {
@@ -24,17 +23,19 @@ export interface DialerEvents {
   open(dial: Dial): Connection;
   /** The TCP connection is there. One that is not to be had ends in the connection's `closed`. */
   opened(connection: Connection): void;
-  attach(connection: Connection, socket: ReturnType<typeof connect>): void;
+  attach(connection: Connection, socket: PeerSocket): void;
   dropped(dial: Dial): void;
 }
 
 export class Dialer {
   readonly #queue = new DialQueue<Dial>();
+  readonly #network: Network;
   readonly #events: DialerEvents;
   readonly #dials = new Map<Connection, Dial>();
   #stopped = false;
 
-  constructor(events: DialerEvents) {
+  constructor(network: Network, events: DialerEvents) {
+    this.#network = network;
     this.#events = events;
   }
 
@@ -107,7 +108,7 @@ export class Dialer {
     connection.port = port;
     connection.address = formatAddress(host, port);
     this.#dials.set(connection, dial);
-    const socket = connect({ host, port, onread: onread(connection), allowHalfOpen: true, ...settledOptions });
+    const socket = this.#network.connect({ host, port }, connection);
     this.#events.attach(connection, socket);
     socket.once('connect', () => {
       if (connection.state === 'Connecting') this.#events.opened(connection);

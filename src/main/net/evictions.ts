@@ -2,13 +2,14 @@
  * Which connected peer goes when there are too many: gives way to a newcomer, or goes because limits were lowered. Main
  * thread. The choice among inbound peers is a pure decision (`peers/eviction.ts`).
  */
-import { randomBytes } from 'node:crypto';
 import type { Limits } from '../peers/admission.js';
 import { chooseEviction } from '../peers/eviction.js';
 import type { Connection } from './connection.js';
 import type { ConnectionTable } from './connection-table.js';
 
 export interface EvictionsParts {
+  /** So that nobody can compute which netgroups are protected: random, 16 bytes. */
+  readonly key: Uint8Array;
   readonly table: ConnectionTable;
   score(connection: Connection): number;
   /** When a peer last sent something other than ping and pong; 0 if it never has. */
@@ -17,8 +18,6 @@ export interface EvictionsParts {
 
 export class Evictions {
   readonly #parts: EvictionsParts;
-  /** So that nobody can compute which netgroups are protected. */
-  readonly #key = randomBytes(16);
 
   constructor(parts: EvictionsParts) {
     this.#parts = parts;
@@ -35,7 +34,7 @@ export class Evictions {
       lastMessageMs: lastMessageMs(connection),
       reputation: score(connection),
     }));
-    return chooseEviction(candidates, this.#key)?.connection ?? null;
+    return chooseEviction(candidates, this.#parts.key)?.connection ?? null;
   }
 
   /** A peer that is too many under these limits; null if nobody is, or only such as limits don't count. */

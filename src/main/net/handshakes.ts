@@ -13,6 +13,7 @@ import type { CrawlResponder } from '../discovery/crawl-responder.js';
 import { type Admission, admit, type Newcomer, type Rival } from '../peers/admission.js';
 import { TokenBucket } from '../peers/token-bucket.js';
 import type { Statistics } from '../statistics.js';
+import type { Timers } from '../timers.js';
 import { peerIp } from './address.js';
 import type { Cause, Connection } from './connection.js';
 import type { ConnectionTable } from './connection-table.js';
@@ -32,6 +33,7 @@ export interface HandshakesParts {
   readonly settings: Settings;
   readonly nodeId: string;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly table: ConnectionTable;
   readonly dialer: Dialer;
   readonly statistics: Statistics;
@@ -110,18 +112,18 @@ export class Handshakes {
 
   /** An initiator has sent a part of its handshake, or all of a crawl. */
   begun(connection: Connection): void {
-    if (connection.graceTimer !== null) clearTimeout(connection.graceTimer);
+    connection.graceTimer?.cancel();
     connection.graceTimer = null;
     if (!connection.startsLikeCrawl) return;
-    connection.graceTimer = setTimeout(() => {
+    connection.graceTimer = this.#parts.timers.after(this.#parts.settings.crawlGraceMs, () => {
       if (connection.startsLikeCrawl) this.#serveCrawl(connection);
-    }, this.#parts.settings.crawlGraceMs);
+    });
   }
 
   /** All 65 bytes are there. */
   whole(connection: Connection, bytes: Uint8Array): void {
     this.#inbound.delete(connection);
-    if (connection.graceTimer !== null) clearTimeout(connection.graceTimer);
+    connection.graceTimer?.cancel();
     if (connection.direction === 'inbound') this.#respond(connection, bytes);
     else this.#judgeAnswer(connection, bytes);
   }

@@ -8,12 +8,12 @@
  */
 import type { ErrorCode } from '../../shared/errors.js';
 import type { Arena } from '../../shared/memory/arena.js';
-import { Header } from '../../shared/memory/arena-layout.js';
 import { inPhase, MAX_PHASE_BYTES } from '../../shared/memory/copy-phase.js';
 import type { MemoryBudget } from '../../shared/memory/memory-budget.js';
 import { OutboundReader, RECORD_ID_BYTES, RecordKind } from '../../shared/memory/outbound-ring.js';
-import { Signal } from '../../shared/memory/signal.js';
+import type { Sleep } from '../../shared/memory/signal.js';
 import { readReason } from '../../shared/wire/disconnect.js';
+import type { Timers } from '../timers.js';
 import { type Chunk, ChunkPool } from './chunk-pool.js';
 import type { Connection } from './connection.js';
 import type { ConnectionTable } from './connection-table.js';
@@ -66,9 +66,10 @@ export class OutboundPump {
   readonly #relayTargets: RelayTargets;
   readonly #sendQueueBytes: number;
   readonly #turnBegins: () => void;
+  readonly #timers: Timers;
   readonly #readers: OutboundReader[];
   readonly #assemblies: (Assembly | null)[];
-  readonly #signal: Signal;
+  readonly #signal: Sleep;
   readonly #dirty = new Set<Connection>();
   /** Chunk that frames are being copied into; not retained past the turn. */
   #chunk: Chunk | null = null;
@@ -87,6 +88,9 @@ export class OutboundPump {
     sendQueueBytes: number;
     /** Called as each turn begins: what was read before it is there for the workers. */
     turnBegins: () => void;
+    timers: Timers;
+    /** What workers raise. */
+    signal: Sleep;
   }) {
     const { workers, outboundBytes } = parts.arena.layout.geometry;
     this.chunks = new ChunkPool(Math.max(CHUNK_BYTES, outboundBytes / 4 + MAX_PHASE_BYTES), parts.budget);
@@ -97,16 +101,17 @@ export class OutboundPump {
     this.#relayTargets = parts.relayTargets;
     this.#sendQueueBytes = parts.sendQueueBytes;
     this.#turnBegins = parts.turnBegins;
+    this.#timers = parts.timers;
     this.#readers = Array.from({ length: workers }, (_, worker) => new OutboundReader(parts.arena, worker));
     this.#assemblies = new Array(workers).fill(null);
-    this.#signal = new Signal(parts.arena.words, Header.MainSignal);
+    this.#signal = parts.signal;
   }
 
   /** Something may have come, or will within this turn: have a look at the end of it. */
   schedule(): void {
     if (this.#scheduled || this.#stopped) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    this.#timers.soon(() => {
       this.#scheduled = false;
       this.turn();
     });

@@ -2,8 +2,6 @@
  * The life of every connection: accepted or dialled, through its handshake (`Handshakes`), as a peer, leaving in good
  * order. Main thread. What is due when is asked of a pure function (timeouts) and carried out here.
  */
-import type { Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { sinceSharedMs } from '../../shared/clock.js';
 import { ErrorCode } from '../../shared/errors.js';
 import { PING_NONCE_BYTES } from '../../shared/limits.js';
@@ -14,12 +12,13 @@ import { ControlType } from '../../shared/wire/message-type.js';
 import type { OptionKey } from '../config/options.js';
 import type { PersistentPeers } from '../peers/persistent-peers.js';
 import { type Ages, due } from '../peers/timeouts.js';
-import type { WorkerGroup } from '../pool/worker-group.js';
+import type { Workers } from '../pool/workers.js';
+import { delay } from '../timers.js';
 import { formatAddress, normalizeHost, peerIp } from './address.js';
-import type { Adopt } from './adopt-socket.js';
 import { type Cause, Connection, type ConnectionEvents } from './connection.js';
 import { dialError } from './dialer.js';
 import { Handshakes, type HandshakesParts, type PeerLife } from './handshakes.js';
+import type { AdoptPeer, PeerSocket } from './network.js';
 import type { OutboundPump } from './outbound-pump.js';
 import { PeerRates } from './peer-rates.js';
 import { SocketWriter } from './socket-writer.js';
@@ -53,7 +52,7 @@ export interface PeerConnectionsParts extends HandshakesParts {
   readonly randomBytes: (bytes: number) => Buffer;
   readonly arena: Arena;
   readonly pump: OutboundPump;
-  readonly workers: WorkerGroup;
+  readonly workers: Workers;
   readonly persistent: PersistentPeers;
   readonly events: PeerEvents;
 }
@@ -73,7 +72,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
   }
 
   /** Takes an accepted connection in. */
-  accept(adopt: Adopt): void {
+  accept(adopt: AdoptPeer): void {
     const connection = this.create('inbound');
     const socket = adopt(connection);
     const ip = peerIp(socket);
@@ -95,7 +94,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     return new Connection(direction, this, () => this.#parts.clock.nowMs());
   }
 
-  attach(connection: Connection, socket: Socket): void {
+  attach(connection: Connection, socket: PeerSocket): void {
     const { arena, pump, table } = this.#parts;
     const writer = new SocketWriter(
       socket,
@@ -206,9 +205,9 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
    * closed, or when the deadline has passed, which may be moved. Looks at shared memory every few milliseconds; nothing is slept for.
    */
   async drained(deadlineMs: () => number): Promise<void> {
-    const { clock, table, workers } = this.#parts;
+    const { clock, timers, table, workers } = this.#parts;
     const until = async (done: () => boolean) => {
-      while (!done() && clock.nowMs() < deadlineMs()) await delay(DRAIN_LOOK_MS);
+      while (!done() && clock.nowMs() < deadlineMs()) await delay(timers, DRAIN_LOOK_MS);
     };
     const isDispatched = ({ seat }: Connection) => seat === null || table.isReleased(seat);
     await until(() => [...table.all].every(isDispatched) && workers.queuedMessages() === 0);

@@ -3,8 +3,8 @@
  * write; while the kernel has not taken an earlier write, what comes is copied aside into memory of this queue's own,
  * so that a slow peer pins nothing that others need.
  */
-import type { Socket } from 'node:net';
 import type { Chunk, ChunkPool } from './chunk-pool.js';
+import type { PeerSocket } from './network.js';
 
 interface Segment {
   readonly chunk: Chunk;
@@ -21,7 +21,7 @@ const WRITE_BYTES = 1024 * 1024;
 export class SocketWriter {
   /** Bytes that the kernel has not taken. */
   queuedBytes = 0;
-  readonly #socket: Socket;
+  readonly #socket: PeerSocket;
   readonly #pool: ChunkPool;
   readonly #onQueued: (bytes: number) => void;
   readonly #onTaken: (bytes: number) => void;
@@ -40,7 +40,12 @@ export class SocketWriter {
   #waiting: { readonly bytes: number; resolve(): void }[] = [];
 
   /** `onQueued` is told how many bytes wait whenever that changes, `onTaken` what the kernel has taken. */
-  constructor(socket: Socket, pool: ChunkPool, onQueued: (bytes: number) => void, onTaken: (bytes: number) => void) {
+  constructor(
+    socket: PeerSocket,
+    pool: ChunkPool,
+    onQueued: (bytes: number) => void,
+    onTaken: (bytes: number) => void,
+  ) {
     this.#socket = socket;
     this.#pool = pool;
     this.#onQueued = onQueued;
@@ -217,7 +222,7 @@ export class SocketWriter {
 }
 
 /** Bytes that libuv still has to hand over; undefined on a Node that hides it. */
-function kernelLeft(socket: Socket): number | undefined {
+function kernelLeft(socket: PeerSocket): number | undefined {
   const handle = (socket as unknown as { _handle?: { writeQueueSize?: number } | null })._handle;
   return handle?.writeQueueSize;
 }

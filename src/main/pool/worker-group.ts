@@ -19,6 +19,7 @@ import type { WorkerCommand, WorkerInit, WorkerNotice } from '../../shared/worke
 import { formatDuration } from '../config/duration.js';
 import type { Connection } from '../net/connection.js';
 import { Watchdog } from './watchdog.js';
+import type { Workers } from './workers.js';
 
 /** A worker that dies so often in a row before it is ready is started again only after a while. */
 const QUICK_STARTS = 5;
@@ -72,7 +73,7 @@ export interface WorkerGroupOptions {
   readonly sendQueueBytes: number;
 }
 
-export class WorkerGroup {
+export class WorkerGroup implements Workers {
   /** The policy table that the workers agreed on. */
   policies: Readonly<Record<string, Policy>> = {};
   readonly #arena: Arena;

@@ -10,6 +10,9 @@ const AWAKE = 0;
 const PARKED = 1;
 const NAPPING = 2;
 
+/** The waiter's side of a signal. */
+export type Sleep = Pick<Signal, 'park' | 'unpark' | 'wait'>;
+
 export class Signal {
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #index: number;

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Bootstrap } from '../../../src/main/discovery/bootstrap.js';
 import type { CrawlResult } from '../../../src/main/discovery/seed-crawler.js';
 import { formatHostPort, requirePeerAddress } from '../../../src/main/net/address.js';
+import { systemTimers } from '../../../src/main/timers.js';
 
 const empty: CrawlResult = { entries: [], skipped: 0, own: [], address: '127.0.0.1', fault: null, error: null };
 const seeds = ['seed1.test:1', 'seed2.test:1', '127.0.0.9:1'].map(requirePeerAddress);
@@ -14,6 +15,7 @@ function start(answers: Record<string, boolean | 'never'>) {
   const bootstrap = new Bootstrap({
     settings,
     clock: { nowMs: () => time.nowMs, wallMs: () => time.nowMs },
+    timers: systemTimers,
     random: () => 0,
     crawl: (seed, signal) => {
       asked.push(seed.host);
