@@ -29,6 +29,8 @@ import { Outbox } from '../../src/workers/outbox.js';
 import { Pipeline } from '../../src/workers/pipeline.js';
 import { TypeInterner } from '../../src/workers/type-interner.js';
 
+const nothing = () => undefined;
+
 /** Time until a woken thread runs. */
 const WAKE_MS = [0.05, 0.5] as const;
 /** How often connections that wait for memory or a queue are tried again, as `worker.ts` has it. */
@@ -44,7 +46,9 @@ export class LocalSleep implements Sleep {
     return 0;
   }
 
-  unpark(): void {}
+  unpark(): void {
+    // Nobody sleeps who could be kept from it.
+  }
 
   wait(): Promise<unknown> {
     return new Promise<void>((resolve) => {
@@ -111,7 +115,7 @@ export class InlineWorkers implements Workers {
     const gossip = new Gossip({ arena, worker: ONLY, clock, key: options.gossipKey });
     const sender = new Sender({
       worker: ONLY,
-      log: { debug() {}, info() {}, warn() {}, error() {} },
+      log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
       outbox,
       gossip,
       types,
@@ -183,7 +187,9 @@ export class InlineWorkers implements Workers {
     this.#runSoon();
   }
 
-  watch(): void {}
+  watch(): void {
+    // Its only thread can't watch itself hang.
+  }
 
   subscribe(type: string, wanted: boolean): void {
     this.#registry.subscribe(type, wanted);

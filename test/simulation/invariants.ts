@@ -5,10 +5,10 @@ import type { SimulatedNode } from './simulated-node.js';
 
 /** What is wrong with a node; null for nothing. */
 export function faultOf(node: SimulatedNode): string | null {
-  const { core, settings } = node;
+  const { core, limits } = node;
   if (core === null) return null;
   const { table, budget } = core;
-  const { maxPeers, maxInbound, maxOutbound, sendQueueBytes } = settings;
+  const { maxPeers, maxInbound, maxOutbound, sendQueueBytes } = limits;
   const counts = { inbound: 0, outbound: 0 };
   const netGroups = new Set<string>();
   for (const connection of table.connected()) {

@@ -51,6 +51,8 @@ export class SimulatedNetwork {
   readonly #latencies = new Map<string, number>();
   /** Bytes that have arrived. */
   bytes = 0;
+  /** Changes what is on the way, as no TCP would: to see whether that is found. */
+  tamper: (piece: Buffer) => Buffer = (piece) => piece;
 
   constructor(schedule: Schedule, chance: Seeded, conditions: Conditions) {
     this.schedule = schedule;
@@ -251,9 +253,17 @@ export class SimulatedSocket implements PeerSocket {
     });
   }
 
-  setNoDelay(): void {}
-  cork(): void {}
-  uncork(): void {}
+  setNoDelay(): void {
+    // No piece waits for another here.
+  }
+
+  cork(): void {
+    // What is written in a turn may travel together or not; either is fine.
+  }
+
+  uncork(): void {
+    // See `cork`.
+  }
 
   opened(): void {
     if (this.destroyed) return;
@@ -437,8 +447,9 @@ export class SimulatedSocket implements PeerSocket {
       return;
     }
     this.#network.bytes += piece.length;
-    this.#unread.push(piece);
-    this.#unreadBytes += piece.length;
+    const arrived = this.#network.tamper(piece);
+    this.#unread.push(arrived);
+    this.#unreadBytes += arrived.length;
     this.#read();
   }
 

@@ -84,6 +84,10 @@ export class SimulatedNode {
   readonly id: string;
   readonly host: Host;
   readonly settings: Settings;
+  /** What it is held to. */
+  readonly limits: Settings;
+  /** Gets what other nodes say to it. */
+  hear = (peerId: string, payload: Buffer): void => this.#hear(peerId, payload);
   /** How far its wall clock is off. */
   skewMs = 0;
   starts = 0;
@@ -105,6 +109,7 @@ export class SimulatedNode {
   }) {
     this.index = parts.index;
     this.settings = parts.settings;
+    this.limits = parts.settings;
     this.id = parts.settings.nodeId!;
     this.host = parts.host;
     this.#network = parts.network;
@@ -179,7 +184,7 @@ export class SimulatedNode {
       },
     });
     this.#life = { ...life, core };
-    core.postman.subscribe(STREAM, ({ payload, peerId }) => this.#hear(peerId, payload));
+    core.postman.subscribe(STREAM, ({ payload, peerId }) => this.hear(peerId, payload));
     core.postman.subscribe(GOSSIP, ({ payload }) => witness.gossip(this, payload));
     void core.start().then(
       () => {

@@ -5,6 +5,7 @@
 import { resolveSettings } from '../../src/main/config/resolve.js';
 import type { NodeOptions, Settings } from '../../src/main/config/settings.js';
 import type { Cause, Connection } from '../../src/main/net/connection.js';
+import { netGroupOf } from '../../src/main/peers/net-group.js';
 import { faultOf } from './invariants.js';
 import type { Event, PlannedEvent } from './plan.js';
 import { Schedule } from './schedule.js';
@@ -79,7 +80,7 @@ export class Simulation implements Witness {
   readonly schedule = new Schedule();
   readonly #options: SimulationOptions;
   readonly #plan: readonly PlannedEvent[];
-  readonly #network: SimulatedNetwork;
+  readonly network: SimulatedNetwork;
   readonly #byHost = new Map<unknown, SimulatedNode>();
   #violation: { readonly atMs: number; readonly what: string } | null = null;
   #digest = 0x811c9dc5;
@@ -97,7 +98,7 @@ export class Simulation implements Witness {
     this.#options = options;
     this.#plan = plan;
     const conditions = { latencyMs: [1, 150], bytesPerMs: 1000 } as const;
-    this.#network = new SimulatedNetwork(this.schedule, new Seeded(seed, 'network'), conditions);
+    this.network = new SimulatedNetwork(this.schedule, new Seeded(seed, 'network'), conditions);
     const settings = resolveSettings({ library: { ...simulated, ...options.options } });
     this.nodes = Array.from({ length: nodes }, (_, index) => this.#node(index, settings));
     for (const node of this.nodes) this.#byHost.set(node.host, node);
@@ -113,8 +114,8 @@ export class Simulation implements Witness {
         listen: { host: ipOf(index), port: PORT },
         seeds: seeds.filter(({ host }) => host !== ipOf(index)),
       },
-      host: this.#network.host(ipOf(index)),
-      network: this.#network,
+      host: this.network.host(ipOf(index)),
+      network: this.network,
       chance: new Seeded(this.#options.seed, `node ${index}`),
       witness: this,
       nextStream: () => this.#streams++,
@@ -220,8 +221,8 @@ export class Simulation implements Witness {
     this.#note(JSON.stringify(event));
     if (event.kind === 'partition') {
       const sides = new Map(this.nodes.map((node, index) => [node.host, event.sides[index]]));
-      this.#network.partition(sides);
-      this.schedule.after(event.forMs, () => this.#network.heal());
+      this.network.partition(sides);
+      this.schedule.after(event.forMs, () => this.network.heal());
       return;
     }
     const node = this.nodes[event.node];
@@ -253,7 +254,7 @@ export class Simulation implements Witness {
   }
 
   #endFaults(): void {
-    this.#network.heal();
+    this.network.heal();
     for (const node of this.nodes) {
       goOn(node);
       node.skewMs = 0;
@@ -264,12 +265,17 @@ export class Simulation implements Witness {
   /** Whether a node has its outbound peers, and they have it: some may not have noticed yet that a peer is gone. */
   #hasItsPeers(node: SimulatedNode): boolean {
     if (node.core === null) return false;
-    let outbound = 0;
+    const groups = new Set<string>();
     for (const connection of node.core.table.connected()) {
       if (mirror(node, connection, this.nodes) === undefined) return false;
-      if (connection.direction === 'outbound') outbound++;
+      if (connection.direction === 'outbound') groups.add(connection.netGroup);
     }
-    return outbound >= node.settings.minOutbound;
+    if (groups.size >= node.settings.minOutbound) return true;
+    // In a small network everybody else may be connected already, or in a netgroup that is taken.
+    const { table } = node.core;
+    const isFree = ({ id, host }: SimulatedNode) =>
+      id !== node.id && table.byId(id) === undefined && !groups.has(netGroupOf(host.ip, PORT));
+    return !this.nodes.some(isFree);
   }
 
   /** Who has too few peers. */
