@@ -1,0 +1,55 @@
+/** How many attackers do the same, each again and again, until they are told to stop. */
+
+/**
+ * @param attacker gets its number; what it throws, because a connection fails, ends that one go and is counted
+ * @returns how often they went at it
+ */
+export async function crowd(count, over, attacker) {
+  const done = { goes: 0, failed: 0 };
+  const one = async (number) => {
+    while (!over.aborted) {
+      try {
+        await attacker(number, done.goes);
+      } catch {
+        done.failed++;
+        // A closed door is knocked at a hundred times a second by each, not as fast as the machine can fail.
+        await pause(10);
+      }
+      done.goes++;
+    }
+  };
+  await Promise.all(Array.from({ length: count }, (_, number) => one(number)));
+  return done;
+}
+
+export function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Settles when they are told to stop. */
+export function end(over) {
+  return new Promise((resolve) => {
+    if (over.aborted) resolve();
+    else over.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+/** Settles when a socket is gone. */
+export function gone(socket) {
+  return new Promise((resolve) => {
+    if (socket.destroyed) resolve();
+    else socket.once('close', () => resolve());
+  });
+}
+
+/** Writes again and again, as fast as the other side takes it, until the end or the socket's. @returns how many bytes */
+export async function pour(socket, over, next) {
+  let bytes = 0;
+  while (!over.aborted && !socket.destroyed) {
+    const chunk = next();
+    bytes += chunk.length;
+    if (socket.write(chunk)) await new Promise((resolve) => setImmediate(resolve));
+    else await Promise.race([new Promise((resolve) => socket.once('drain', resolve)), gone(socket), end(over)]);
+  }
+  return bytes;
+}

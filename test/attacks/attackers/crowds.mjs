@@ -1,0 +1,66 @@
+/** Attackers that come in numbers, and never become peers. */
+import { dial, greeting, handshake, hostOf } from '../support/wire.mjs';
+import { crowd, gone, pause } from './crowd.mjs';
+
+/** Begin a handshake and add a byte to it now and then; who is thrown out comes again. */
+export async function slowLoris({ port, count }, { over, inPlace }) {
+  let begun = 0;
+  return crowd(count, over, async (number) => {
+    const socket = await dial(port, hostOf(number));
+    socket.resume();
+    socket.write(Buffer.of(1, 2));
+    if (++begun === count) inPlace();
+    while (!over.aborted && !socket.destroyed) {
+      socket.write('x');
+      await Promise.race([pause(500), gone(socket)]);
+    }
+    socket.destroy();
+  });
+}
+
+/** Send the one byte that asks for peers, and close at once. */
+export async function crawls({ port, count, hosts }, { over, inPlace }) {
+  inPlace();
+  return crowd(count, over, async (number, go) => {
+    const socket = await dial(port, hostOf((number + go) % hosts));
+    socket.end(Buffer.of(1));
+    socket.resume();
+    await gone(socket);
+  });
+}
+
+/** Connect and go, one as soon as the other. */
+export async function connects({ port, count, hosts }, { over, inPlace }) {
+  inPlace();
+  return crowd(count, over, async (number, go) => {
+    const socket = await dial(port, hostOf((number + go) % hosts));
+    // A reset leaves nothing behind on this side: an end would use up the attacker's ports.
+    socket.resetAndDestroy();
+    await gone(socket);
+  });
+}
+
+/** Shake hands under a new name each time, and go. */
+export async function handshakes({ port, count, hosts }, { over, inPlace }) {
+  inPlace();
+  return crowd(count, over, async (number, go) => {
+    const socket = await dial(port, hostOf((number + go) % hosts));
+    socket.write(handshake(`n-${number}-${go}`));
+    await greeting(socket);
+    socket.resetAndDestroy();
+    await gone(socket);
+  });
+}
+
+/** Come, say nothing, and stay until they are thrown out. */
+export async function silent({ port, count, hosts }, { over, inPlace }) {
+  let there = 0;
+  return crowd(count, over, async (number) => {
+    const socket = await dial(port, hostOf(number % hosts));
+    if (++there === count) inPlace();
+    socket.resume();
+    socket.on('end', () => socket.end());
+    over.addEventListener('abort', () => socket.destroy());
+    await gone(socket);
+  });
+}

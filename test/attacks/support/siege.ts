@@ -1,0 +1,229 @@
+/**
+ * A node under attack: the real program as a process, a good peer as another, the attackers as a third. Whatever is done,
+ * it holds the node to what it promises: the good peer's pings are answered in time, its messages all arrive, once and in
+ * order; memory stays within budget and a fixed overhead; and once the attackers are gone, so is everything of theirs.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { afterEach, expect } from 'vitest';
+import { type Program, startNodeCommand } from '../../e2e/program.js';
+import { NodeProcess, type Status } from './node-process.js';
+import { type Figures, report, type Times, type Visits } from './report.js';
+
+/** What the issue promises the good peer. */
+const MOST_PING_MS = 500;
+const BUDGET_MIB = 128;
+/** What a node has beside its budget: the runtime and two isolates with their heaps, before anybody connects. */
+const OVERHEAD_MIB = 192;
+const MIB = 1024 * 1024;
+const WATCH_EVERY_MS = 50;
+/** Refused connections linger for up to 5 s, and those whose peer does not read for the write timeout before that. */
+const SETTLE_MS = 20_000;
+const GOOD_PEER = '127.9.0.1';
+
+const children: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) if (child.exitCode === null) child.kill('SIGKILL');
+});
+
+/** What the good peer found since it was asked last. */
+interface Found {
+  readonly isGone: boolean;
+  readonly isWhole: boolean;
+  readonly pings: Times;
+  readonly messages: Times;
+  readonly news: Times;
+  readonly visits: Visits;
+}
+
+/** Waits until a condition of other processes holds, or fails with what was waited for. */
+async function eventually(what: string, isTrue: () => Promise<boolean>, withinMs: number): Promise<number> {
+  const startMs = performance.now();
+  while (!(await isTrue())) {
+    if (performance.now() - startMs > withinMs) throw new Error(`waited ${withinMs} ms for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return performance.now() - startMs;
+}
+
+function start(name: string, args: readonly string[]): ChildProcess {
+  const child = fork(new URL(name, import.meta.url), args, { serialization: 'advanced' });
+  children.push(child);
+  return child;
+}
+
+/** The next message of a process; fails if it ends instead. */
+function answer<T>(child: ChildProcess, what: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const gone = (code: number | null) => reject(new Error(`${what}: the process ended with ${code}`));
+    child.once('exit', gone);
+    child.once('message', (message) => {
+      child.off('exit', gone);
+      resolve(message as T);
+    });
+  });
+}
+
+export class Siege {
+  readonly program: Program;
+  readonly port: number;
+  /** The node's own ID. */
+  readonly nodeId: string;
+  readonly process: NodeProcess;
+  readonly #goodPeer: ChildProcess;
+
+  private constructor(parts: {
+    program: Program;
+    port: number;
+    nodeId: string;
+    process: NodeProcess;
+    goodPeer: ChildProcess;
+  }) {
+    this.program = parts.program;
+    this.port = parts.port;
+    this.nodeId = parts.nodeId;
+    this.process = parts.process;
+    this.#goodPeer = parts.goodPeer;
+  }
+
+  /** Starts a node and its good peer. */
+  static async begin(options: readonly string[] = []): Promise<Siege> {
+    const handlers = new URL('handlers.mjs', import.meta.url).pathname;
+    const limits = ['--memory-budget', `${BUDGET_MIB}MiB`, '--max-peers', '300', '--max-inbound', '280'];
+    const { node, ready } = await startNodeCommand([
+      '--handlers',
+      handlers,
+      '--min-outbound',
+      '0',
+      ...limits,
+      ...options,
+    ]);
+    const port = Number(ready.listen.slice(ready.listen.lastIndexOf(':') + 1));
+    const goodPeer = start('good-peer.mjs', [String(port), Siege.goodPeerId, GOOD_PEER]);
+    await answer(goodPeer, 'the good peer');
+    const process = new NodeProcess(node.child.pid!, ready.admin);
+    return new Siege({ program: node, port, nodeId: ready.nodeId, process, goodPeer });
+  }
+
+  static readonly goodPeerId = 'good';
+
+  /** From now on the good peer has the node broadcast so many bytes with each of its messages. 0 for no more. */
+  tell(newsBytes: number): void {
+    this.#goodPeer.send({ kind: 'tell', newsBytes });
+  }
+
+  /**
+   * The attackers do what they do for so long, and are gone. Reports what it came to, and fails if the node did not
+   * hold out.
+   * @param attack an export of `attackers/`
+   */
+  async withstands(attack: string, options: Readonly<Record<string, unknown>>, forMs: number): Promise<Figures> {
+    await this.#found();
+    await this.#settled({ descriptors: Number.POSITIVE_INFINITY });
+    const atRest = { descriptors: this.process.descriptors, residentBytes: this.process.residentBytes };
+    const watch = this.#watch();
+    const startMs = performance.now();
+    const cpuMs = this.process.cpuMs;
+    const attackers = start('attacker.mjs', [JSON.stringify({ attack, port: this.port, ...options })]);
+    await answer(attackers, attack);
+    await new Promise((resolve) => setTimeout(resolve, forMs));
+    const goneBy = answer<{ found: unknown }>(attackers, attack);
+    attackers.send('stop');
+    const { found: deeds } = await goneBy;
+    const seconds = (performance.now() - startMs) / 1000;
+    const cpuShare = (this.process.cpuMs - cpuMs) / (seconds * 1000);
+    const seen = await watch.end();
+    const found = await this.#found();
+    this.tell(0);
+    const settledMs = await this.#settled(atRest);
+    const rest = await this.#whole();
+    const figures: Figures = {
+      attack,
+      seconds,
+      pings: found.pings,
+      messages: found.messages,
+      news: found.news,
+      visits: found.visits,
+      residentMib: {
+        before: Math.round(atRest.residentBytes / MIB),
+        peak: Math.round(seen.residentBytes / MIB),
+        after: Math.round(this.process.residentBytes / MIB),
+      },
+      budgetUsedMib: Math.round(seen.usedBytes / MIB),
+      cpuShare,
+      loopLagMs: seen.loopLagMs,
+      workerLagMs: seen.workerLagMs,
+      adminMs: seen.adminMs,
+      settledMs,
+      attackers: deeds,
+    };
+    report(figures);
+    expect.soft(found.isGone || rest.isGone, 'the good peer is still connected').toBe(false);
+    for (const exchange of [found.pings, found.messages, found.news, rest.pings, rest.messages, rest.news]) {
+      expect.soft(exchange.outOfOrder, 'answers that were not due').toBe(0);
+    }
+    expect.soft(rest.messages.unanswered + rest.news.unanswered, 'messages that were lost').toBe(0);
+    expect.soft(Math.max(found.pings.worstMs, rest.pings.worstMs), 'worst ping in ms').toBeLessThan(MOST_PING_MS);
+    expect.soft(figures.residentMib.peak, 'resident MiB').toBeLessThan(BUDGET_MIB + OVERHEAD_MIB);
+    expect.soft(seen.usedBytes, 'used of the budget').toBeLessThanOrEqual(BUDGET_MIB * MIB);
+    expect.soft(seen.restarts, 'workers that died').toBe(0);
+    expect.soft((await this.process.ask('/health')).code, 'health').toBe(200);
+    return figures;
+  }
+
+  /** Looks at the node again and again until the end. */
+  #watch() {
+    const seen = { residentBytes: 0, usedBytes: 0, loopLagMs: 0, workerLagMs: 0, adminMs: 0, restarts: 0 };
+    let isOver = false;
+    const look = async () => {
+      while (!isOver) {
+        seen.residentBytes = Math.max(seen.residentBytes, this.process.residentBytes);
+        const askedMs = performance.now();
+        const { eventLoopLagMs, memory, workers } = await this.process.status();
+        seen.adminMs = Math.max(seen.adminMs, performance.now() - askedMs);
+        seen.usedBytes = Math.max(seen.usedBytes, memory.used);
+        seen.loopLagMs = Math.max(seen.loopLagMs, eventLoopLagMs);
+        seen.workerLagMs = Math.max(seen.workerLagMs, ...workers.map(({ lagMs }) => lagMs));
+        seen.restarts = workers.reduce((sum, { restarts }) => sum + restarts, 0);
+        await new Promise((resolve) => setTimeout(resolve, WATCH_EVERY_MS));
+      }
+    };
+    const looking = look();
+    return {
+      end: async () => {
+        isOver = true;
+        await looking;
+        return seen;
+      },
+    };
+  }
+
+  /** Waits until only the good peer is there, with no more descriptors than before. A visitor may be there at a time. */
+  async #settled(atRest: { readonly descriptors: number }): Promise<number> {
+    const isSettled = async () => {
+      const { peers, connections }: Status = await this.process.status();
+      return peers.total === 1 && connections.handshaking === 0 && this.process.descriptors <= atRest.descriptors;
+    };
+    return eventually('connections and descriptors to be what they were', isSettled, SETTLE_MS);
+  }
+
+  #found(): Promise<Found> {
+    const found = answer<Found>(this.#goodPeer, 'the good peer');
+    this.#goodPeer.send({ kind: 'found' });
+    return found;
+  }
+
+  /** What the good peer found once every message of its is answered but those of the last moment. */
+  async #whole(): Promise<Found> {
+    let found = await this.#found();
+    await eventually(
+      'the last messages to be answered',
+      async () => {
+        const next = await this.#found();
+        found = { ...next, isGone: found.isGone || next.isGone };
+        return next.isGone || (next.messages.unanswered === 0 && next.isWhole);
+      },
+      SETTLE_MS,
+    );
+    return found;
+  }
+}
