@@ -416,7 +416,6 @@ export class NodeCore {
     this.discovery.settingsChanged(keys);
     if (this.#sweepTimer === null) return;
     this.#sweepTimer.cancel();
-    this.loopWatch.setInterval(sweepIntervalMs(settings), this.#clock.nowMs());
     this.#sweepRegularly();
   }
 
@@ -427,12 +426,17 @@ export class NodeCore {
   }
 
   #sweepRegularly(): void {
-    this.#sweepTimer = this.#world.timers.every(sweepIntervalMs(this.#settings), () => this.#sweep());
+    const intervalMs = sweepIntervalMs(this.#settings);
+    // What the event loop was held up by before, such as starting, is not the timer's.
+    this.loopWatch.setInterval(intervalMs, this.#clock.nowMs());
+    this.#sweepTimer = this.#world.timers.every(intervalMs, () => {
+      this.loopWatch.tick(this.#clock.nowMs());
+      this.#sweep();
+    });
   }
 
   #sweep(): void {
     const nowMs = this.#clock.nowMs();
-    this.loopWatch.tick(nowMs);
     this.connections.sweep();
     if (nowMs - this.#leisureMs >= LEISURE_EVERY_MS) {
       this.#leisureMs = nowMs;

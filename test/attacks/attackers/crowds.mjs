@@ -1,6 +1,6 @@
 /** Attackers that come in numbers, and never become peers. */
-import { dial, greeting, handshake, hostOf } from '../support/wire.mjs';
-import { crowd, gone, pause } from './crowd.mjs';
+import { dial, frame, greeting, handshake, hostOf, join } from '../support/wire.mjs';
+import { crowd, end, gone, pause } from './crowd.mjs';
 
 /** Begin a handshake and add a byte to it now and then; who is thrown out comes again. */
 export async function slowLoris({ port, count }, { over, inPlace }) {
@@ -62,5 +62,28 @@ export async function silent({ port, count, hosts }, { over, inPlace }) {
     socket.on('end', () => socket.end());
     over.addEventListener('abort', () => socket.destroy());
     await gone(socket);
+  });
+}
+
+/** Nobody attacks: what the machine does to the figures by itself. */
+export async function nobody(_target, { over, inPlace }) {
+  inPlace();
+  await end(over);
+  return {};
+}
+
+/** Become peers, from everywhere, and say something now and then; who is made to give way comes again. */
+export async function squatters({ port, count }, { over, inPlace }) {
+  let tried = 0;
+  return crowd(count, over, async (number, go) => {
+    if (++tried === count) inPlace();
+    const socket = await join(port, `squatter-${number}-${go}`, hostOf(number));
+    socket.resume();
+    socket.on('end', () => socket.end());
+    while (!over.aborted && !socket.destroyed) {
+      socket.write(frame('seq', Buffer.alloc(4)));
+      await Promise.race([pause(200), gone(socket)]);
+    }
+    socket.destroy();
   });
 }
