@@ -26,20 +26,28 @@ export function pause(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/** What waits for an end or a socket, so that each is listened to once only. */
+const waits = new WeakMap();
+
+function once(source, isOver, listen) {
+  const known = waits.get(source);
+  if (known !== undefined) return known;
+  const wait = new Promise((resolve) => {
+    if (isOver) resolve();
+    else listen(resolve);
+  });
+  waits.set(source, wait);
+  return wait;
+}
+
 /** Settles when they are told to stop. */
 export function end(over) {
-  return new Promise((resolve) => {
-    if (over.aborted) resolve();
-    else over.addEventListener('abort', () => resolve(), { once: true });
-  });
+  return once(over, over.aborted, (resolve) => over.addEventListener('abort', resolve));
 }
 
 /** Settles when a socket is gone. */
 export function gone(socket) {
-  return new Promise((resolve) => {
-    if (socket.destroyed) resolve();
-    else socket.once('close', () => resolve());
-  });
+  return once(socket, socket.destroyed, (resolve) => socket.once('close', resolve));
 }
 
 /** Writes again and again, as fast as the other side takes it, until the end or the socket's. @returns how many bytes */

@@ -1,9 +1,9 @@
 /** Attackers that come in numbers, and never become peers. */
-import { dial, frame, greeting, handshake, hostOf, join } from '../support/wire.mjs';
+import { dial, frame, greeting, handshake, join } from '../support/wire.mjs';
 import { crowd, end, gone, pause } from './crowd.mjs';
 
 /** Begin a handshake and add a byte to it now and then; who is thrown out comes again. */
-export async function slowLoris({ port, count }, { over, inPlace }) {
+export async function slowLoris({ port, hostOf, count }, { over, inPlace }) {
   let begun = 0;
   return crowd(count, over, async (number) => {
     const socket = await dial(port, hostOf(number));
@@ -19,7 +19,7 @@ export async function slowLoris({ port, count }, { over, inPlace }) {
 }
 
 /** Send the one byte that asks for peers, and close at once. */
-export async function crawls({ port, count, hosts }, { over, inPlace }) {
+export async function crawls({ port, hostOf, count, hosts }, { over, inPlace }) {
   inPlace();
   return crowd(count, over, async (number, go) => {
     const socket = await dial(port, hostOf((number + go) % hosts));
@@ -30,7 +30,7 @@ export async function crawls({ port, count, hosts }, { over, inPlace }) {
 }
 
 /** Connect and go, one as soon as the other. */
-export async function connects({ port, count, hosts }, { over, inPlace }) {
+export async function connects({ port, hostOf, count, hosts }, { over, inPlace }) {
   inPlace();
   return crowd(count, over, async (number, go) => {
     const socket = await dial(port, hostOf((number + go) % hosts));
@@ -41,26 +41,13 @@ export async function connects({ port, count, hosts }, { over, inPlace }) {
 }
 
 /** Shake hands under a new name each time, and go. */
-export async function handshakes({ port, count, hosts }, { over, inPlace }) {
+export async function handshakes({ port, hostOf, count, hosts }, { over, inPlace }) {
   inPlace();
   return crowd(count, over, async (number, go) => {
     const socket = await dial(port, hostOf((number + go) % hosts));
     socket.write(handshake(`n-${number}-${go}`));
     await greeting(socket);
     socket.resetAndDestroy();
-    await gone(socket);
-  });
-}
-
-/** Come, say nothing, and stay until they are thrown out. */
-export async function silent({ port, count, hosts }, { over, inPlace }) {
-  let there = 0;
-  return crowd(count, over, async (number) => {
-    const socket = await dial(port, hostOf(number % hosts));
-    if (++there === count) inPlace();
-    socket.resume();
-    socket.on('end', () => socket.end());
-    over.addEventListener('abort', () => socket.destroy());
     await gone(socket);
   });
 }
@@ -73,7 +60,7 @@ export async function nobody(_target, { over, inPlace }) {
 }
 
 /** Become peers, from everywhere, and say something now and then; who is made to give way comes again. */
-export async function squatters({ port, count }, { over, inPlace }) {
+export async function squatters({ port, hostOf, count }, { over, inPlace }) {
   let tried = 0;
   return crowd(count, over, async (number, go) => {
     if (++tried === count) inPlace();

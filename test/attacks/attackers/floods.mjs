@@ -1,6 +1,6 @@
 /** Peers that send as much as they can of what costs them little. */
 import { randomBytes } from 'node:crypto';
-import { frame, hostOf, join } from '../support/wire.mjs';
+import { frame, join } from '../support/wire.mjs';
 import { crowd, gone, pour } from './crowd.mjs';
 
 const CHUNK_BYTES = 64 * 1024;
@@ -17,7 +17,7 @@ function chunkOf(next) {
 }
 
 /** Peers pour chunks; who is thrown out comes again from elsewhere. What the node answers is read, or is not. */
-async function flood({ port, count, isDeaf }, { over, inPlace }, next) {
+async function flood({ port, hostOf, count, isDeaf }, { over, inPlace }, next) {
   let there = 0;
   let bytes = 0;
   const goes = await crowd(count, over, async (number, go) => {
@@ -53,6 +53,11 @@ export function nothings(target, siege) {
 export function unknownTypes(target, siege) {
   let made = 0;
   return flood(target, siege, () => chunkOf(() => frame(`type-${made++}`, Buffer.from('hm'))));
+}
+
+/** Answers to what nobody asked. */
+export function pongs(target, siege) {
+  return flood(target, siege, repeated(chunkOf(() => frame('pong', Buffer.from('8 bytes.')))));
 }
 
 export function goodbyes(target, siege) {

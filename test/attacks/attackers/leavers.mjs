@@ -1,5 +1,5 @@
 /** Connections that are reset, at every moment that there is in the life of one. */
-import { dial, frame, frameHead, greeting, handshake, hostOf, join } from '../support/wire.mjs';
+import { dial, frame, frameHead, greeting, handshake, join } from '../support/wire.mjs';
 import { crowd, gone, pause } from './crowd.mjs';
 
 /** What has been done before the reset. Each gets port, name and host, and gives its socket. */
@@ -55,7 +55,7 @@ function written(socket, bytes) {
 }
 
 /** All moments in turn. What is written is on its way when the reset comes, or is not: both happen. */
-export async function resets({ port, count }, { over, inPlace }) {
+export async function resets({ port, hostOf, count }, { over, inPlace }) {
   const names = Object.keys(moments);
   const reached = new Set();
   inPlace();

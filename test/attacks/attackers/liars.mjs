@@ -1,10 +1,10 @@
 /** Who is not who they say, and what is no handshake at all. */
 import { randomBytes } from 'node:crypto';
-import { dial, greeting, handshake, hostOf } from '../support/wire.mjs';
+import { dial, greeting, handshake } from '../support/wire.mjs';
 import { crowd, gone } from './crowd.mjs';
 
 /** Show the ID of somebody who is connected, or the node's own. */
-export async function thieves({ port, count, ids }, { over, inPlace }) {
+export async function thieves({ port, hostOf, count, ids }, { over, inPlace }) {
   const answers = {};
   inPlace();
   const goes = await crowd(count, over, async (number, go) => {
@@ -20,7 +20,7 @@ export async function thieves({ port, count, ids }, { over, inPlace }) {
 }
 
 /** Noise instead of a handshake, some of it with the right beginning. */
-export async function strangers({ port, count }, { over, inPlace }) {
+export async function strangers({ port, hostOf, count }, { over, inPlace }) {
   inPlace();
   return crowd(count, over, async (number, go) => {
     const socket = await dial(port, hostOf(number + go * count));

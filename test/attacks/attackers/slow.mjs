@@ -1,11 +1,11 @@
 /** Peers that take their time: to send, or to read. */
-import { frame, frameHead, hostOf, join, readFrames } from '../support/wire.mjs';
+import { frame, frameHead, join, readFrames } from '../support/wire.mjs';
 import { end, gone, pause } from './crowd.mjs';
 
 const LARGEST_FRAME = 10 * 1024 * 1024;
 
 /** Each begins the largest frame there is, sends a part of it at once and then a little now and then. */
-export async function tricklers({ port, count, atOnceBytes }, { over, inPlace }) {
+export async function tricklers({ port, hostOf, count, atOnceBytes }, { over, inPlace }) {
   const sockets = await Promise.all(Array.from({ length: count }, (_, at) => join(port, `slow-${at}`, hostOf(at))));
   const type = 'mirror';
   const head = frameHead(type, LARGEST_FRAME - 2 - type.length);
@@ -28,18 +28,20 @@ export async function tricklers({ port, count, atOnceBytes }, { over, inPlace })
   return { peers: count, trickled: sent, left };
 }
 
-/** Shake hands and never read. */
-export async function neverReaders({ port, count }, { over, inPlace }) {
+/** Shake hands, say now and then that they are there, and never read. */
+export async function neverReaders({ port, hostOf, count }, { over, inPlace }) {
   const sockets = await Promise.all(Array.from({ length: count }, (_, at) => join(port, `deaf-${at}`, hostOf(at))));
   inPlace();
-  await end(over);
-  const unread = sockets.reduce((sum, { readableLength }) => sum + readableLength, 0);
+  while (!over.aborted) {
+    for (const socket of sockets) socket.write(frame('hm'));
+    await Promise.race([pause(500), end(over)]);
+  }
   for (const socket of sockets) socket.destroy();
-  return { peers: count, unread };
+  return { peers: count };
 }
 
 /** Each sends all that it has, to be given back, and reads only then. */
-export async function sendersFirst({ port, count, messages, messageBytes }, { over, inPlace }) {
+export async function sendersFirst({ port, hostOf, count, messages, messageBytes }, { over, inPlace }) {
   const sockets = await Promise.all(Array.from({ length: count }, (_, at) => join(port, `full-${at}`, hostOf(at))));
   inPlace();
   const chunk = frame('mirror', Buffer.alloc(messageBytes, 'm'));
@@ -49,16 +51,18 @@ export async function sendersFirst({ port, count, messages, messageBytes }, { ov
       if (socket.write(chunk)) continue;
       await Promise.race([new Promise((resolve) => socket.once('drain', resolve)), gone(socket)]);
     }
-    // Behind all of it: when this is answered, all before it has been read.
-    socket.write(frame('ping', Buffer.from('all sent')));
     let read = 0;
-    await new Promise((resolve) => {
-      readFrames(socket, (type, payload) => {
-        if (type === 'mirrored') read++;
-        else if (type === 'pong' && payload.toString() === 'all sent') resolve();
-      });
+    let isAnswered = false;
+    readFrames(socket, (type, payload) => {
+      if (type === 'mirrored') read++;
+      else if (type === 'pong' && payload.toString() === 'all sent') isAnswered = true;
     });
-    return read;
+    // Behind all of it: when this is answered, all before it has been read. A pong too has no room in a full queue.
+    while (!isAnswered && !socket.destroyed) {
+      socket.write(frame('ping', Buffer.from('all sent')));
+      await pause(20);
+    }
+    return isAnswered ? read : Number.NaN;
   };
   const read = await Promise.all(sockets.map(one));
   await end(over);
@@ -67,7 +71,7 @@ export async function sendersFirst({ port, count, messages, messageBytes }, { ov
 }
 
 /** Join and answer nothing any more, no ping and no close, as if their line had been cut. */
-export async function vanished({ port, count }, { over, inPlace }) {
+export async function vanished({ port, hostOf, count }, { over, inPlace }) {
   const sockets = await Promise.all(Array.from({ length: count }, (_, at) => join(port, `gone-${at}`, hostOf(at))));
   for (const socket of sockets) socket.pause();
   inPlace();
@@ -77,7 +81,7 @@ export async function vanished({ port, count }, { over, inPlace }) {
 }
 
 /** Close their own side and go on reading, for as long as they are let. */
-export async function halfClosed({ port, count }, { over, inPlace }) {
+export async function halfClosed({ port, hostOf, count }, { over, inPlace }) {
   const sockets = await Promise.all(Array.from({ length: count }, (_, at) => join(port, `half-${at}`, hostOf(at))));
   let ended = 0;
   for (const socket of sockets) {

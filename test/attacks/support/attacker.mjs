@@ -8,9 +8,11 @@ import * as floods from '../attackers/floods.mjs';
 import * as leavers from '../attackers/leavers.mjs';
 import * as liars from '../attackers/liars.mjs';
 import * as slow from '../attackers/slow.mjs';
+import { hostOf } from './wire.mjs';
 
 const attacks = { ...crowds, ...floods, ...leavers, ...liars, ...slow };
-const { attack, ...target } = JSON.parse(process.argv[2]);
+const { attack, realm, ...options } = JSON.parse(process.argv[2]);
+const target = { ...options, hostOf: (index) => hostOf(index, realm) };
 setPriority(Math.min(19, getPriority() + 10));
 
 const stop = new AbortController();

@@ -1,6 +1,15 @@
 /** What the system and the admin HTTP say of a node that runs as a process of its own. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { get } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { root } from '../../architecture/source-files.js';
+
+/** The chain that everybody under `support/` and `attackers/` says. */
+const CHAIN_ID = 'paw-attacks';
+/** What is kept of the log. */
+const MAX_SAID = 16_384;
 
 /** Ticks of the processor time in /proc: a constant of the Linux ABI. */
 const TICKS_PER_SECOND = 100;
@@ -13,15 +22,66 @@ export interface Status {
   readonly workers: readonly { readonly lagMs: number; readonly restarts: number }[];
   readonly memory: { readonly used: number; readonly budget: number };
   readonly eventLoopLagMs: number;
+  readonly lastHour: readonly { readonly kind: string; readonly code: number; readonly count: number }[];
 }
 
-export class NodeProcess {
-  readonly pid: number;
-  readonly #admin: string;
+const program = join(root, 'dist/src/main/cli/main.js');
+const START_MS = 15_000;
 
-  constructor(pid: number, admin: string) {
-    this.pid = pid;
-    this.#admin = admin;
+export class NodeProcess {
+  readonly port: number;
+  readonly id: string;
+  readonly #child: ChildProcess;
+  readonly #admin: string;
+  readonly #folder: string;
+
+  private constructor(child: ChildProcess, folder: string, ready: { nodeId: string; listen: string; admin: string }) {
+    this.#child = child;
+    this.#folder = folder;
+    this.id = ready.nodeId;
+    this.port = Number(ready.listen.slice(ready.listen.lastIndexOf(':') + 1));
+    this.#admin = ready.admin;
+  }
+
+  /** Starts `paw-p2p node` on free loopback ports, and waits until it is ready. */
+  static async start(options: readonly string[]): Promise<NodeProcess> {
+    const folder = mkdtempSync(join(tmpdir(), 'paw-attacks-'));
+    const ports = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--log-format', 'json'];
+    const child = spawn(
+      process.execPath,
+      [program, 'node', ...ports, '--chain-id', CHAIN_ID, '--data-dir', folder, ...options],
+      { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PAW_SEEDS: '' } },
+    );
+    const ready = await new Promise<string>((resolve, reject) => {
+      let said = '';
+      const late = setTimeout(() => reject(new Error(`the node is not ready: ${said}`)), START_MS);
+      child.once('exit', (code) => reject(new Error(`the node ended with ${code}: ${said}`)));
+      // Read to the end: a full pipe would hold up the log.
+      child.stdout!.on('data', (data: Buffer) => {
+        said = (said + data.toString()).slice(-MAX_SAID);
+        const line = said.split('\n').find((one) => one.includes('node ready') && one.endsWith('}'));
+        if (line === undefined) return;
+        clearTimeout(late);
+        resolve(line);
+      });
+    });
+    return new NodeProcess(child, folder, JSON.parse(ready));
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  /** Asks it to close, as an operator would. @returns its exit code */
+  async end(): Promise<number | null> {
+    const { exitCode, signalCode } = this.#child;
+    if (exitCode === null && signalCode === null) {
+      const gone = new Promise((resolve) => this.#child.once('exit', resolve));
+      this.#child.kill('SIGTERM');
+      await gone;
+    }
+    rmSync(this.#folder, { recursive: true, force: true });
+    return this.#child.exitCode;
   }
 
   get residentBytes(): number {
@@ -56,5 +116,11 @@ export class NodeProcess {
 
   async status(): Promise<Status> {
     return (await this.ask('/status')).body as Status;
+  }
+
+  /** How often something happened within the last hour, of one kind and error code. */
+  async countOf(kind: string, code: number): Promise<number> {
+    const { lastHour } = await this.status();
+    return lastHour.find((one) => one.kind === kind && one.code === code)?.count ?? 0;
   }
 }

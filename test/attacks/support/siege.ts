@@ -4,8 +4,7 @@
  * order; memory stays within budget and a fixed overhead; and once the attackers are gone, so is everything of theirs.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { afterEach, expect } from 'vitest';
-import { type Program, startNodeCommand } from '../../e2e/program.js';
+import { expect } from 'vitest';
 import { NodeProcess, type Status } from './node-process.js';
 import { type Figures, report, type Times, type Visits } from './report.js';
 
@@ -19,11 +18,6 @@ const WATCH_EVERY_MS = 50;
 /** Refused connections linger for up to 5 s, and those whose peer does not read for the write timeout before that. */
 const SETTLE_MS = 20_000;
 const GOOD_PEER = '127.9.0.1';
-
-const children: ChildProcess[] = [];
-afterEach(() => {
-  for (const child of children.splice(0)) if (child.exitCode === null) child.kill('SIGKILL');
-});
 
 /** What the good peer found since it was asked last. */
 interface Found {
@@ -46,9 +40,14 @@ async function eventually(what: string, isTrue: () => Promise<boolean>, withinMs
 }
 
 function start(name: string, args: readonly string[]): ChildProcess {
-  const child = fork(new URL(name, import.meta.url), args, { serialization: 'advanced' });
-  children.push(child);
-  return child;
+  return fork(new URL(name, import.meta.url), args);
+}
+
+async function endOf(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGKILL');
+  await gone;
 }
 
 /** The next message of a process; fails if it ends instead. */
@@ -64,47 +63,35 @@ function answer<T>(child: ChildProcess, what: string): Promise<T> {
 }
 
 export class Siege {
-  readonly program: Program;
-  readonly port: number;
-  /** The node's own ID. */
-  readonly nodeId: string;
-  readonly process: NodeProcess;
+  static readonly goodPeerId = 'good';
+  readonly node: NodeProcess;
   readonly #goodPeer: ChildProcess;
+  /** Attacks so far. */
+  #attacks = 0;
+  /** Attackers that have not gone by themselves, because something failed. */
+  #attackers: ChildProcess | null = null;
 
-  private constructor(parts: {
-    program: Program;
-    port: number;
-    nodeId: string;
-    process: NodeProcess;
-    goodPeer: ChildProcess;
-  }) {
-    this.program = parts.program;
-    this.port = parts.port;
-    this.nodeId = parts.nodeId;
-    this.process = parts.process;
-    this.#goodPeer = parts.goodPeer;
+  private constructor(node: NodeProcess, goodPeer: ChildProcess) {
+    this.node = node;
+    this.#goodPeer = goodPeer;
   }
 
   /** Starts a node and its good peer. */
   static async begin(options: readonly string[] = []): Promise<Siege> {
     const handlers = new URL('handlers.mjs', import.meta.url).pathname;
     const limits = ['--memory-budget', `${BUDGET_MIB}MiB`, '--max-peers', '300', '--max-inbound', '280'];
-    const { node, ready } = await startNodeCommand([
-      '--handlers',
-      handlers,
-      '--min-outbound',
-      '0',
-      ...limits,
-      ...options,
-    ]);
-    const port = Number(ready.listen.slice(ready.listen.lastIndexOf(':') + 1));
-    const goodPeer = start('good-peer.mjs', [String(port), Siege.goodPeerId, GOOD_PEER]);
+    const node = await NodeProcess.start(['--handlers', handlers, '--min-outbound', '0', ...limits, ...options]);
+    const goodPeer = start('good-peer.mjs', [String(node.port), Siege.goodPeerId, GOOD_PEER]);
     await answer(goodPeer, 'the good peer');
-    const process = new NodeProcess(node.child.pid!, ready.admin);
-    return new Siege({ program: node, port, nodeId: ready.nodeId, process, goodPeer });
+    return new Siege(node, goodPeer);
   }
 
-  static readonly goodPeerId = 'good';
+  /** Ends the node and everybody who came to it. */
+  async end(): Promise<void> {
+    if (this.#attackers !== null) await endOf(this.#attackers);
+    await endOf(this.#goodPeer);
+    await this.node.end();
+  }
 
   /** From now on the good peer has the node broadcast so many bytes with each of its messages. 0 for no more. */
   tell(newsBytes: number): void {
@@ -119,18 +106,21 @@ export class Siege {
   async withstands(attack: string, options: Readonly<Record<string, unknown>>, forMs: number): Promise<Figures> {
     await this.#found();
     await this.#settled({ descriptors: Number.POSITIVE_INFINITY });
-    const atRest = { descriptors: this.process.descriptors, residentBytes: this.process.residentBytes };
+    const atRest = { descriptors: this.node.descriptors, residentBytes: this.node.residentBytes };
     const watch = this.#watch();
     const startMs = performance.now();
-    const cpuMs = this.process.cpuMs;
-    const attackers = start('attacker.mjs', [JSON.stringify({ attack, port: this.port, ...options })]);
+    const cpuMs = this.node.cpuMs;
+    const target = { port: this.node.port, realm: this.#attacks++, ...options };
+    const attackers = start('attacker.mjs', [JSON.stringify({ attack, ...target })]);
+    this.#attackers = attackers;
     await answer(attackers, attack);
     await new Promise((resolve) => setTimeout(resolve, forMs));
     const goneBy = answer<{ found: unknown }>(attackers, attack);
     attackers.send('stop');
     const { found: deeds } = await goneBy;
+    this.#attackers = null;
     const seconds = (performance.now() - startMs) / 1000;
-    const cpuShare = (this.process.cpuMs - cpuMs) / (seconds * 1000);
+    const cpuShare = (this.node.cpuMs - cpuMs) / (seconds * 1000);
     const seen = await watch.end();
     const found = await this.#found();
     this.tell(0);
@@ -146,7 +136,7 @@ export class Siege {
       residentMib: {
         before: Math.round(atRest.residentBytes / MIB),
         peak: Math.round(seen.residentBytes / MIB),
-        after: Math.round(this.process.residentBytes / MIB),
+        after: Math.round(this.node.residentBytes / MIB),
       },
       budgetUsedMib: Math.round(seen.usedBytes / MIB),
       cpuShare,
@@ -166,7 +156,7 @@ export class Siege {
     expect.soft(figures.residentMib.peak, 'resident MiB').toBeLessThan(BUDGET_MIB + OVERHEAD_MIB);
     expect.soft(seen.usedBytes, 'used of the budget').toBeLessThanOrEqual(BUDGET_MIB * MIB);
     expect.soft(seen.restarts, 'workers that died').toBe(0);
-    expect.soft((await this.process.ask('/health')).code, 'health').toBe(200);
+    expect.soft((await this.node.ask('/health')).code, 'health').toBe(200);
     return figures;
   }
 
@@ -176,9 +166,9 @@ export class Siege {
     let isOver = false;
     const look = async () => {
       while (!isOver) {
-        seen.residentBytes = Math.max(seen.residentBytes, this.process.residentBytes);
+        seen.residentBytes = Math.max(seen.residentBytes, this.node.residentBytes);
         const askedMs = performance.now();
-        const { eventLoopLagMs, memory, workers } = await this.process.status();
+        const { eventLoopLagMs, memory, workers } = await this.node.status();
         seen.adminMs = Math.max(seen.adminMs, performance.now() - askedMs);
         seen.usedBytes = Math.max(seen.usedBytes, memory.used);
         seen.loopLagMs = Math.max(seen.loopLagMs, eventLoopLagMs);
@@ -200,8 +190,8 @@ export class Siege {
   /** Waits until only the good peer is there, with no more descriptors than before. A visitor may be there at a time. */
   async #settled(atRest: { readonly descriptors: number }): Promise<number> {
     const isSettled = async () => {
-      const { peers, connections }: Status = await this.process.status();
-      return peers.total === 1 && connections.handshaking === 0 && this.process.descriptors <= atRest.descriptors;
+      const { peers, connections }: Status = await this.node.status();
+      return peers.total === 1 && connections.handshaking === 0 && this.node.descriptors <= atRest.descriptors;
     };
     return eventually('connections and descriptors to be what they were', isSettled, SETTLE_MS);
   }

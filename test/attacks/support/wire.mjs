@@ -1,8 +1,8 @@
 /** What peers outside of the project say on the wire, and how they reach a node. Nothing here is the project's own code. */
 import { connect } from 'node:net';
 
-/** The chain of nodes that `startNodeCommand` starts. */
-const CHAIN_ID = 'paw-e2e';
+/** The chain of the node under attack. */
+const CHAIN_ID = 'paw-attacks';
 const HANDSHAKE_BYTES = 65;
 
 /** 65 bytes as specification 1.2 has them. */
@@ -27,9 +27,12 @@ export function frame(type, payload = Buffer.alloc(0)) {
   return Buffer.concat([frameHead(type, payload.length), payload]);
 }
 
-/** Loopback is grouped like the internet outside of 127.0/16: a hundred netgroups, each host in a subnet of its own. */
-export function hostOf(index) {
-  return `127.${100 + (index % 100)}.${Math.floor(index / 100) % 250}.1`;
+/**
+ * Loopback is grouped like the internet outside of 127.0/16: a hundred netgroups, each host in a subnet of its own. What
+ * the hosts of one realm are banned for is not held against those of another.
+ */
+export function hostOf(index, realm) {
+  return `127.${100 + (index % 100)}.${Math.floor(index / 100) % 250}.${1 + realm}`;
 }
 
 /** A connection, half-open allowed; its errors are nobody's. Rejects if there is none to be had. */
