@@ -475,6 +475,7 @@ export class NodeCore {
       settings: this.#settings,
       book: this.memory.book,
       clock: this.#clock,
+      timers: this.#world.timers,
       own: () => this.ownAddress,
       isWanted: (who) => this.record.conduct.judge(who) === null,
       fault: (event, connection) => this.record.pexFault(event, connection),
@@ -519,6 +520,8 @@ export class NodeCore {
       pong: (connection, payload) => this.connections.pong(connection, payload),
       disconnect: (connection, payload) => this.connections.goodbye(connection, decodeDisconnect(payload)),
       violation: (connection, code) => {
+        // Whoever is cut off for it may have sent thousands more.
+        if (connection.isCutOff) return;
         this.record.violation(connection, code);
         this.connections.violation(connection, code);
       },

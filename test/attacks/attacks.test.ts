@@ -28,7 +28,8 @@ describe('a crowd at the door', () => {
   it('of 500 that never finish their handshakes keeps nobody out', async () => {
     const { visits } = await siege.withstands('slowLoris', { count: 500 }, 3500);
     expect(visits).toMatchObject(nobodyInVain);
-    expect(await siege.node.countOf('rejected', ErrorCode.HandshakeTimeout)).toBeGreaterThan(0);
+    // 256 may be under way at once: the oldest give way to whoever comes.
+    expect(await siege.node.countOf('rejected', ErrorCode.ResourceExhausted)).toBeGreaterThan(0);
   });
 
   it('of one address that connects and goes keeps nobody out', async () => {
