@@ -125,7 +125,8 @@ export class NodeCore {
 
   constructor(parts: CoreParts) {
     const { settings, nodeId, memory, world, log, events } = parts;
-    const { clock, random } = world;
+    const { random } = world;
+    const { clock } = memory;
     this.memory = memory;
     this.#settings = settings;
     this.#nodeId = nodeId;

@@ -109,6 +109,14 @@ export class Reputation {
     }
   }
 
+  /** The wall clock was set while we ran: everything is as long ago as it was. */
+  shift(byMs: number): void {
+    for (const records of [this.#standings, this.#debts]) {
+      for (const record of [...records.values()]) this.#set(records, { ...record, atMs: record.atMs + byMs });
+    }
+    for (const times of this.#recent.values()) for (let i = 0; i < times.length; i++) times[i]! += byMs;
+  }
+
   /** The operator forgives a host, given by its key. */
   clear(host: string): void {
     const debt = this.#debts.get(host);
