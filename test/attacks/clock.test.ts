@@ -105,7 +105,7 @@ describe('a clock that is set', () => {
 
   it('disturbs no connection, no message and no broadcast of a network in which all clocks are set all the time', async () => {
     const NODES = 12;
-    const FAULTS_MS = 60_000;
+    const FAULTS_MS = 30_000;
     const plan: PlannedEvent[] = [];
     for (let node = 0; node < NODES; node++) plan.push({ atMs: node, event: { kind: 'start', node } });
     for (let atMs = 10_000; atMs < FAULTS_MS; atMs += 500) {
@@ -125,7 +125,7 @@ describe('a clock that is set', () => {
       plan,
     ).run();
     expect(outcome.violation).toBe(null);
-    expect(outcome.messages).toBeGreaterThan(1000);
+    expect(outcome.messages).toBeGreaterThan(300);
     // Rotation goes on; nobody is thought dead, idle, slow or banned.
     expect([...left.keys()].filter((name) => name !== 'GoingAway' && name !== 'DuplicateConnection')).toEqual([]);
   });
