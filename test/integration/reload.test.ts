@@ -24,6 +24,16 @@ describe('a reload', () => {
     await until(() => node.peers().length === 8, 'as many as there may be now');
   });
 
+  it('of a much lower limit lets go of some at a time, and of all that are too many in the end', async () => {
+    const node = await startNode({ maxPeers: 130, maxInbound: 130 });
+    const join = (i: number) => RawPeer.join(portOf(node), `p${i}`);
+    const peers = await Promise.all(Array.from({ length: 120 }, (_, i) => join(i)));
+    reload(node, { maxPeers: 10, maxInbound: 10 });
+    expect(node.peers()).toHaveLength(70);
+    await until(() => peers.filter(({ ended }) => ended).length === 110, 'the others to be told');
+    expect(node.peers()).toHaveLength(10);
+  });
+
   it('of the limits spares those that limits do not count', async () => {
     const node = await startNode({ maxPeers: 10, unconditionalPeerIds: ['friend'] });
     await RawPeer.join(portOf(node), 'friend');
