@@ -353,7 +353,7 @@ export class NodeCore {
     this.#sweepTimer?.cancel();
     this.#sweepTimer = null;
     this.connections.destroyAll(cause);
-    await this.workers.stop(Math.max(0, deadlineMs() - this.#clock.nowMs()));
+    await this.workers.stop(() => deadlineMs() - this.#clock.nowMs());
     this.#pump.stop();
   }
 

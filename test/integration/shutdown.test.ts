@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
@@ -192,6 +193,23 @@ describe('a drain', () => {
     await node.close();
     expect(performance.now() - startMs).toBeLessThan(3000);
     await node.closed;
+  });
+
+  it('is hurried by close also when nothing is left but a worker that does not end', async () => {
+    const node = await startNode({ handlers: [handlerModule('busy.mjs')], workers: 1, shutdownTimeout: '300ms' });
+    const file = join(mkdtempSync(join(tmpdir(), 'paw-busy-')), 'busy');
+    const peer = await RawPeer.join(portOf(node));
+    peer.send('busyLater', Buffer.from(file));
+    peer.socket.end();
+    await until(() => existsSync(file) && peer.closed, 'the worker to be busy, and nobody else there');
+    node.drain({ within: '30s' });
+    expect(node.stats().draining).toMatchObject({ connections: 0, queuedMessages: 0 });
+    // Nobody to wait for: by the next turn it is at its workers.
+    await nextTurn();
+    const startMs = performance.now();
+    await node.close();
+    expect(performance.now() - startMs).toBeLessThan(5000);
+    rmSync(dirname(file), { recursive: true });
   });
 
   it.each(['soon', '25h', -1, 1.5])('within %j is refused, and the node runs on', async (within) => {
