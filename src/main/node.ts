@@ -183,7 +183,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
         new WorkerGroup(arena, budget, clock, options, events),
     });
     const { hearsay, table, arena } = this.#core;
-    const timeoutMs = Math.min(settings.dialTimeoutMs, SELF_DIAL_MS);
+    const timeoutMs = () => Math.min(settings.dialTimeoutMs, SELF_DIAL_MS);
     this.#selfDials = new SelfDials({ chainId: settings.chainId, nodeId, timeoutMs });
     this.#reach = new ReachSurvey({
       settings,
