@@ -138,7 +138,6 @@ function buildApp({ node, token, logger }: AdminOptions): FastifyInstance {
     registerBanRoutes,
     registerHistoryRoutes,
     registerDoctorRoutes,
-    registerEventRoutes,
     registerOperationRoutes,
     registerBroadcastRoutes,
     registerDashboardRoutes,
@@ -146,6 +145,7 @@ function buildApp({ node, token, logger }: AdminOptions): FastifyInstance {
   ]) {
     register(app, node);
   }
+  registerEventRoutes(app, node, token);
   return app;
 }
 
