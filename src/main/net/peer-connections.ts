@@ -134,6 +134,16 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     if (!rates.mayRead(nowMs)) connection.throttle();
   }
 
+  /** The worker of a seated connection looks at it. */
+  wake(connection: Connection): void {
+    if (connection.isHeard) this.#wakeWorker(connection);
+  }
+
+  /** Whether the operator has named a peer: persistent, or unconditional. */
+  isNamed({ persistent, peerId }: Connection): boolean {
+    return persistent || this.#handshakes.isUnconditional(peerId);
+  }
+
   #wakeWorker(connection: Connection): void {
     const { slot, worker, ring } = connection.seat!;
     const nowUs = Math.trunc(this.#parts.clock.nowMs() * 1000) | 0;
@@ -318,7 +328,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
       writeStalledMs: connection.writer.stalledMs(nowMs),
       partialMs: partial === 0 ? null : sinceSharedMs(nowMs, partial),
       paused: connection.paused || connection.throttled,
-      mayIdle: connection.persistent || this.#handshakes.isUnconditional(connection.peerId),
+      mayIdle: this.isNamed(connection),
       goodbyeMs: connection.goodbyeMs === 0 ? null : nowMs - connection.goodbyeMs,
       leavingMs: finSentMs > 0 ? nowMs - finSentMs : this.#overdueMs(connection, nowMs),
       hurried: this.#stopping,

@@ -26,7 +26,12 @@ export const wellFacts: Facts = {
     peers: { total: 14, inbound: 4, outbound: 10 },
     dials: { succeeded: 12, failed: 2, queued: 0, dropped: 0 },
     messages: { ...status.messages, handlerErrors: 0 },
-    memory: { rss: 300 * MIB, budget: 512 * MIB, used: 300 * MIB },
+    memory: {
+      rss: 300 * MIB,
+      budget: 512 * MIB,
+      used: 300 * MIB,
+      by: { rings: 250 * MIB, partialFrames: 10 * MIB, sendQueues: 30 * MIB, handlerQueues: 6 * MIB, caches: 4 * MIB },
+    },
     eventLoopLagMs: 3,
     lastHour: [],
   },
