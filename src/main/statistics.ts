@@ -27,13 +27,11 @@ function add(tally: Tally, name: string, amount: number): void {
   tally.set(name, (tally.get(name) ?? 0) + amount);
 }
 
-/** By what the messages claim. Inbound ones wait instead. */
-const shedCounters = {
-  [Claim.Inbound]: 'shedControl',
+/** By what messages claim that are sent. */
+const shedCounters: Readonly<Partial<Record<Claim, MainCounter>>> = {
   [Claim.Broadcast]: 'shedBroadcast',
   [Claim.Direct]: 'shedDirect',
-  [Claim.Control]: 'shedControl',
-} as const satisfies Record<Claim, MainCounter>;
+};
 
 export class Statistics {
   readonly #arena: Arena;
@@ -89,7 +87,7 @@ export class Statistics {
 
   /** Messages were not sent for want of memory. */
   countShed(claim: Claim, frames: number): void {
-    this.count(shedCounters[claim], frames);
+    this.count(shedCounters[claim] ?? 'shedControl', frames);
   }
 
   /** Messages not sent for want of memory so far. */

@@ -129,7 +129,7 @@ class WorkerThread {
       asideBudget,
       maxFreeBytes,
       (id, buffer) => this.#tell({ kind: 'aside', id, buffer }),
-      () => budget.hasRoom(Claim.Inbound),
+      () => budget.hasRoom(Claim.Spare),
     );
     const pong = types.declare(ControlType.pong, () => unknownRoute);
     this.#pipeline = new Pipeline({

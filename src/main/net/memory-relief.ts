@@ -8,14 +8,16 @@ import { ErrorCode } from '../../shared/errors.js';
 import type { Arena } from '../../shared/memory/arena.js';
 import { Slot, SlotState } from '../../shared/memory/arena-layout.js';
 import { Claim, type MemoryBudget } from '../../shared/memory/memory-budget.js';
-import { largestHolder } from '../peers/largest-holder.js';
+import { largestHolders } from '../peers/largest-holder.js';
 import type { Cause, Connection } from './connection.js';
 import type { ConnectionTable } from './connection-table.js';
 
 /** How long somebody starves before somebody else has to go: handlers and readers that are only slow come round by then. */
 export const PATIENCE_MS = 2000;
-/** Between two that go: what the first held has come back by then. */
+/** Then it is looked again: what they held has come back by then. */
 const RELIEF_EVERY_MS = 250;
+/** What those that go at once hold together, of the part that moves: one large holder, or several small ones. */
+const RELIEF_SHARE = 1 / 16;
 /** What is kept for later is asked back so often while memory is short. */
 const SPARE_EVERY_MS = 250;
 /** Messages that are left out so far apart are no shortage that lasts. */
@@ -80,13 +82,12 @@ export class MemoryRelief {
       heldBytes: this.#heldBytes(connection),
       named: this.#parts.isNamed(connection),
     }));
-    const holder = largestHolder(holders);
-    if (holder === null) return;
     this.#relievedMs = nowMs;
-    const { connection } = holder;
-    const isReading = connection.writer.queuedBytes <= READING_BYTES;
-    this.#parts.cutOff(connection, cause);
-    if (!isReading) connection.destroy();
+    for (const { connection } of largestHolders(holders, budget.movingBytes * RELIEF_SHARE)) {
+      const isReading = connection.writer.queuedBytes <= READING_BYTES;
+      this.#parts.cutOff(connection, cause);
+      if (!isReading) connection.destroy();
+    }
   }
 
   /** What a disconnect would give back, now or once its handlers are through. */

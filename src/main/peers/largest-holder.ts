@@ -1,5 +1,5 @@
 /**
- * Which peer has to go when the memory budget is exhausted and others wait for it. Pure; main thread.
+ * Which peers have to go when the memory budget is exhausted and others wait for it. Pure; main thread.
  *
  * What counts is what a peer holds of the part that moves: its partial frame, its send queue, its messages in handler
  * queues. Not its ring, which is laid out for it anyway, and is fullest with those that wait. A host answers for all its
@@ -15,11 +15,28 @@ export interface Holder {
   readonly named: boolean;
 }
 
+/** Most that go at once: what they hold comes back by and by, and may be enough before it is all there. */
+const MOST_AT_ONCE = 16;
+
+/** The largest holders, one after the other, until they hold `wantedBytes` together; nobody who holds nothing. */
+export function largestHolders<T extends Holder>(holders: readonly T[], wantedBytes: number): T[] {
+  const chosen: T[] = [];
+  const left = new Set(holders);
+  for (let bytes = 0; bytes < wantedBytes && chosen.length < MOST_AT_ONCE; ) {
+    const largest = largestHolder([...left]);
+    if (largest === null) break;
+    left.delete(largest);
+    chosen.push(largest);
+    bytes += largest.heldBytes;
+  }
+  return chosen;
+}
+
 /**
  * Of the host that holds most, the peer that holds most; null if nobody holds anything. Peers that the operator has named
  * are spared as long as they hold no more than all others together: to cut off others for them would free little then.
  */
-export function largestHolder<T extends Holder>(holders: readonly T[]): T | null {
+function largestHolder<T extends Holder>(holders: readonly T[]): T | null {
   const named = holders.filter((holder) => holder.named);
   const others = holders.filter((holder) => !holder.named);
   return largestOf(heldBy(named) > heldBy(others) ? named : others);

@@ -17,19 +17,21 @@ function toKib(bytes: number): number {
 
 /** What memory is asked for, the first to be refused first. */
 export const Claim = {
+  /** What is kept for later, and nobody needs now. */
+  Spare: 0,
   /** Frames assembled aside and copies for queued handlers: refused, their connection waits. */
-  Inbound: 0,
+  Inbound: 1,
   /** Broadcasts and what is passed on: others have it, too. */
-  Broadcast: 1,
+  Broadcast: 2,
   /** Sends and replies to one peer. */
-  Direct: 2,
+  Direct: 3,
   /** The protocol's own: ping, pong, disconnect, peer exchange. */
-  Control: 3,
+  Control: 4,
 } as const;
 export type Claim = (typeof Claim)[keyof typeof Claim];
 
 /** What of the part that moves each claim must leave to those after it: 1 / 2^shift of it. */
-const LEFT_SHIFTS = [3, 4, 5, 31] as const;
+const LEFT_SHIFTS = [1, 3, 4, 5, 31] as const;
 
 /** The budget's use by what it is for, in bytes; the sum is what is used. */
 export interface MemoryParts {
@@ -101,6 +103,11 @@ export class MemoryBudget implements Allowance {
 
   get budgetBytes(): number {
     return this.#words[Header.BudgetLimitsKib + Claim.Control] * KIB;
+  }
+
+  /** What is not laid out at the start. */
+  get movingBytes(): number {
+    return Math.max(0, this.budgetBytes - this.#arena.buffer.byteLength);
   }
 
   /** What the budget is in use for. */
