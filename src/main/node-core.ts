@@ -317,6 +317,11 @@ export class NodeCore {
     this.#listener = world.network.listener(
       (adopt) => this.connections.accept(adopt),
       (error) => this.fail(error),
+      () => {
+        this.statistics.count('refusedNoFiles');
+        this.record.noFiles();
+        this.connections.giveWay();
+      },
     );
     this.loopWatch = new EventLoopWatch(sweepIntervalMs(settings), clock.nowMs(), (lateMs) =>
       this.statistics.time('eventLoopDelay', lateMs),

@@ -32,7 +32,17 @@ async function expectWell(node: WatchedNode, good: GoodPeer): Promise<void> {
     (status) => (status.messages.receivedByType.note ?? 0) >= good.sent,
     'all messages of the good peer',
   );
-  console.log(JSON.stringify({ start: Math.round(node.startBytes / MIB), peak: Math.round(node.peakBytes / MIB), used: Math.round(node.peakUsed / MIB), slowest: Math.round(good.slowestMs), pongs: good.pongs, shed: messages.shedByClass, by: memory.by }));
+  console.log(
+    JSON.stringify({
+      start: Math.round(node.startBytes / MIB),
+      peak: Math.round(node.peakBytes / MIB),
+      used: Math.round(node.peakUsed / MIB),
+      slowest: Math.round(good.slowestMs),
+      pongs: good.pongs,
+      shed: messages.shedByClass,
+      by: memory.by,
+    }),
+  );
   expect(node.isAlive).toBe(true);
   expect(good.isConnected).toBe(true);
   expect(good.pongs).toBe(good.sent);
@@ -63,7 +73,9 @@ describe('a node with little memory', () => {
     });
     const { connections } = await node.status();
     expect(connections.disconnectsByCode.ResourceExhausted).toBeGreaterThan(0);
-    expect(await node.history(0x49)).toContainEqual(expect.objectContaining({ kind: 'disconnected', name: 'ResourceExhausted' }));
+    expect(await node.history(0x49)).toContainEqual(
+      expect.objectContaining({ kind: 'disconnected', name: 'ResourceExhausted' }),
+    );
     for (const peer of peers) peer.socket.destroy();
     await node.until(({ memory }) => memory.used < BUDGET * 0.9, 'the memory to come back');
     await expectWell(node, good);
@@ -82,7 +94,9 @@ describe('a node with little memory', () => {
       speaker.pour(frames);
     });
     const status = await node.status();
-    console.log(JSON.stringify([status.messages.shedByClass, status.messages.sendsSkipped, status.connections.disconnectsByCode]));
+    console.log(
+      JSON.stringify([status.messages.shedByClass, status.messages.sendsSkipped, status.connections.disconnectsByCode]),
+    );
     expect(status.messages.sendsSkipped).toBeGreaterThan(0);
     for (const peer of deaf) peer.socket.destroy();
     speaker.socket.destroy();
@@ -101,7 +115,9 @@ describe('a node with little memory', () => {
       for (const peer of peers) peer.pour(frames);
     });
     const status = await node.status();
-    console.log(JSON.stringify([status.messages.receivedByType, status.memory.by, status.connections.disconnectsByCode]));
+    console.log(
+      JSON.stringify([status.messages.receivedByType, status.memory.by, status.connections.disconnectsByCode]),
+    );
     expect(status.memory.by.handlerQueues).toBeGreaterThan(MIB);
     for (const peer of peers) peer.socket.destroy();
     await expectWell(node, good);

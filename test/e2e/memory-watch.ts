@@ -73,7 +73,9 @@ export class WatchedNode {
       const status = await this.status();
       if (isTrue(status)) return status;
       if (performance.now() > endMs) {
-        throw new Error(`waited ${timeoutMs} ms for ${what}: ${JSON.stringify([status.memory, status.peers, status.connections, status.messages.shedByClass, status.workers])}`);
+        throw new Error(
+          `waited ${timeoutMs} ms for ${what}: ${JSON.stringify([status.memory, status.peers, status.connections, status.messages.shedByClass, status.workers])}`,
+        );
       }
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

@@ -17,7 +17,7 @@ export const PATIENCE_MS = 2000;
 /** Then it is looked again: what they held has come back by then. */
 const RELIEF_EVERY_MS = 250;
 /** What those that go at once hold together, of the part that moves: one large holder, or several small ones. */
-const RELIEF_SHARE = 1 / 16;
+const RELIEF_SHARE = 1 / 8;
 /** What is kept for later is asked back so often while memory is short. */
 const SPARE_EVERY_MS = 250;
 /** Messages that are left out so far apart are no shortage that lasts. */

@@ -90,6 +90,11 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     socket.resume();
   }
 
+  /** File descriptors are short: of the handshakes under way, the host that has most loses its oldest. */
+  giveWay(): void {
+    this.#handshakes.giveWay();
+  }
+
   create(direction: 'inbound' | 'outbound'): Connection {
     return new Connection(direction, this, () => this.#parts.clock.nowMs());
   }
