@@ -50,7 +50,7 @@ export class DescriptorReserve {
   takes(): boolean {
     const left = this.#ceiling - this.#open - this.#since;
     // A look in good time: others open files as well, and connections close.
-    if (this.#since > 0 && this.#since * 2 >= left) void this.look();
+    if (this.#since * 2 >= left) void this.look();
     if (left <= 0) return false;
     this.#since++;
     return true;
