@@ -35,7 +35,7 @@ async function attack(node: WatchedNode, step: () => void): Promise<void> {
 async function expectWell(node: WatchedNode, good: GoodPeer): Promise<void> {
   await node.until(({ memory }) => memory.used < 0.9 * BUDGET, 'memory to come back', 20_000);
   await good.rest();
-  const { messages } = await node.until(
+  const { messages, memory } = await node.until(
     (status) => (status.messages.receivedByType.note ?? 0) >= good.sent,
     'all messages of the good peer',
   );
@@ -51,6 +51,7 @@ async function expectWell(node: WatchedNode, good: GoodPeer): Promise<void> {
   // The median, since this process floods the same cores; how late single ones may be is tested where they are free.
   expect(medianMs).toBeLessThan(500);
   expect(messages.receivedByType.note).toBe(good.sent);
+  expect(Object.values(memory.by).reduce((a, b) => a + b, 0)).toBe(memory.used);
   expect(node.peakUsed).toBeLessThanOrEqual(BUDGET);
   expect(node.peakBytes).toBeLessThan(BUDGET + BESIDE_BUDGET);
 }

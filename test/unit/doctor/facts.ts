@@ -26,6 +26,7 @@ export const wellFacts: Facts = {
     peers: { total: 14, inbound: 4, outbound: 10 },
     dials: { succeeded: 12, failed: 2, queued: 0, dropped: 0 },
     messages: { ...status.messages, handlerErrors: 0 },
+    connections: { ...status.connections, refusedNoFiles: 0 },
     memory: {
       rss: 300 * MIB,
       budget: 512 * MIB,
