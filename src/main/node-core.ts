@@ -115,7 +115,7 @@ export class NodeCore {
   readonly #startedMs: number;
   readonly #log: Logger;
   readonly #events: CoreEvents;
-  readonly #pump: OutboundPump;
+  readonly pump: OutboundPump;
   readonly #crawls: CrawlResponder;
   readonly #exchange: PeerExchange | null;
   readonly #evictions: Evictions;
@@ -167,7 +167,7 @@ export class NodeCore {
     const gossipKey = world.randomBytes(HASH_KEY_BYTES);
     const ownGossip = new MessageHash(gossipKey);
     const seen = new SeenTable(arena, settings.workers);
-    this.#pump = new OutboundPump({
+    this.pump = new OutboundPump({
       arena,
       budget: this.budget,
       table: this.table,
@@ -196,7 +196,7 @@ export class NodeCore {
         pinnedTo: (worker) => this.table.pinnedTo(worker),
         died: (worker, error) => {
           log.error({ worker, ...errorTrace(error) }, 'worker died, replacing it');
-          this.#pump.recover(worker);
+          this.pump.recover(worker);
           events.workerDied(worker, error);
         },
         released: (connection) => this.connections.released(connection),
@@ -206,7 +206,7 @@ export class NodeCore {
       },
     });
     this.postman = new Postman({
-      pump: this.#pump,
+      pump: this.pump,
       table: this.table,
       statistics: this.statistics,
       sendQueueBytes,
@@ -267,7 +267,7 @@ export class NodeCore {
       randomBytes: (bytes) => world.randomBytes(bytes),
       arena,
       table: this.table,
-      pump: this.#pump,
+      pump: this.pump,
       workers: this.workers,
       dialer: this.dialer,
       persistent: this.persistent,
@@ -374,7 +374,7 @@ export class NodeCore {
     this.#sweepTimer = null;
     this.connections.destroyAll(cause);
     await this.workers.stop(Math.max(0, deadlineMs() - this.#clock.nowMs()));
-    this.#pump.stop();
+    this.pump.stop();
   }
 
   /** Dials an address. Settles when the handshake is through. Rejects with PeerError or NodeError. */
