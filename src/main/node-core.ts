@@ -308,7 +308,7 @@ export class NodeCore {
       shed: () => this.statistics.shed,
       spare: () => {
         this.workers.spareMemory();
-        this.#pump.chunks.clear();
+        this.pump.chunks.clear();
       },
       isNamed: (connection) => this.connections.isNamed(connection),
       cutOff: (connection, cause) => this.connections.cutOff(connection, cause),
