@@ -24,7 +24,7 @@ export const machineMetrics: readonly MetricSpec[] = [
     kind: 'gauge',
     unit: '0 or 1',
     help: '1 while GET /health answers 200, else 0',
-    look: '0: a worker is down, or the node does not listen',
+    look: '0: a worker is down, or the node does not listen or drains',
     read: ({ health }) => (health.ok ? 1 : 0),
   },
   {
@@ -153,7 +153,7 @@ export const machineMetrics: readonly MetricSpec[] = [
     name: 'memory_budget_bytes',
     kind: 'gauge',
     unit: 'bytes',
-    help: 'Most bytes of rings, partial frames and send queues together',
+    help: 'Most bytes of rings, partial frames, queues and caches together',
     look: 'the limit for memory_used_bytes: option memoryBudget',
     read: ({ status }) => status.memory.budget,
   },
@@ -164,6 +164,15 @@ export const machineMetrics: readonly MetricSpec[] = [
     help: 'Bytes of the budget in use',
     look: 'at the budget connections wait, and sends are skipped',
     read: ({ status }) => status.memory.used,
+  },
+  {
+    name: 'memory_part_bytes',
+    kind: 'gauge',
+    unit: 'bytes',
+    help: 'What the budget is in use for, by part; the sum is memory_used_bytes',
+    look: 'what fills it: partialFrames are large frames that come slowly, sendQueues peers that read slowly, handlerQueues handlers that do not keep up; rings and caches are laid out at the start',
+    labels: ['part'],
+    read: ({ status }) => byLabel('part', { ...status.memory.by }),
   },
   {
     name: 'process_resident_memory_bytes',
