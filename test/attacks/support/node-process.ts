@@ -15,6 +15,13 @@ const MAX_SAID = 16_384;
 const TICKS_PER_SECOND = 100;
 const PAGE_BYTES = 4096;
 
+interface HistoryEntry {
+  readonly kind: string;
+  readonly peerId: string | null;
+  readonly name: string;
+  readonly detail: string;
+}
+
 /** The part of `GET /status` that the attacks look at. */
 export interface Status {
   readonly peers: { readonly total: number };
@@ -116,6 +123,13 @@ export class NodeProcess {
 
   async status(): Promise<Status> {
     return (await this.ask('/status')).body as Status;
+  }
+
+  /** Why a peer was last disconnected, null if it was not. */
+  async endOf(peerId: string): Promise<string | null> {
+    const { entries } = (await this.ask('/history?limit=10000')).body as { entries: readonly HistoryEntry[] };
+    const end = entries.find((entry) => entry.kind === 'disconnected' && entry.peerId === peerId);
+    return end === undefined ? null : `${end.name}: ${end.detail}`;
   }
 
   /** How often something happened within the last hour, of one kind and error code. */

@@ -10,9 +10,9 @@ import { type Figures, report, type Times, type Visits } from './report.js';
 
 /** What the issue promises the good peer. */
 const MOST_PING_MS = 500;
-const BUDGET_MIB = 128;
-/** What a node has beside its budget: the runtime and two isolates with their heaps, before anybody connects. */
-const OVERHEAD_MIB = 192;
+const BUDGET_MIB = 64;
+/** docs/operations.md, "Memory beside the budget"; held to that by `test/e2e/memory-budget.test.ts`. */
+const OVERHEAD_MIB = 224;
 const MIB = 1024 * 1024;
 const WATCH_EVERY_MS = 50;
 /** Refused connections linger for up to 5 s, and those whose peer does not read for the write timeout before that. */
@@ -79,7 +79,17 @@ export class Siege {
   /** Starts a node and its good peer. */
   static async begin(options: readonly string[] = []): Promise<Siege> {
     const handlers = new URL('handlers.mjs', import.meta.url).pathname;
-    const limits = ['--memory-budget', `${BUDGET_MIB}MiB`, '--max-peers', '300', '--max-inbound', '280'];
+    // One worker: everybody shares it, the good peer too.
+    const limits = [
+      '--memory-budget',
+      `${BUDGET_MIB}MiB`,
+      '--max-peers',
+      '300',
+      '--max-inbound',
+      '280',
+      '--workers',
+      '1',
+    ];
     const node = await NodeProcess.start(['--handlers', handlers, '--min-outbound', '0', ...limits, ...options]);
     const goodPeer = start('good-peer.mjs', [String(node.port), Siege.goodPeerId, GOOD_PEER]);
     await answer(goodPeer, 'the good peer');
@@ -147,7 +157,7 @@ export class Siege {
       attackers: deeds,
     };
     report(figures);
-    expect.soft(found.isGone || rest.isGone, 'the good peer is still connected').toBe(false);
+    expect.soft(await this.node.endOf(Siege.goodPeerId), 'why the good peer is disconnected').toBe(null);
     for (const exchange of [found.pings, found.messages, found.news, rest.pings, rest.messages, rest.news]) {
       expect.soft(exchange.outOfOrder, 'answers that were not due').toBe(0);
     }
