@@ -4,7 +4,7 @@ import { atMost } from '../goals.js';
 import type { SoakCounts, SoakOptions } from '../load/soak.js';
 import { until, withPrograms } from '../measure.js';
 import type { Program } from '../program.js';
-import type { Course, Metric, Run } from '../result.js';
+import { type Course, type Metric, type Run, spreadOf } from '../result.js';
 import type { Scenario } from '../scenario.js';
 import { type Point, trendOf, windowsOf } from '../soak/trend.js';
 import type { Vitals } from '../soak/vitals.js';
@@ -15,6 +15,8 @@ const RING_SIZE = '64KiB';
 /** Half a core in all, so that an hour of it can go on beside other work. */
 const load = { residents: 25, ratePerSecond: 150, visitsPerSecond: 8, strangersPerSecond: 4 };
 const smokeLoad = { residents: 3, ratePerSecond: 100, visitsPerSecond: 8, strangersPerSecond: 4 };
+/** For residents, visitors, and those whose end the node has not seen yet. */
+const PLACES = 200;
 const ANNOUNCE_MS = 500;
 /** The node dials and leaves a peer so often as it is looked at. */
 const DIALS_PER_WINDOW = 1;
@@ -136,7 +138,7 @@ function progressText(seconds: number, look: Look, counts: SoakCounts): string {
     `${Math.round(seconds)} s`,
     `resident ${mib(look.anonymousBytes)} MiB, heap ${mib(look.heapUsedBytes)} MiB, budget ${mib(look.budgetBytes)} MiB`,
     `${look.descriptors} descriptors for ${look.connections} connections, ${look.threads} threads`,
-    `${counts.delivered} of ${counts.sent} delivered, ${counts.visits} visits, ${counts.strangers} strangers`,
+    `${counts.sent} sent by peers, ${counts.delivered} delivered to them, ${counts.visits} visits with ${counts.visitors} here now, ${counts.strangers} strangers`,
     `lost ${lost} + ${echoesLost}, doubled ${doubled} + ${echoesDoubled}, damaged ${damaged}, dropped ${dropped}, let in ${letIn}`,
     `workers restarted ${look.restarts}`,
   ].join('; ');
@@ -190,13 +192,23 @@ function courses(watched: Watch): Course[] {
   });
 }
 
-/** Trends once it is warm. */
-function trends(watched: Watch) {
-  const settled = (name: keyof typeof figures) => {
-    const points = pointsOf(watched, name);
-    return trendOf(points.slice(Math.floor(points.length * WARM_SHARE)));
-  };
-  const [resident, heap] = [settled('resident'), settled('heap')];
+/** A figure once it is warm. */
+function settled(watched: Watch, name: keyof typeof figures): Point[] {
+  const points = pointsOf(watched, name);
+  return points.slice(Math.floor(points.length * WARM_SHARE));
+}
+
+/** What has come on top since it was warm: the last third of the time against the first. */
+function grownBytes(watched: Watch, name: keyof typeof figures): number {
+  const values = settled(watched, name).map(([, value]) => value);
+  const third = Math.ceil(values.length / 3);
+  return (spreadOf(values.slice(-third)).median - spreadOf(values.slice(0, third)).median) * MIB;
+}
+
+/** Trends once it is warm; nothing of a run in which tables still fill. */
+function trends(watched: Watch, { seconds }: SoakRun): Record<string, number> {
+  if (seconds < FILL_FROM_SECONDS) return {};
+  const [resident, heap] = [trendOf(settled(watched, 'resident')), trendOf(settled(watched, 'heap'))];
   const aDay = (mibPerHour: number) => Math.max(0, mibPerHour) * HOURS_PER_DAY * MIB;
   return {
     growth: resident.slope,
@@ -214,6 +226,7 @@ export function soaked(run: SoakRun) {
     withPrograms(async (start) => {
       const handlers = run.handlers === undefined ? {} : { handlers: [run.handlers] };
       const target = await start('targets/node.js', {
+        peers: PLACES,
         node: { workers: run.workers, ringSize: RING_SIZE, logLevel: 'silent', ...relayAll, ...handlers },
       });
       const dialled = await start('load/listener.js');
@@ -243,7 +256,9 @@ export function soaked(run: SoakRun) {
           damaged: counts.damaged,
           dropped: counts.dropped,
           letIn: counts.letIn,
-          ...trends(watched),
+          grown: grownBytes(watched, 'resident'),
+          heapGrown: grownBytes(watched, 'heap'),
+          ...trends(watched, run),
           descriptors: after.descriptors - before.descriptors,
           threads: after.threads - before.threads,
           held: after.budgetBytes - before.budgetBytes,
@@ -277,6 +292,8 @@ const metrics: readonly Metric[] = [
   { key: 'damaged', title: 'messages damaged', unit: 'messages', better: 'less' },
   { key: 'dropped', title: 'peers dropped or refused that should not have been', unit: 'peers', better: 'less' },
   { key: 'letIn', title: 'strangers let in', unit: 'peers', better: 'less' },
+  { key: 'grown', title: 'resident memory, last third more than first', unit: 'bytes', better: 'less' },
+  { key: 'heapGrown', title: 'heap, last third more than first', unit: 'bytes', better: 'less' },
   { key: 'growth', title: 'growth of resident memory', unit: 'MiB/h', better: 'less' },
   { key: 'growthLeast', title: 'growth of resident memory, least by 95 %', unit: 'MiB/h', better: 'less' },
   { key: 'growthDay', title: 'growth of resident memory in a day, most by 95 %', unit: 'bytes', better: 'less' },
@@ -306,7 +323,7 @@ export const soak: Scenario = {
   ],
   notes: [
     `${load.residents} peers stay and send ${load.ratePerSecond} messages a second and a \`block\` of 1 MiB every 2 s, all passed on to all; ${load.visitsPerSecond} a second come, talk and leave (goodbye, half-close, reset, half a frame), a quarter under new IDs; ${load.strangersPerSecond} a second are refused, crawl, or give up. The node broadcasts, dials, and loses a worker once a minute. Every message is numbered and checked by everybody who gets it.`,
-    'Growth is the slope of Theil and Sen over medians of windows, without the first fifth, and its interval of 95 % by Kendall, widened for autocorrelation. A run of less than ten minutes says nothing about it: tables that are bounded are filled only for a longer one. Linux only.',
+    'Growth is the slope of Theil and Sen over medians of windows, without the first fifth, and its interval of 95 % by Kendall, widened for autocorrelation. Only told of runs of ten minutes or more, for which tables that are bounded are filled first. Linux only.',
   ],
   onlyByName: true,
   rounds: 1,

@@ -2,7 +2,6 @@
  * A peer of the soak: shakes hands, sends messages that are numbered, reads everything and checks it against the ledger,
  * answers pings. In the load's process.
  */
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { StreamDecoder } from '../../src/main/net/stream-decoder.js';
 import { HANDSHAKE_BYTES } from '../../src/shared/limits.js';
@@ -64,10 +63,11 @@ export class SoakPeer {
   /** Messages sent before each echo that is under way: they have arrived when it comes back. */
   readonly #sentBeforeEcho: number[] = [];
   #confirmed = 0;
+  readonly #awaitsEchoes: (() => void)[] = [];
   #settled: () => void = () => undefined;
   /** Settles when the handshake is done, or the connection has ended before that. */
   readonly joined: Promise<boolean>;
-  readonly closed: Promise<unknown>;
+  readonly closed: Promise<void>;
 
   constructor(parts: SoakPeerParts) {
     const { port, id, ledger, receiver } = parts;
@@ -78,7 +78,10 @@ export class SoakPeer {
     this.#socket = connect({ host: '127.0.0.1', port, localAddress: someHost(), noDelay: true });
     this.#socket.on('error', () => undefined);
     this.#socket.on('data', (chunk) => this.#read(chunk));
-    this.closed = once(this.#socket, 'close').then(() => this.#isClosed());
+    // Not `once`, which throws what the socket's error was: a peer that is cut off is counted, whatever the error.
+    this.closed = new Promise<void>((resolve) => this.#socket.once('close', () => resolve())).then(() =>
+      this.#isClosed(),
+    );
     this.joined = new Promise((resolve) => {
       this.#settled = () => resolve(this.#isJoined);
     });
@@ -169,8 +172,8 @@ export class SoakPeer {
   }
 
   async #echoed(): Promise<void> {
-    while (this.#echoesBack < this.#echoesSent && !this.#socket.destroyed) {
-      await Promise.race([this.closed, once(this.#socket, 'data')]);
+    if (this.#echoesBack < this.#echoesSent) {
+      await Promise.race([this.closed, new Promise<void>((resolve) => this.#awaitsEchoes.push(resolve))]);
     }
     this.#parts.faults.echoesLost += this.#echoesSent - this.#echoesBack;
   }
@@ -222,6 +225,7 @@ export class SoakPeer {
       this.#echoesBack = stamp.number + 1;
       this.#sentBeforeEcho.splice(0, missed);
       this.#confirmed = this.#sentBeforeEcho.shift() ?? this.#confirmed;
+      if (this.#echoesBack === this.#echoesSent) for (const isDone of this.#awaitsEchoes.splice(0)) isDone();
     }
   }
 }

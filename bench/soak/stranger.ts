@@ -1,5 +1,4 @@
 /** Somebody who is to be refused, or who never wanted in, each in its own way. In the load's process. */
-import { once } from 'node:events';
 import { connect } from 'node:net';
 import { HANDSHAKE_BYTES } from '../../src/shared/limits.js';
 import { encodeHandshake } from '../../src/shared/wire/handshake.js';
@@ -31,7 +30,7 @@ export async function visitAsStranger(port: number, kind: StrangerKind, takenId:
     if (bytes === 0) first = data[0]!;
     bytes += data.length;
   });
-  const closed = once(socket, 'close');
+  const closed = new Promise((resolve) => socket.once('close', resolve));
   const half = encodeHandshake(CHAIN_ID, 'half').subarray(0, HANDSHAKE_BYTES / 2);
   if (kind === 'alien') socket.write(encodeHandshake('another-chain', 'alien'));
   else if (kind === 'double') socket.write(encodeHandshake(CHAIN_ID, takenId));
