@@ -54,7 +54,6 @@ interface NodeVitals extends Vitals {
   readonly connections: number;
   readonly budgetBytes: number;
   readonly restarts: number;
-  readonly skipped: number;
 }
 
 interface Look extends NodeVitals {
@@ -249,6 +248,7 @@ export function soaked(run: SoakRun) {
       await isClosed(target, before.descriptors);
       const after = await target.ask<NodeVitals>('vitals', true);
       progress(progressText(run.seconds, { ...after, hours: 0, lagMs: 0 }, counts));
+      progress(`the node says: ${JSON.stringify(await target.ask('endings'))}`);
       return {
         values: {
           lost: counts.lost + counts.echoesLost,

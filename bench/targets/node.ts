@@ -63,14 +63,19 @@ serve(Number(node.listen.slice(node.listen.lastIndexOf(':') + 1)), {
   /** What the node holds. @param isCollected its main thread's garbage is collected before that */
   vitals: (isCollected: boolean) => {
     if (isCollected) collectGarbage();
-    const { peers, connections, memory, workers, messages } = node.stats();
+    const { peers, connections, memory, workers } = node.stats();
     return {
       ...readVitals(),
       connections: peers.total + connections.handshaking,
       budgetBytes: memory.used,
       restarts: workers.reduce((sum, { restarts }) => sum + restarts, 0),
-      skipped: messages.sendsSkipped,
     };
+  },
+  /** Why connections ended, by the name of the code, and messages that full queues passed over. */
+  endings: () => {
+    const { connections, messages } = node.stats();
+    const { disconnectsByCode, handshakesFailedByCode } = connections;
+    return { disconnectsByCode, handshakesFailedByCode, sendsSkipped: messages.sendsSkipped };
   },
   /** Broadcasts a numbered message every so often. */
   announce: (everyMs: number) => {

@@ -43,8 +43,10 @@ describe('a soak', () => {
     const scenario = pathToFileURL(join(root, 'dist/bench/scenarios/soak.js')).href;
     const { soaked } = (await import(scenario)) as typeof import('../../bench/scenarios/soak.js');
     const handlers = fileURLToPath(new URL('../integration/handlers/leaky.mjs', import.meta.url));
-    const run: Run = await soaked({ seconds: 15, workers: 1, seed: 2, handlers, kills: false })();
-    expect(run.values).toMatchObject(clean);
+    const told: string[] = [];
+    const leak = soaked({ seconds: 15, workers: 1, seed: 2, handlers, kills: false });
+    const run: Run = await leak((text) => told.push(text));
+    expect(run.values, told.join('\n')).toMatchObject(clean);
     expect(run.values.grown).toBeGreaterThan(2 * GROWN_BYTES_MOST);
   }, 120_000);
 });
