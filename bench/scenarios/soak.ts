@@ -47,8 +47,8 @@ const HOURS_PER_DAY = 24;
 const HEAP_MIB_PER_HOUR = 1;
 /** What the allocator keeps moves by some MiB however little is in use; a connection that is kept costs 6 KiB, 170 MiB an hour. */
 const RESIDENT_MIB_PER_HOUR = 4;
-/** Eight free chunks of a quarter of the outbound ring are kept for the next burst. */
-const HELD_BYTES = 2.5 * MIB;
+/** What is kept for the next burst: eight free chunks of 256 KiB, and buffers of 1.25 MiB of two blocks that came at once. */
+const HELD_BYTES = 5 * MIB;
 
 interface NodeVitals extends Vitals {
   readonly connections: number;
