@@ -50,6 +50,8 @@ import type { World } from './world.js';
 /** How often what needs no hurry is done: message flow in the log, credit for service, lifetime counters. */
 const LEISURE_EVERY_MS = 1000;
 const EVICTION_KEY_BYTES = 16;
+/** Peers that a lowered limit lets go of at a sweep: each is told, logged and remembered, and others wait meanwhile. */
+const LET_GO_AT_ONCE = 50;
 
 /** What whoever owns the core is told. */
 export interface CoreEvents {
@@ -121,6 +123,7 @@ export class NodeCore {
   readonly #listener: Listener;
   #sweepTimer: Timer | null = null;
   #leisureMs = 0;
+  #mayBeOverLimit = false;
   #stopping = false;
 
   constructor(parts: CoreParts) {
@@ -350,7 +353,7 @@ export class NodeCore {
     this.#sweepTimer?.cancel();
     this.#sweepTimer = null;
     this.connections.destroyAll(cause);
-    await this.workers.stop(Math.max(0, deadlineMs() - this.#clock.nowMs()));
+    await this.workers.stop(() => deadlineMs() - this.#clock.nowMs());
     this.pump.stop();
   }
 
@@ -405,19 +408,22 @@ export class NodeCore {
     this.memory.settingsChanged();
     this.persistent.renew();
     this.connections.settingsChanged(keys);
-    for (
-      let victim = this.#evictions.overLimit(settings);
-      victim !== null;
-      victim = this.#evictions.overLimit(settings)
-    ) {
-      const cause = { code: ErrorCode.PeerLimitReached, reason: 'the limit was lowered' };
-      this.connections.leave(victim, cause, { announce: true });
-    }
+    this.#mayBeOverLimit = true;
+    this.#keepLimits();
     this.discovery.settingsChanged(keys);
     if (this.#sweepTimer === null) return;
     this.#sweepTimer.cancel();
     this.loopWatch.setInterval(sweepIntervalMs(settings), this.#clock.nowMs());
     this.#sweepRegularly();
+  }
+
+  /** After a reload, until limits that it may have lowered are kept. */
+  #keepLimits(): void {
+    if (!this.#mayBeOverLimit) return;
+    const tooMany = this.#evictions.overLimit(this.#settings, LET_GO_AT_ONCE);
+    this.#mayBeOverLimit = tooMany.length === LET_GO_AT_ONCE;
+    const cause = { code: ErrorCode.PeerLimitReached, reason: 'the limit was lowered' };
+    for (const connection of tooMany) this.connections.leave(connection, cause, { announce: true });
   }
 
   /** A fault that no peer caused: to the log, and to whoever listens. */
@@ -434,6 +440,7 @@ export class NodeCore {
     const nowMs = this.#clock.nowMs();
     this.loopWatch.tick(nowMs);
     this.connections.sweep();
+    this.#keepLimits();
     if (nowMs - this.#leisureMs >= LEISURE_EVERY_MS) {
       this.#leisureMs = nowMs;
       if (this.peerLog.showsFlow) this.peerLog.flow(this.#flows());

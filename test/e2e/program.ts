@@ -86,9 +86,14 @@ export interface Ready {
   readonly admin: string;
 }
 
-/** Starts `node` on free loopback ports and waits until it is ready. */
-export async function startNodeCommand(args: readonly string[] = []): Promise<{ node: Program; ready: Ready }> {
+/** Starts `node` on free loopback ports. */
+export function nodeProgram(args: readonly string[] = []): Program {
   const ports = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--log-format', 'json'];
-  const node = new Program(['node', ...ports, '--chain-id', 'paw-e2e', '--data-dir', tempFolder(), ...args]);
+  return new Program(['node', ...ports, '--chain-id', 'paw-e2e', '--data-dir', tempFolder(), ...args]);
+}
+
+/** Starts `node` and waits until it is ready. */
+export async function startNodeCommand(args: readonly string[] = []): Promise<{ node: Program; ready: Ready }> {
+  const node = nodeProgram(args);
   return { node, ready: JSON.parse(await node.line('node ready')) as Ready };
 }

@@ -24,7 +24,7 @@ export const machineMetrics: readonly MetricSpec[] = [
     kind: 'gauge',
     unit: '0 or 1',
     help: '1 while GET /health answers 200, else 0',
-    look: '0: a worker is down, or the node does not listen',
+    look: '0: a worker is down, or the node does not listen or drains',
     read: ({ health }) => (health.ok ? 1 : 0),
   },
   {

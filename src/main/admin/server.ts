@@ -120,7 +120,7 @@ function buildApp({ node, token, logger }: AdminOptions): FastifyInstance {
   app.addHook('onRequest', (request, reply, done) => {
     if (refuse(request, reply)) return;
     const { method, headers, is404 } = request;
-    if (!is404 && isSimplePost(method, headers['content-type'])) sendError(reply, wrongContentType);
+    if (!is404 && isSimplePost(method, headers)) sendError(reply, wrongContentType);
     else done();
   });
   app.addHook('onClose', (_app, done) => {
@@ -138,7 +138,6 @@ function buildApp({ node, token, logger }: AdminOptions): FastifyInstance {
     registerBanRoutes,
     registerHistoryRoutes,
     registerDoctorRoutes,
-    registerEventRoutes,
     registerOperationRoutes,
     registerBroadcastRoutes,
     registerDashboardRoutes,
@@ -146,6 +145,7 @@ function buildApp({ node, token, logger }: AdminOptions): FastifyInstance {
   ]) {
     register(app, node);
   }
+  registerEventRoutes(app, node, token);
   return app;
 }
 

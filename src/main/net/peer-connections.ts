@@ -10,7 +10,6 @@ import { Slot, SlotState } from '../../shared/memory/arena-layout.js';
 import { encodeDisconnect } from '../../shared/wire/disconnect.js';
 import { ControlType } from '../../shared/wire/message-type.js';
 import type { OptionKey } from '../config/options.js';
-import type { PersistentPeers } from '../peers/persistent-peers.js';
 import { type Ages, due } from '../peers/timeouts.js';
 import type { Workers } from '../pool/workers.js';
 import { delay } from '../timers.js';
@@ -53,7 +52,6 @@ export interface PeerConnectionsParts extends HandshakesParts {
   readonly arena: Arena;
   readonly pump: OutboundPump;
   readonly workers: Workers;
-  readonly persistent: PersistentPeers;
   readonly events: PeerEvents;
 }
 

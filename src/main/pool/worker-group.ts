@@ -27,6 +27,8 @@ const START_DELAY_MS = 100;
 const MAX_START_DELAY_MS = 5000;
 /** How often workers are looked at that might hang: a tenth of what they may, and at least this often. */
 const LOOK_EVERY_MS_MAX = 100;
+/** How often a group that stops looks whether its time is up. */
+const STOP_LOOK_MS = 50;
 
 /** What the group needs of the node. */
 export interface WorkerGroupEvents {
@@ -240,15 +242,21 @@ export class WorkerGroup implements Workers {
     return this.#members.reduce((sum, _, worker) => sum + this.queuedBy(worker), 0);
   }
 
-  /** Lets every worker finish its turn and end; after `timeoutMs` threads are terminated. */
-  async stop(timeoutMs: number): Promise<void> {
+  /** Lets every worker finish its turn and end; once `leftMs`, which is asked again and again, is 0 threads are terminated. */
+  async stop(leftMs: () => number): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#watchTimer);
     for (const member of this.#members) clearTimeout(member.startTimer);
     this.#commandAll({ kind: 'stop' });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, timeoutMs);
+      // Looked at again, since whoever stops may be hurried meanwhile.
+      const look = () => {
+        const ms = leftMs();
+        if (ms <= 0) resolve();
+        else timer = setTimeout(look, Math.min(ms, STOP_LOOK_MS));
+      };
+      look();
     });
     await Promise.race([Promise.allSettled(this.#members.map((member) => member.task)), late]);
     clearTimeout(timer);

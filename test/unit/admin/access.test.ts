@@ -171,6 +171,18 @@ describe.each([
     }
   });
 
+  test('can not drain the node by a call without a body either, as a program can', async () => {
+    await start(token);
+    const post = { method: 'POST' };
+    const { address: host } = server!;
+    const own = { origin: `http://${host}`, 'sec-fetch-site': 'same-origin' };
+    expect((await ask('/drain', shown, post)).status).toBe(202);
+    for (const headers of [{ origin: 'http://evil.example' }, { origin: 'null' }, { 'sec-fetch-site': 'cross-site' }]) {
+      expect([headers, (await ask('/drain', { ...shown, ...headers }, post)).status]).toEqual([headers, 403]);
+    }
+    expect((await ask('/drain', { ...shown, ...own }, post)).json).toMatchObject({ field: 'content-type' });
+  });
+
   test('can open the dashboard in a window of its own, and nothing else', async () => {
     await start(token);
     const link = {
