@@ -42,8 +42,8 @@ const LOOK_MS = 500;
 /** IDs that come again: rested for many times as long as the node needs to see that the last connection ended. */
 const KNOWN_IDS = 300;
 const NEW_ID_SHARE = 0.25;
-/** On a machine that stands still for a while they would come all at once after it. */
-const VISITORS_MAX = 100;
+/** On a machine with too much to do they leave late: more and more of them would make it worse. */
+const VISITORS_MAX = 30;
 const TURNS = [1, 12] as const;
 const TURN_MS = [20, 150] as const;
 /** How visitors leave, and how often. */

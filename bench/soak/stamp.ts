@@ -41,5 +41,8 @@ export function stampedPayload(type: SoakType, stamp: Stamp): Buffer {
 export function readStamp(type: SoakType, payload: Buffer): Stamp | null {
   if (payload.length < STAMP_BYTES) return null;
   const stamp = { origin: payload.readUInt32BE(0), number: payload.readUInt32BE(4) };
-  return payload.equals(stampedPayload(type, stamp)) ? stamp : null;
+  if (payload.length !== bytesOf(type, stamp) || payload[STAMP_BYTES] !== fillOf(stamp)) return null;
+  // Each byte of the filling equals the one before: nothing has to be made to compare with.
+  const isFilled = payload.compare(payload, STAMP_BYTES, payload.length - 1, STAMP_BYTES + 1) === 0;
+  return isFilled ? stamp : null;
 }
