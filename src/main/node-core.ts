@@ -28,6 +28,7 @@ import type { Cause, Connection } from './net/connection.js';
 import { ConnectionTable } from './net/connection-table.js';
 import { Dialer } from './net/dialer.js';
 import { Evictions } from './net/evictions.js';
+import { MemoryRelief } from './net/memory-relief.js';
 import type { Listener } from './net/network.js';
 import { OutboundPump, type RecordSink } from './net/outbound-pump.js';
 import { PeerConnections } from './net/peer-connections.js';
@@ -120,6 +121,7 @@ export class NodeCore {
   readonly #crawls: CrawlResponder;
   readonly #exchange: PeerExchange | null;
   readonly #evictions: Evictions;
+  readonly relief: MemoryRelief;
   readonly #listener: Listener;
   #sweepTimer: Timer | null = null;
   #leisureMs = 0;
@@ -176,6 +178,8 @@ export class NodeCore {
       counts: {
         sent: (connection, worker, type, frames) => this.#onSent(connection, worker, type, frames),
         skipped: (frames) => this.statistics.count('sendsSkipped', frames),
+        shed: (claim, frames) => this.statistics.countShed(claim, frames),
+        isKeepAlive: (worker, type) => this.statistics.isKeepAlive(worker, type),
         relayed: (frames) => this.statistics.count('gossipRelayed', frames),
       },
       relayTargets: (connections, fanout) => fanOut.choose(connections, fanout),
@@ -299,9 +303,28 @@ export class NodeCore {
       score: (connection) => this.record.score(connection),
       lastMessageMs: (connection) => this.connections.lastMessageMs(connection),
     });
+    this.relief = new MemoryRelief({
+      arena,
+      budget: this.budget,
+      table: this.table,
+      clock,
+      shed: () => this.statistics.shed,
+      spare: () => {
+        this.workers.spareMemory();
+        this.pump.chunks.clear();
+      },
+      isNamed: (connection) => this.connections.isNamed(connection),
+      cutOff: (connection, cause) => this.connections.cutOff(connection, cause),
+      wake: (connection) => this.connections.wake(connection),
+    });
     this.#listener = world.network.listener(
       (adopt) => this.connections.accept(adopt),
       (error) => this.fail(error),
+      () => {
+        this.statistics.count('refusedNoFiles');
+        this.record.noFiles();
+        this.connections.giveWay();
+      },
     );
     this.loopWatch = new EventLoopWatch(sweepIntervalMs(settings), clock.nowMs(), (lateMs) =>
       this.statistics.time('eventLoopDelay', lateMs),
@@ -441,6 +464,7 @@ export class NodeCore {
     this.loopWatch.tick(nowMs);
     this.connections.sweep();
     this.#keepLimits();
+    this.relief.sweep();
     if (nowMs - this.#leisureMs >= LEISURE_EVERY_MS) {
       this.#leisureMs = nowMs;
       if (this.peerLog.showsFlow) this.peerLog.flow(this.#flows());
