@@ -2,8 +2,8 @@
  * Whether limits, workers, peers or this node's own main thread hold it up. Pure; main thread.
  */
 import { ErrorCode } from '../../shared/errors.js';
+import { count, humanBytes } from '../amounts.js';
 import type { Finding } from '../api.js';
-import { count, humanBytes } from '../cli/text.js';
 import { presets } from '../config/presets.js';
 import type { Facts, PeerFacts, WorkerFacts } from './facts.js';
 import { lastHour, medianOf, well } from './finding.js';
