@@ -1,8 +1,8 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -116,6 +116,33 @@ describe('the packed tarball, installed without install scripts in an empty fold
     ]) {
       expect(paths).toContain(needed);
     }
-    expect(paths.filter((path) => /^(src|test|bench|node_modules)\//.test(path))).toEqual([]);
+    expect(paths.filter((path) => /^(src|test|bench|node_modules)\/.*\.[jt]s$/.test(path))).toEqual([]);
+  });
+
+  it('has every file that its documents link to', async () => {
+    const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root });
+    const [{ files }] = JSON.parse(stdout.slice(stdout.indexOf('['))) as [{ files: { path: string }[] }];
+    const paths = new Set(files.map(({ path }) => path));
+    const missing = [...paths]
+      .filter((path) => path.endsWith('.md'))
+      .flatMap((path) =>
+        [...readFileSync(join(root, path), 'utf8').matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g)]
+          .map(([, link]) => posix.join(posix.dirname(path), link))
+          .filter((file) => !paths.has(file))
+          .map((file) => `${path} -> ${file}`),
+      );
+    expect(missing).toEqual([]);
+  });
+
+  it('is made of a build with nothing of an earlier one in it', () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    expect(scripts.prepack).toMatch(/^npm run --silent clean && /);
+    const place = mkdtempSync(join(folder, 'clean-'));
+    mkdirSync(join(place, 'dist'));
+    writeFileSync(join(place, 'dist', 'stale.js'), '');
+    execFileSync('sh', ['-c', scripts.clean!], { cwd: place });
+    expect(existsSync(join(place, 'dist'))).toBe(false);
   });
 });
