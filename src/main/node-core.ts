@@ -28,6 +28,7 @@ import type { Cause, Connection } from './net/connection.js';
 import { ConnectionTable } from './net/connection-table.js';
 import { Dialer } from './net/dialer.js';
 import { Evictions } from './net/evictions.js';
+import { MemoryRelief } from './net/memory-relief.js';
 import type { Listener } from './net/network.js';
 import { OutboundPump, type RecordSink } from './net/outbound-pump.js';
 import { PeerConnections } from './net/peer-connections.js';
@@ -116,10 +117,11 @@ export class NodeCore {
   readonly #startedMs: number;
   readonly #log: Logger;
   readonly #events: CoreEvents;
-  readonly #pump: OutboundPump;
+  readonly pump: OutboundPump;
   readonly #crawls: CrawlResponder;
   readonly #exchange: PeerExchange | null;
   readonly #evictions: Evictions;
+  readonly relief: MemoryRelief;
   readonly #listener: Listener;
   #sweepTimer: Timer | null = null;
   #leisureMs = 0;
@@ -168,7 +170,7 @@ export class NodeCore {
     const gossipKey = world.randomBytes(HASH_KEY_BYTES);
     const ownGossip = new MessageHash(gossipKey);
     const seen = new SeenTable(arena, settings.workers);
-    this.#pump = new OutboundPump({
+    this.pump = new OutboundPump({
       arena,
       budget: this.budget,
       table: this.table,
@@ -176,6 +178,8 @@ export class NodeCore {
       counts: {
         sent: (connection, worker, type, frames) => this.#onSent(connection, worker, type, frames),
         skipped: (frames) => this.statistics.count('sendsSkipped', frames),
+        shed: (claim, frames) => this.statistics.countShed(claim, frames),
+        isKeepAlive: (worker, type) => this.statistics.isKeepAlive(worker, type),
         relayed: (frames) => this.statistics.count('gossipRelayed', frames),
       },
       relayTargets: (connections, fanout) => fanOut.choose(connections, fanout),
@@ -195,7 +199,7 @@ export class NodeCore {
         pinnedTo: (worker) => this.table.pinnedTo(worker),
         died: (worker, error) => {
           log.error({ worker, ...errorTrace(error) }, 'worker died, replacing it');
-          this.#pump.recover(worker);
+          this.pump.recover(worker);
           events.workerDied(worker, error);
         },
         released: (connection) => this.connections.released(connection),
@@ -205,7 +209,7 @@ export class NodeCore {
       },
     });
     this.postman = new Postman({
-      pump: this.#pump,
+      pump: this.pump,
       table: this.table,
       statistics: this.statistics,
       sendQueueBytes,
@@ -266,7 +270,7 @@ export class NodeCore {
       randomBytes: (bytes) => world.randomBytes(bytes),
       arena,
       table: this.table,
-      pump: this.#pump,
+      pump: this.pump,
       workers: this.workers,
       dialer: this.dialer,
       persistent: this.persistent,
@@ -299,9 +303,28 @@ export class NodeCore {
       score: (connection) => this.record.score(connection),
       lastMessageMs: (connection) => this.connections.lastMessageMs(connection),
     });
+    this.relief = new MemoryRelief({
+      arena,
+      budget: this.budget,
+      table: this.table,
+      clock,
+      shed: () => this.statistics.shed,
+      spare: () => {
+        this.workers.spareMemory();
+        this.pump.chunks.clear();
+      },
+      isNamed: (connection) => this.connections.isNamed(connection),
+      cutOff: (connection, cause) => this.connections.cutOff(connection, cause),
+      wake: (connection) => this.connections.wake(connection),
+    });
     this.#listener = world.network.listener(
       (adopt) => this.connections.accept(adopt),
       (error) => this.fail(error),
+      () => {
+        this.statistics.count('refusedNoFiles');
+        this.record.noFiles();
+        this.connections.giveWay();
+      },
     );
     this.loopWatch = new EventLoopWatch(sweepIntervalMs(settings), clock.nowMs(), (lateMs) =>
       this.statistics.time('eventLoopDelay', lateMs),
@@ -354,7 +377,7 @@ export class NodeCore {
     this.#sweepTimer = null;
     this.connections.destroyAll(cause);
     await this.workers.stop(() => deadlineMs() - this.#clock.nowMs());
-    this.#pump.stop();
+    this.pump.stop();
   }
 
   /** Dials an address. Settles when the handshake is through. Rejects with PeerError or NodeError. */
@@ -441,6 +464,7 @@ export class NodeCore {
     this.loopWatch.tick(nowMs);
     this.connections.sweep();
     this.#keepLimits();
+    this.relief.sweep();
     if (nowMs - this.#leisureMs >= LEISURE_EVERY_MS) {
       this.#leisureMs = nowMs;
       if (this.peerLog.showsFlow) this.peerLog.flow(this.#flows());

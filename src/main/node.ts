@@ -46,6 +46,7 @@ import { readOrCreateNodeKey } from './identity.js';
 import { NodeLog } from './logger.js';
 import { type PeerAddress, requirePeerAddress } from './net/address.js';
 import type { Cause, Connection } from './net/connection.js';
+import { PATIENCE_MS } from './net/memory-relief.js';
 import { type CoreEvents, NodeCore } from './node-core.js';
 import { PeerMemory } from './peer-memory.js';
 import { banTarget, banTimeMs } from './peers/ban-request.js';
@@ -462,6 +463,8 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       degraded.push('no peers');
       if (this.#core.discovery.seedsFail) degraded.push('seeds unreachable, or they know nobody');
     }
+    if (this.#core.relief.starvedMs >= PATIENCE_MS)
+      degraded.push('memory is short: peers wait, or messages are left out');
     if (this.#core.memory.fault !== null) degraded.push(`store can't be written: ${this.#core.memory.fault.message}`);
     if (this.#nodeLog.fault !== null) degraded.push(`log can't be written: ${this.#nodeLog.fault}`);
     return { ok: reasons.length === 0, reasons, degraded };

@@ -13,6 +13,8 @@ const installMs = 120_000;
 
 let folder: string;
 let installed: string;
+/** Files of the package. */
+let packed: readonly string[];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'paw-package-'));
@@ -22,7 +24,10 @@ beforeAll(async () => {
   const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
     cwd: root,
   });
-  const [{ filename }] = JSON.parse(stdout.slice(stdout.indexOf('['))) as [{ filename: string }];
+  const [{ filename, files }] = JSON.parse(stdout.slice(stdout.indexOf('['))) as [
+    { filename: string; files: { path: string }[] },
+  ];
+  packed = files.map(({ path }) => path);
   writeFileSync(join(installed, 'package.json'), '{ "type": "module", "private": true }');
   const flags = ['--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts'];
   await run('npm', ['install', ...flags, join(folder, filename)], { cwd: installed });
@@ -102,10 +107,7 @@ describe('the packed tarball, installed without install scripts in an empty fold
     await run(process.execPath, [tsc, ...flags, ...types, 'typed.mts'], { cwd: installed, timeout: 60_000 });
   });
 
-  it('holds compiled JavaScript with declarations, the bench too, and no sources or tests', async () => {
-    const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root });
-    const [{ files }] = JSON.parse(stdout.slice(stdout.indexOf('['))) as [{ files: { path: string }[] }];
-    const paths = files.map(({ path }) => path);
+  it('holds compiled JavaScript with declarations, the bench too, and no sources or tests', () => {
     for (const needed of [
       'LICENSE',
       'README.md',
@@ -114,21 +116,18 @@ describe('the packed tarball, installed without install scripts in an empty fold
       'dist/src/workers/worker.js',
       ...['page.html', 'page.css', 'icon.svg', 'page.js'].map((name) => `dist/src/main/admin/dashboard/${name}`),
     ]) {
-      expect(paths).toContain(needed);
+      expect(packed).toContain(needed);
     }
-    expect(paths.filter((path) => /^(src|test|bench|node_modules)\/.*\.[jt]s$/.test(path))).toEqual([]);
+    expect(packed.filter((path) => /^(src|test|bench|node_modules)\/.*\.[jt]s$/.test(path))).toEqual([]);
   });
 
-  it('has every file that its documents link to', async () => {
-    const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root });
-    const [{ files }] = JSON.parse(stdout.slice(stdout.indexOf('['))) as [{ files: { path: string }[] }];
-    const paths = new Set(files.map(({ path }) => path));
-    const missing = [...paths]
+  it('has every file that its documents link to', () => {
+    const missing = packed
       .filter((path) => path.endsWith('.md'))
       .flatMap((path) =>
         [...readFileSync(join(root, path), 'utf8').matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g)]
           .map(([, link]) => posix.join(posix.dirname(path), link))
-          .filter((file) => !paths.has(file))
+          .filter((file) => !packed.includes(file))
           .map((file) => `${path} -> ${file}`),
       );
     expect(missing).toEqual([]);

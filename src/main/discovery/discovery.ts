@@ -11,7 +11,7 @@ import type { Settings } from '../config/settings.js';
 import { formatHostPort, type HostPort, type PeerAddress } from '../net/address.js';
 import type { Cause, Connection } from '../net/connection.js';
 import type { Who } from '../peers/conduct.js';
-import { voiceOf } from '../peers/net-group.js';
+import { netGroupOf, voiceOf } from '../peers/net-group.js';
 import { type DialPurpose, selectDials } from '../peers/peer-selection.js';
 import type { World } from '../world.js';
 import type { AddressBook, AddressSource, KnownAddress } from './address-book.js';
@@ -73,7 +73,8 @@ export class Discovery {
   #anchorsLeft: readonly KnownAddress[];
   #own: HostPort[] = [];
   readonly #foundOwn: HostPort[] = [];
-  #seedsUnderWay = new Set<string>();
+  /** Seeds that are dialled as peers, by name. */
+  readonly #seedsUnderWay = new Map<string, KnownAddress>();
   readonly #seedOutcomes = new SeedOutcomes();
   /** When peers went that were connected a moment ago, the oldest first. */
   readonly #gone = new Map<string, number>();
@@ -205,7 +206,7 @@ export class Discovery {
   #look(nowMs: number): void {
     const { settings, book, isWanted } = this.#parts;
     const underWay = [...this.#dials.values()];
-    let outbound = underWay.filter(({ purpose }) => purpose !== 'feeler').length;
+    let outbound = underWay.filter(({ purpose }) => purpose !== 'feeler').length + this.#seedsUnderWay.size;
     let isAlone = true;
     for (const { direction } of this.#parts.connected()) {
       isAlone = false;
@@ -222,7 +223,7 @@ export class Discovery {
     const { dials, starved } = selectDials({
       book,
       connected: connected.map(({ peerId, ip, port, direction }) => ({ id: peerId!, ip, port, direction })),
-      dialling: underWay.map(({ address }) => address),
+      dialling: [...underWay.map(({ address }) => address), ...this.#seedsUnderWay.values()],
       outbound,
       minOutbound: settings.minOutbound,
       maxOutbound: settings.maxOutbound,
@@ -319,14 +320,16 @@ export class Discovery {
     this.#seedAddresses += added;
     log.info({ seed: name, peers: entries.length, added, error: error?.message }, 'seed crawled');
     if (added > 0) return true;
-    if (!this.#isOwn(seed)) this.#dialSeed(seed, name);
+    if (!this.#isOwn(seed)) this.#dialSeed(seed, name, { id: seed.id ?? '', ip: address, port: seed.port });
     return false;
   }
 
-  #dialSeed(seed: PeerAddress, name: string): void {
+  /** Dials a seed, unless its netgroup is taken: those who run seeds may not surround us either. */
+  #dialSeed(seed: PeerAddress, name: string, address: KnownAddress): void {
     if (this.#seedsUnderWay.has(name)) return;
     for (const { host, port } of this.#parts.connected()) if (host === seed.host && port === seed.port) return;
-    this.#seedsUnderWay.add(name);
+    if (address.ip !== '' && this.#hasOutboundIn(netGroupOf(address.ip, address.port))) return;
+    this.#seedsUnderWay.set(name, address);
     this.#parts
       .dial(seed, { feeler: false })
       .catch((error: unknown) => {
@@ -334,6 +337,16 @@ export class Discovery {
         if (error instanceof PeerError && error.code === ErrorCode.SelfConnection) this.#foundOurselves(seed);
       })
       .finally(() => this.#seedsUnderWay.delete(name));
+  }
+
+  /** Whether there is an outbound peer in a netgroup, or a dial to one. */
+  #hasOutboundIn(netGroup: string): boolean {
+    const underWay = [...[...this.#dials.values()].map(({ address }) => address), ...this.#seedsUnderWay.values()];
+    if (underWay.some(({ ip, port }) => netGroupOf(ip, port) === netGroup)) return true;
+    for (const peer of this.#parts.connected()) {
+      if (peer.direction === 'outbound' && peer.netGroup === netGroup) return true;
+    }
+    return false;
   }
 
   #isOwn({ host, port }: HostPort): boolean {

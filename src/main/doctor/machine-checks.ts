@@ -118,6 +118,11 @@ export function files({ files: told, settings, status }: Facts): Finding {
     const summary = `${open} of ${limit} file descriptors are open: connections are about to be lost unseen.`;
     return { check, level: 'fail', summary, evidence, remedy };
   }
+  const { refusedNoFiles } = status.connections;
+  if (refusedNoFiles > 0) {
+    const summary = `${count(refusedNoFiles, 'connection')} had to be closed unread, since few of the ${limit} file descriptors were left.`;
+    return { check, level: 'warn', summary, evidence, remedy };
+  }
   if (needed > limit) {
     const summary = `The limit of ${limit} file descriptors is too low for maxPeers ${maxPeers}: up to ${needed} are needed.`;
     return { check, level: 'warn', summary, evidence, remedy: `${remedy} Or lower maxPeers.` };

@@ -59,6 +59,13 @@ export interface PeerLife {
   finish(connection: Connection): void;
 }
 
+/** Ends a handshake that has to give way. */
+function end(connection: Connection | null, reason: string): void {
+  if (connection === null) return;
+  connection.cause ??= { code: ErrorCode.ResourceExhausted, reason };
+  connection.destroy();
+}
+
 export class Handshakes {
   readonly #parts: HandshakesParts;
   readonly #life: PeerLife;
@@ -82,10 +89,12 @@ export class Handshakes {
 
   /** An inbound connection is there. */
   expect(connection: Connection): void {
-    const oldest = this.#inbound.add(connection);
-    if (oldest === null) return;
-    oldest.cause ??= { code: ErrorCode.ResourceExhausted, reason: 'too many handshakes under way' };
-    oldest.destroy();
+    end(this.#inbound.add(connection), 'too many handshakes under way');
+  }
+
+  /** File descriptors are short: what has not shaken hands yet goes first, and whoever has most of it. */
+  giveWay(): void {
+    end(this.#inbound.takeOldest(), 'file descriptors are short');
   }
 
   /** A connection is closed or has left the handshake. */

@@ -88,6 +88,11 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     socket.resume();
   }
 
+  /** File descriptors are short: of the handshakes under way, the host that has most loses its oldest. */
+  giveWay(): void {
+    this.#handshakes.giveWay();
+  }
+
   create(direction: 'inbound' | 'outbound'): Connection {
     return new Connection(direction, this, () => this.#parts.clock.nowMs());
   }
@@ -130,6 +135,16 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     const nowMs = clock.nowMs();
     rates.received(bytes, statistics.framesFrom(connection), nowMs);
     if (!rates.mayRead(nowMs)) connection.throttle();
+  }
+
+  /** The worker of a seated connection looks at it. */
+  wake(connection: Connection): void {
+    if (connection.isHeard) this.#wakeWorker(connection);
+  }
+
+  /** Whether the operator has named a peer: persistent, or unconditional. */
+  isNamed({ persistent, peerId }: Connection): boolean {
+    return persistent || this.#handshakes.isUnconditional(peerId);
   }
 
   #wakeWorker(connection: Connection): void {
@@ -316,7 +331,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
       writeStalledMs: connection.writer.stalledMs(nowMs),
       partialMs: partial === 0 ? null : sinceSharedMs(nowMs, partial),
       paused: connection.paused || connection.throttled,
-      mayIdle: connection.persistent || this.#handshakes.isUnconditional(connection.peerId),
+      mayIdle: this.isNamed(connection),
       goodbyeMs: connection.goodbyeMs === 0 ? null : nowMs - connection.goodbyeMs,
       leavingMs: finSentMs > 0 ? nowMs - finSentMs : this.#overdueMs(connection, nowMs),
       hurried: this.#stopping,

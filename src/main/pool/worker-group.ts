@@ -10,6 +10,7 @@ import { type Clock, sinceSharedMs } from '../../shared/clock.js';
 import { NodeError } from '../../shared/errors.js';
 import type { Arena } from '../../shared/memory/arena.js';
 import { Slot, Worker } from '../../shared/memory/arena-layout.js';
+import { heapWeight } from '../../shared/memory/heap-weight.js';
 import { type MemoryBudget, TrackedAllowance } from '../../shared/memory/memory-budget.js';
 import { ReadyQueue } from '../../shared/memory/ready-queue.js';
 import { SeenTable } from '../../shared/memory/seen-table.js';
@@ -46,8 +47,9 @@ export interface WorkerGroupEvents {
 interface Member {
   pool: Piscina | null;
   port: MessagePort | null;
-  /** Buffers of frames that are assembled aside, by ID. */
+  /** Buffers of frames that are assembled aside, by ID; and beside each what V8 counts for it. */
   readonly asides: Map<number, SharedArrayBuffer>;
+  readonly asideWeights: Map<number, ArrayBuffer>;
   readonly ready: ReadyQueue;
   readonly signal: Signal;
   task: Promise<void>;
@@ -110,6 +112,7 @@ export class WorkerGroup implements Workers {
       pool: null,
       port: null,
       asides: new Map(),
+      asideWeights: new Map(),
       ready: new ReadyQueue(arena, worker),
       signal: new Signal(arena.words, arena.layout.worker(worker) + Worker.Signal),
       task: Promise.resolve(),
@@ -206,6 +209,10 @@ export class WorkerGroup implements Workers {
   relay(relay: readonly RelayedType[]): void {
     this.#relay = relay;
     this.#commandAll({ kind: 'relay', relay });
+  }
+
+  spareMemory(): void {
+    this.#commandAll({ kind: 'spare' });
   }
 
   /** Connections that are pinned to a worker. */
@@ -335,9 +342,14 @@ export class WorkerGroup implements Workers {
       this.policies = notice.policies;
       return;
     }
-    const { asides } = this.#members[worker];
-    if (notice.buffer === null) asides.delete(notice.id);
-    else asides.set(notice.id, notice.buffer);
+    const { asides, asideWeights } = this.#members[worker];
+    if (notice.buffer === null) {
+      asides.delete(notice.id);
+      asideWeights.delete(notice.id);
+    } else {
+      asides.set(notice.id, notice.buffer);
+      asideWeights.set(notice.id, heapWeight(notice.buffer.byteLength));
+    }
   }
 
   #replace(worker: number, error: Error): void {
@@ -395,16 +407,23 @@ export class WorkerGroup implements Workers {
       // The main thread lets go of such a one by itself: nobody here may hear of it.
       if (!connection.isHeard) continue;
       inUse.add(words[control + Slot.AsideId]);
+      words[control + Slot.QueuedBytes] = 0;
       Atomics.store(words, control + Slot.ReadCursor, words[control + Slot.Progress]);
       Atomics.store(words, control + Slot.Queued, 0);
       member.ready.push(slot, lastTurnUs);
       this.#resumeOrWait(connection, control);
     }
+    let keptBytes = 0;
     for (const [id, buffer] of member.asides) {
-      if (inUse.has(id)) continue;
+      if (inUse.has(id)) {
+        keptBytes += buffer.byteLength;
+        continue;
+      }
       member.asides.delete(id);
-      this.#budget.release(buffer.byteLength);
+      member.asideWeights.delete(id);
     }
+    // Also what the thread took and had told nobody of.
+    new TrackedAllowance(this.#budget, words, block + Worker.AsideKib).forfeit(keptBytes);
   }
 
   /**

@@ -30,6 +30,8 @@ export interface Workers {
   subscribe(type: string, wanted: boolean): void;
   /** The types that are passed on whatever their declarations say. In force for all bytes that are read from now on. */
   relay(relay: readonly RelayedType[]): void;
+  /** Memory is short: workers give back what they keep for later. */
+  spareMemory(): void;
   /** Connections that are pinned to a worker. */
   connections(worker: number): number;
   restarts(worker: number): number;

@@ -34,9 +34,13 @@ const UNROUTABLE_V6 = [
   ['3fff::', 20, 'documentation (RFC 9637)'],
 ] as const;
 
-const unroutable = new BlockList();
-for (const [network, prefix] of UNROUTABLE_V4) unroutable.addSubnet(network, prefix, 'ipv4');
-for (const [network, prefix] of UNROUTABLE_V6) unroutable.addSubnet(network, prefix, 'ipv6');
+/** Network and mask of each range. Numbers, since a BlockList makes an object for each question and peers tell addresses by the thousand. */
+const unroutableV4 = UNROUTABLE_V4.map(([network, prefix]) => ({
+  network: numberOf(network),
+  mask: (-1 << (32 - prefix)) | 0,
+}));
+const unroutableV6 = new BlockList();
+for (const [network, prefix] of UNROUTABLE_V6) unroutableV6.addSubnet(network, prefix, 'ipv6');
 const globalV6 = new BlockList();
 globalV6.addSubnet(...GLOBAL_V6, 'ipv6');
 
@@ -59,6 +63,16 @@ export function canonicalIp(text: string): string | null {
 /** Whether strict mode lets an address into the book. @param ip canonical, as {@link canonicalIp} gives it */
 export function isRoutable(ip: string): boolean {
   const family = isIP(ip);
-  if (family === 4) return !unroutable.check(ip, 'ipv4');
-  return family === 6 && globalV6.check(ip, 'ipv6') && !unroutable.check(ip, 'ipv6');
+  if (family === 4) {
+    const number = numberOf(ip);
+    return !unroutableV4.some(({ network, mask }) => (number & mask) === network);
+  }
+  return family === 6 && globalV6.check(ip, 'ipv6') && !unroutableV6.check(ip, 'ipv6');
+}
+
+/** The 32 bits of an IPv4 address. */
+function numberOf(ip: string): number {
+  let number = 0;
+  for (const octet of ip.split('.')) number = (number << 8) | Number(octet);
+  return number;
 }

@@ -1,0 +1,45 @@
+/** What must hold of a simulated node whenever it has done something. */
+import type { Connection } from '../../src/main/net/connection.js';
+import { MAX_WIRE_FRAME_BYTES } from '../../src/shared/limits.js';
+import type { SimulatedNode } from './simulated-node.js';
+
+/** What is wrong with a node; null for nothing. */
+export function faultOf(node: SimulatedNode): string | null {
+  const { core, limits } = node;
+  if (core === null) return null;
+  const { table, budget } = core;
+  const { maxPeers, maxInbound, maxOutbound, sendQueueBytes } = limits;
+  const counts = { inbound: 0, outbound: 0 };
+  const netGroups = new Set<string>();
+  for (const connection of table.connected()) {
+    const fault = faultOfPeer(node, connection, netGroups);
+    if (fault !== null) return fault;
+    if (!connection.exempt) counts[connection.direction]++;
+    if (connection.writer.queuedBytes > sendQueueBytes + MAX_WIRE_FRAME_BYTES) {
+      return `${connection.writer.queuedBytes} B wait for ${connection.peerId}`;
+    }
+  }
+  const counted = table.counts();
+  if (counted.inbound !== counts.inbound || counted.outbound !== counts.outbound) {
+    return `counts ${JSON.stringify(counted)} where there are ${JSON.stringify(counts)}`;
+  }
+  const { inbound, outbound } = counts;
+  if (inbound > maxInbound) return `${inbound} inbound peers`;
+  if (outbound > maxOutbound) return `${outbound} outbound peers`;
+  if (inbound + outbound > maxPeers) return `${inbound + outbound} peers`;
+  const inParts = Object.values(budget.parts()).reduce((a, b) => a + b, 0);
+  if (inParts !== budget.usedBytes) return `${budget.usedBytes} B are used, ${inParts} B by part`;
+  if (budget.usedBytes > budget.budgetBytes) return `${budget.usedBytes} B of ${budget.budgetBytes} B are used`;
+  return null;
+}
+
+function faultOfPeer(node: SimulatedNode, connection: Connection, netGroups: Set<string>): string | null {
+  const { peerId, state, seat, direction, netGroup, persistent } = connection;
+  if (state !== 'Connected') return `a connected peer, ${peerId}, is ${state}`;
+  if (seat === null) return `${peerId} is connected and has no slot`;
+  if (peerId === node.id) return 'it is connected to itself';
+  if (direction === 'inbound' || persistent) return null;
+  if (netGroups.has(netGroup)) return `two outbound peers in ${netGroup}`;
+  netGroups.add(netGroup);
+  return null;
+}

@@ -1,0 +1,298 @@
+/**
+ * A whole simulated network, run by a plan: everything that goes wrong does so by plan and seed, all decisions are those of
+ * the real code, and the same seed gives the same run, step by step.
+ */
+import type { NodeOptions, Settings } from '../../src/main/config/settings.js';
+import type { Cause, Connection } from '../../src/main/net/connection.js';
+import { netGroupOf } from '../../src/main/peers/net-group.js';
+import { faultOf } from './invariants.js';
+import type { Event, PlannedEvent } from './plan.js';
+import { Schedule } from './schedule.js';
+import { Seeded } from './seeded.js';
+import { SimulatedNetwork, type SimulatedSocket } from './simulated-network.js';
+import { SimulatedNode, type Witness } from './simulated-node.js';
+import { settingsOf, small } from './small-node.js';
+
+export interface SimulationOptions {
+  readonly seed: number;
+  readonly nodes: number;
+  /** After so long nothing goes wrong any more. */
+  readonly faultsMs: number;
+  /** By then every node has its peers again. */
+  readonly recoveryMs: number;
+  /** By then a broadcast has reached everybody. */
+  readonly spreadMs: number;
+  readonly options?: NodeOptions;
+  /** Gets each line of what happens. */
+  readonly trace?: (line: string) => void;
+}
+
+/** What the tests and `npm run simulate` run. */
+export const defaults = { faultsMs: 12_000, recoveryMs: 120_000, spreadMs: 10_000 } as const;
+
+/** How a run ended. */
+export interface Outcome {
+  /** What was violated first, null for nothing. */
+  readonly violation: { readonly atMs: number; readonly what: string } | null;
+  readonly steps: number;
+  readonly simulatedMs: number;
+  /** When all had their peers again, after the faults. */
+  readonly recoveredMs: number;
+  /** How long the last broadcast took to reach everybody. */
+  readonly spreadMs: number;
+  readonly messages: number;
+  readonly connections: number;
+  /** The same for the same seed and plan, whatever machine. */
+  readonly digest: string;
+}
+
+const PORT = 26_656;
+/** How often it is looked whether all is well again. */
+const LOOK_MS = 250;
+
+export class Simulation implements Witness {
+  readonly nodes: readonly SimulatedNode[];
+  readonly schedule = new Schedule();
+  readonly #options: SimulationOptions;
+  readonly #plan: readonly PlannedEvent[];
+  readonly network: SimulatedNetwork;
+  readonly #byHost = new Map<unknown, SimulatedNode>();
+  #violation: { readonly atMs: number; readonly what: string } | null = null;
+  #digest = 0x811c9dc5;
+  #streams = 0;
+  #broadcasts = 0;
+  #connections = 0;
+  #messages = 0;
+  /** When a broadcast last reached somebody. */
+  #lastHeardMs = 0;
+  /** By broadcast, who has it. */
+  readonly #heard = new Map<number, Set<number>>();
+
+  constructor(options: SimulationOptions, plan: readonly PlannedEvent[]) {
+    const { seed, nodes } = options;
+    this.#options = options;
+    this.#plan = plan;
+    const conditions = { latencyMs: [1, 150], bytesPerMs: 1000 } as const;
+    this.network = new SimulatedNetwork(this.schedule, new Seeded(seed, 'network'), conditions);
+    const settings = settingsOf({ ...small, ...options.options });
+    this.nodes = Array.from({ length: nodes }, (_, index) => this.#node(index, settings));
+    for (const node of this.nodes) this.#byHost.set(node.host, node);
+  }
+
+  #node(index: number, settings: Settings): SimulatedNode {
+    const seeds = [0, 1].map((seed) => ({ id: null, host: ipOf(seed), port: PORT }));
+    return new SimulatedNode({
+      index,
+      settings: {
+        ...settings,
+        nodeId: `node-${index}`,
+        listen: { host: ipOf(index), port: PORT },
+        seeds: seeds.filter(({ host }) => host !== ipOf(index)),
+      },
+      host: this.network.host(ipOf(index)),
+      network: this.network,
+      chance: new Seeded(this.#options.seed, `node ${index}`),
+      witness: this,
+      nextStream: () => this.#streams++,
+    });
+  }
+
+  /** Runs the plan, lets the network recover, and sees whether a broadcast reaches everybody. */
+  async run(): Promise<Outcome> {
+    const { faultsMs, recoveryMs, spreadMs } = this.#options;
+    for (const { atMs, event } of this.#plan) this.schedule.after(atMs, () => this.#happen(event));
+    await this.#until(faultsMs, () => false);
+    this.#endFaults();
+    const recovered = await this.#until(recoveryMs, () => this.nodes.every((node) => this.#hasItsPeers(node)));
+    const recoveredMs = this.schedule.nowMs - faultsMs;
+    if (!recovered) this.violated(`not recovered: ${this.#lonely()}`);
+    const begunMs = this.schedule.nowMs;
+    const last = this.#broadcast(this.nodes[0], 100);
+    for (const node of this.nodes) node.speak(10);
+    const isThrough = () => this.#heard.get(last)!.size === this.nodes.length - 1 && this.#unheard() === null;
+    if (!(await this.#until(spreadMs, isThrough))) {
+      const missing = this.nodes.length - 1 - this.#heard.get(last)!.size;
+      this.violated(missing > 0 ? `a broadcast does not reach ${missing} nodes` : `lost: ${this.#unheard()}`);
+    }
+    return {
+      violation: this.#violation,
+      steps: this.schedule.steps,
+      simulatedMs: this.schedule.nowMs,
+      recoveredMs,
+      spreadMs: this.#lastHeardMs - begunMs,
+      messages: this.#messages,
+      connections: this.#connections,
+      digest: (this.#digest >>> 0).toString(16).padStart(8, '0'),
+    };
+  }
+
+  violated(what: string): void {
+    if (this.#violation !== null) return;
+    this.#violation = { atMs: this.schedule.nowMs, what };
+    this.#note(what);
+  }
+
+  connected(node: SimulatedNode, { peerId, direction }: Connection): void {
+    this.#connections++;
+    this.#note(`${node.index} + ${direction} ${peerId}`);
+  }
+
+  disconnected(node: SimulatedNode, { peerId }: Connection, { code }: Cause): void {
+    this.#note(`${node.index} - ${peerId} ${code}`);
+  }
+
+  gossip(node: SimulatedNode, payload: Buffer): void {
+    const broadcast = payload.readUInt32BE(0);
+    this.#messages++;
+    this.#lastHeardMs = this.schedule.nowMs;
+    this.#note(`${node.index} ! ${broadcast}`);
+    const heard = this.#heard.get(broadcast)!;
+    if (node.index === payload.readUInt32BE(4)) this.violated(`${node.id} gets its own broadcast ${broadcast}`);
+    // Who has started again since has forgotten.
+    const life = node.index * 1000 + node.starts;
+    if (heard.has(life)) this.violated(`${node.id} gets broadcast ${broadcast} twice`);
+    heard.add(life);
+  }
+
+  /** What happened, in order, makes the digest. */
+  #note(line: string): void {
+    const text = `${this.schedule.nowMs} ${line}`;
+    this.#options.trace?.(text);
+    for (let i = 0; i < text.length; i++) this.#digest = Math.imul(this.#digest ^ text.charCodeAt(i), 0x01000193);
+  }
+
+  /** Runs until something holds, or for `ms`, or until something is violated. @returns whether it holds */
+  async #until(ms: number, holds: () => boolean): Promise<boolean> {
+    const endMs = this.schedule.nowMs + ms;
+    let lookMs = this.schedule.nowMs + LOOK_MS;
+    while (this.#violation === null) {
+      const step = this.schedule.take(Math.min(endMs, lookMs));
+      if (step === null) {
+        if (holds()) return true;
+        if (this.schedule.nowMs >= endMs) return false;
+        lookMs += LOOK_MS;
+        continue;
+      }
+      try {
+        step();
+      } catch (error) {
+        this.violated((error as Error).stack ?? String(error));
+      }
+      // What was promised happens before the next step.
+      await null;
+      this.#check();
+    }
+    return true;
+  }
+
+  #check(): void {
+    const node = this.#byHost.get(this.schedule.actor);
+    if (node === undefined) return;
+    const fault = faultOf(node);
+    if (fault !== null) this.violated(`${node.id}: ${fault}`);
+  }
+
+  #happen(event: Event): void {
+    this.#note(JSON.stringify(event));
+    if (event.kind === 'partition') {
+      const sides = new Map(this.nodes.map((node, index) => [node.host, event.sides[index]]));
+      this.network.partition(sides);
+      this.schedule.after(event.forMs, () => this.network.heal());
+      return;
+    }
+    const node = this.nodes[event.node];
+    const backLater = (forMs: number) => this.schedule.after(forMs, () => node.start());
+    if (event.kind === 'start') node.start();
+    else if (event.kind === 'crash') {
+      node.crash(event.how);
+      backLater(event.forMs);
+    } else if (event.kind === 'leave') {
+      void node.leave();
+      backLater(event.forMs + node.settings.shutdownTimeoutMs);
+    } else if (event.kind === 'reset') socketOf(node, event.connection)?.reset();
+    else if (event.kind === 'stall') {
+      for (const socket of node.host.sockets) socket.stall();
+      this.schedule.after(event.forMs, () => goOn(node));
+    } else if (event.kind === 'clock') node.skewMs += event.byMs;
+    else if (event.kind === 'speak') for (let i = 0; i < event.times; i++) node.speak(event.bytes);
+    else this.#broadcast(node, event.bytes);
+  }
+
+  #broadcast(node: SimulatedNode, bytes: number): number {
+    const number = this.#broadcasts++;
+    const payload = Buffer.alloc(8 + bytes, number);
+    payload.writeUInt32BE(number, 0);
+    payload.writeUInt32BE(node.index, 4);
+    this.#heard.set(number, new Set());
+    node.broadcast(payload);
+    return number;
+  }
+
+  #endFaults(): void {
+    this.network.heal();
+    for (const node of this.nodes) {
+      goOn(node);
+      node.skewMs = 0;
+      node.start();
+    }
+  }
+
+  /** Whether a node has its outbound peers, and they have it: some may not have noticed yet that a peer is gone. */
+  #hasItsPeers(node: SimulatedNode): boolean {
+    if (node.core === null) return false;
+    const groups = new Set<string>();
+    for (const connection of node.core.table.connected()) {
+      if (mirror(node, connection, this.nodes) === undefined) return false;
+      if (connection.direction === 'outbound') groups.add(connection.netGroup);
+    }
+    if (groups.size >= node.settings.minOutbound) return true;
+    // In a small network everybody else may be connected already, or in a netgroup that is taken.
+    const { table } = node.core;
+    const isFree = ({ id, host }: SimulatedNode) =>
+      id !== node.id && table.byId(id) === undefined && !groups.has(netGroupOf(host.ip, PORT));
+    return !this.nodes.some(isFree);
+  }
+
+  /** Who has too few peers. */
+  #lonely(): string {
+    const lonely = this.nodes.filter((node) => !this.#hasItsPeers(node));
+    const told = lonely.slice(0, 5).map((node) => {
+      const counts = node.core?.table.counts();
+      return `${node.id} ${node.isUp ? JSON.stringify(counts) : 'down'} knows ${JSON.stringify(node.core?.memory.book.counts())}`;
+    });
+    return `${lonely.length} nodes: ${told.join(', ')}`;
+  }
+
+  /** A message that was sent on a connection that lives, and has not arrived; null for none. */
+  #unheard(): string | null {
+    for (const node of this.nodes) {
+      for (const { id, connection, sent } of node.streams()) {
+        if (connection.state !== 'Connected' || mirror(node, connection, this.nodes) === undefined) continue;
+        const peer = this.nodes[Number(connection.peerId!.slice(5))];
+        const heard = peer.heard(id);
+        if (heard !== sent) return `${node.id} has sent ${sent} messages to ${peer.id}, which has ${heard}`;
+      }
+    }
+    return null;
+  }
+}
+
+/** The other end of a connection, where that is connected too. */
+function mirror(node: SimulatedNode, { peerId }: Connection, nodes: readonly SimulatedNode[]): Connection | undefined {
+  return nodes[Number(peerId!.slice(5))].core?.table.byId(node.id);
+}
+
+function socketOf(node: SimulatedNode, number: number): SimulatedSocket | undefined {
+  const sockets = [...node.host.sockets];
+  return sockets[number % Math.max(1, sockets.length)];
+}
+
+function goOn(node: SimulatedNode): void {
+  for (const socket of node.host.sockets) socket.goOn();
+}
+
+/** Addresses as on the internet: some nodes share a /16, few a /24. */
+function ipOf(index: number): string {
+  const group = Math.floor(index / 2);
+  return `${20 + (group % 100)}.${1 + Math.floor(group / 100)}.${index % 2}.${1 + (index % 200)}`;
+}
