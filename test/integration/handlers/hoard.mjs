@@ -8,6 +8,6 @@ export default {
     concurrency: 4,
     queueLength: 10_000,
     overflow: 'back-pressure',
-    handler: () => new Promise((resolve) => setTimeout(resolve, 50)),
+    handler: () => new Promise((resolve) => setTimeout(resolve, 5)),
   },
 };
