@@ -92,7 +92,7 @@ export interface HistoryEntry {
 /** What a worker shows of itself. */
 export interface WorkerStatus {
   readonly messages: number;
-  /** How long the oldest unread byte of the last turn had waited, in milliseconds. */
+  /** The longest that a ring with something to read waited for the worker within its last full second, in milliseconds. */
   readonly lagMs: number;
   readonly restarts: number;
   /** Connections that are pinned to it. */

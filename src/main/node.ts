@@ -236,6 +236,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       fixedBytes,
       lastRunAheadMs: this.#core.memory.lastRunAheadMs,
       status: () => this.stats(),
+      timings: () => this.timings(),
       connected: () => this.#core.table.connected(),
       book: () => this.#core.memory.book.list(),
       isWanted: (who) => this.#core.record.conduct.judge(who) === null,

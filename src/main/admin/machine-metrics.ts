@@ -150,6 +150,14 @@ export const machineMetrics: readonly MetricSpec[] = [
     read: ({ timings }) => [[{}, timings.eventLoopDelay]],
   },
   {
+    name: 'admin_unauthorized_total',
+    kind: 'counter',
+    unit: 'calls',
+    help: 'Calls of the admin HTTP that were refused with 401: no token, or a wrong one',
+    look: 'somebody guesses, or a program of yours has an old token; the log has the addresses',
+    read: ({ unauthorizedCalls }) => unauthorizedCalls,
+  },
+  {
     name: 'memory_budget_bytes',
     kind: 'gauge',
     unit: 'bytes',

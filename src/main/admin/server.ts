@@ -133,7 +133,6 @@ function buildApp({ node, token, logger }: AdminOptions): FastifyInstance {
   app.setErrorHandler(answerError);
   acceptJsonOnly(app);
   for (const register of [
-    registerStatusRoutes,
     registerPeerRoutes,
     registerBanRoutes,
     registerHistoryRoutes,
@@ -145,6 +144,7 @@ function buildApp({ node, token, logger }: AdminOptions): FastifyInstance {
   ]) {
     register(app, node);
   }
+  registerStatusRoutes(app, node, () => accessLog.refusedCalls);
   registerEventRoutes(app, node, token);
   return app;
 }

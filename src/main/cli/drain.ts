@@ -4,11 +4,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { NodeError } from '../../shared/errors.js';
+import { count, humanBytes } from '../amounts.js';
 import type { DrainStatus, NodeStatus } from '../api.js';
 import { duration } from '../config/kinds.js';
 import { AdminClient, type AdminFlags, addAdminFlags, silence } from './admin-client.js';
 import { parseFlag } from './config-flags.js';
-import { count, humanBytes } from './text.js';
 
 const LOOK_EVERY_MS = 200;
 /** A node that is done still has its store to close. */

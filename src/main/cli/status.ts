@@ -2,10 +2,11 @@
  * Owns the command `status`: what a running node tells of itself over its admin HTTP. Main thread.
  */
 import type { Command } from 'commander';
+import { count, humanBytes, humanSeconds } from '../amounts.js';
 import type { NodeStatus } from '../api.js';
 import { AdminClient, type AdminFlags, addAdminFlags } from './admin-client.js';
 import { type ShowFlags, show } from './show.js';
-import { alignedRows, count, harmless, humanBytes, humanSeconds } from './text.js';
+import { alignedRows, harmless } from './text.js';
 
 function countsOf(counts: Readonly<Record<string, number>>): string {
   const entries = Object.entries(counts)

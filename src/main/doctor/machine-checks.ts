@@ -2,8 +2,8 @@
  * Whether the machine gives the node what it needs: clock, memory, files, disk. Pure; main thread.
  */
 import { DIALS_IN_FLIGHT } from '../../shared/limits.js';
+import { count, humanBytes, humanSeconds } from '../amounts.js';
 import type { Finding } from '../api.js';
-import { count, humanBytes, humanSeconds } from '../cli/text.js';
 import type { Facts } from './facts.js';
 import { medianOf, well } from './finding.js';
 

@@ -104,6 +104,13 @@ describe('the token', () => {
     expect((await ask('/status', { authorization: 'Bearer second' })).status).toBe(200);
   });
 
+  test('that is wrong or missing is counted', async () => {
+    await start(TOKEN);
+    for (const authorization of ['Bearer wr0ng', '']) await ask('/status', { authorization });
+    const { text } = await ask('/metrics', { authorization: bearer });
+    expect(text).toContain('\npaw_p2p_admin_unauthorized_total 2\n');
+  });
+
   test('that is wrong is logged with where it came from and how many there were, and never what was given', async () => {
     await start(TOKEN);
     for (let i = 0; i < 5; i++) await ask('/status', { authorization: 'Bearer wr0ng' });

@@ -89,6 +89,22 @@ describe('what there is', () => {
   });
 });
 
+test.each([
+  '/health',
+  '/status',
+  '/config',
+  '/metrics',
+  '/openapi.json',
+  '/peers',
+  '/addresses',
+  '/bans',
+  '/doctor',
+  '/events',
+])('%s refuses a query parameter that it does not know', async (path) => {
+  await start();
+  expect(await ask(`${path}?x=1`)).toEqual([400, expect.objectContaining({ error: 'bad_request', field: 'x' })]);
+});
+
 describe('what changes something', () => {
   test('dials, and answers with the peer', async () => {
     const dialled: string[] = [];

@@ -69,6 +69,7 @@ export const wellFacts: Facts = {
     deaths: 0,
     lastDeath: null,
   })),
+  handlers: [],
   shortestQueue: 1024,
   cores: 4,
   fixedBytes: 290 * MIB,

@@ -89,7 +89,10 @@ const worker = named<WorkerStatus>(
   'WorkerStatus',
   objectOf('A worker thread', {
     messages: count('messages that it took up'),
-    lagMs: quantity('milliseconds', 'How long the oldest unread byte of its last turn had waited'),
+    lagMs: quantity(
+      'milliseconds',
+      'The longest that a ring with something to read waited for it in its last full second',
+    ),
     restarts: count('times that it was replaced after it exited'),
     connections: count('connections that are pinned to it'),
     queuedMessages: count('messages that wait or run in its handler queues'),
