@@ -37,7 +37,7 @@ export class PeerStream {
   /** All of that frame has arrived. */
   asideWhole = false;
   /** After a frame that is too large nothing more is read (rulings 1). */
-  latched = false;
+  latched: boolean;
   /** Stands in the pipeline's run list. */
   scheduled = false;
   /** Waits for room in a handler queue. */
@@ -68,5 +68,6 @@ export class PeerStream {
     this.published = words[control + Slot.ReadCursor];
     this.end = this.position;
     this.skip = words[control + Slot.SkipRemaining];
+    this.latched = words[control + Slot.Latched] === 1;
   }
 }

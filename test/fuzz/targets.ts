@@ -6,6 +6,17 @@ import { handshake } from './targets/handshake.js';
 import { msgpack } from './targets/msgpack.js';
 import { peerList } from './targets/peer-list.js';
 import { pex } from './targets/pex.js';
+import { pipeline } from './targets/pipeline.js';
 import { text } from './targets/text.js';
 
-export const targets: readonly Target[] = [decoder, clientDecoder, handshake, peerList, pex, msgpack, text, config];
+export const targets: readonly Target[] = [
+  decoder,
+  clientDecoder,
+  pipeline,
+  handshake,
+  peerList,
+  pex,
+  msgpack,
+  text,
+  config,
+];

@@ -110,6 +110,8 @@ export const Slot = {
   Starved: PAIR_WORDS + 9,
   /** Bytes of the aside buffer. */
   AsideBytes: PAIR_WORDS + 10,
+  /** 1: a frame was too large, and nothing more is read (rulings 1), not by a replacement worker either. */
+  Latched: PAIR_WORDS + 11,
   MessagesReceived: PAIR_WORDS + 12,
   FramesDropped: PAIR_WORDS + 16,
 

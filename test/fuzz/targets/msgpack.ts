@@ -28,7 +28,7 @@ function run(input: Uint8Array, note: (what: number) => void): void {
     () => `the scan says ${fault}, must ${wanted === null ? 'not ' : ''}be taken`,
   );
   must(found.ok === (fault === null), () => `the scan says ${fault}, the decoder ${shown(found)}`);
-  note(fault === null ? input[0] : 256 + FAULTS.indexOf(fault.slice(0, 10)) * 256 + input[0]);
+  note((input[0] >> 4) + (fault === null ? 0 : 16 * (2 + FAULTS.indexOf(fault.slice(0, 10)))));
   if (!found.ok || wanted === null) return;
   mustEqual('value', found.value, wanted.value);
   // What has come in can go out again, and comes back the same.
