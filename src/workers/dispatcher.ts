@@ -8,6 +8,7 @@ import { MAX_PEX_BYTES, MAX_PONG_BYTES } from '../shared/limits.js';
 import type { Arena } from '../shared/memory/arena.js';
 import { inPhase } from '../shared/memory/copy-phase.js';
 import { addCounter } from '../shared/memory/counters.js';
+import { Claim } from '../shared/memory/memory-budget.js';
 import { RecordKind } from '../shared/memory/outbound-ring.js';
 import type { SeenHold } from '../shared/memory/seen-table.js';
 import { decodeValue } from '../shared/wire/msgpack.js';
@@ -166,7 +167,13 @@ export class Dispatcher {
     const payload = payloadOf(frame);
     switch (frame.type.route.control) {
       case Control.Ping:
-        this.#sender.outbox.reply(stream.slot, stream.generation, this.#pong, payload.subarray(0, MAX_PONG_BYTES));
+        this.#sender.outbox.reply(
+          stream.slot,
+          stream.generation,
+          this.#pong,
+          payload.subarray(0, MAX_PONG_BYTES),
+          Claim.Control,
+        );
         break;
       case Control.Pong:
         this.#sender.outbox.tell(RecordKind.Pong, stream.slot, stream.generation, [
@@ -242,17 +249,21 @@ export class Dispatcher {
     const handler = type.route.handler!;
     const { seen } = this.#gossip;
     let isTaken = false;
-    const dropped = type.route.queue!.offer(frame.payloadBytes, () => {
+    const { payloadBytes } = frame;
+    const dropped = type.route.queue!.offer(payloadBytes, () => {
       isTaken = true;
       const payload = this.#copy(frame);
       const message = { type: type.name, payload, payloadBytes: payload.length, value, peerId: stream.peerId };
       const context = new Context(this.#sender, message);
       context.point(stream, type);
-      if (hold === null) return { payload, run: () => handler(message, context) };
+      stream.addQueued(payloadBytes);
+      const released = () => stream.addQueued(-payloadBytes);
+      if (hold === null) return { payload, run: () => handler(message, context), released };
       return {
         payload,
         run: () => this.#runGossip(handler, message, context, hold),
         dropped: () => seen.forget(hold),
+        released,
       };
     });
     if (!isTaken && hold !== null) seen.forget(hold);

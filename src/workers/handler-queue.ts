@@ -12,6 +12,8 @@ export interface QueuedMessage {
   run(): unknown;
   /** It gave way to a newer one and will not run. */
   dropped?(): void;
+  /** Its copy is given up: it has run, or was dropped. */
+  released?(): void;
 }
 
 export class HandlerQueue {
@@ -29,6 +31,8 @@ export class HandlerQueue {
   #running = 0;
   /** Bytes that `isFull` set aside for the message that it found room for, -1 for none. */
   #promised = -1;
+  /** What `isFull` last said no to had a place in the queue, but no memory. */
+  lacksMemory = false;
 
   constructor(parts: {
     policy: Policy;
@@ -62,7 +66,9 @@ export class HandlerQueue {
   isFull(payloadBytes: number): boolean {
     if (this.#policy.overflow !== 'back-pressure') return false;
     this.forgo();
-    if (this.#length === this.#waiting.length || !this.#budget.reserve(payloadBytes)) return true;
+    const hasPlace = this.#length < this.#waiting.length;
+    this.lacksMemory = hasPlace && !this.#budget.reserve(payloadBytes);
+    if (!hasPlace || this.lacksMemory) return true;
     this.#promised = payloadBytes;
     return false;
   }
@@ -123,6 +129,7 @@ export class HandlerQueue {
   #release(message: QueuedMessage): void {
     this.#addWaiting(-1);
     this.#budget.release(message.payload.length);
+    message.released?.();
   }
 
   #start(): void {

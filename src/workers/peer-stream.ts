@@ -44,15 +44,19 @@ export class PeerStream {
   waiting = false;
   /** Hash of the message that waits for that, so that it is not taken at each try. */
   waitingHash: TakenHash | null = null;
+  /** The worker has let go: the slot may be another's. */
+  released = false;
   /** When the ring turned ready, in milliseconds, and where what stood in it ended when this was noticed. */
   readyMs = NOT_READY;
   readyEnd = 0;
   /** Messages since counters were last published. */
   messages = 0;
   dropped = 0;
+  readonly #words: Int32Array;
 
   constructor(arena: Arena, slot: number) {
     const { words, layout } = arena;
+    this.#words = words;
     const control = layout.slot(slot);
     this.slot = slot;
     this.control = control;
@@ -69,5 +73,10 @@ export class PeerStream {
     this.end = this.position;
     this.skip = words[control + Slot.SkipRemaining];
     this.latched = words[control + Slot.Latched] === 1;
+  }
+
+  /** So many bytes more of its messages wait or run in handler queues, or fewer. */
+  addQueued(bytes: number): void {
+    if (!this.released) this.#words[this.control + Slot.QueuedBytes] += bytes;
   }
 }

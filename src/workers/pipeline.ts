@@ -66,6 +66,10 @@ export class Pipeline {
   /** Visits in a row that took too long. */
   #slowVisits = 0;
   #inTurn = false;
+  /** The visit's connection gets no more bytes. */
+  #isClosing = false;
+  /** The visit ended for want of memory. */
+  #isStarved = false;
   #handledBytes = 0;
   /** When the visit that is over ended. */
   #visitEndMs = 0;
@@ -158,7 +162,10 @@ export class Pipeline {
   retryWaiting(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const stream of waiting) {
+    const { length } = waiting;
+    for (let i = 1; i <= length; i++) {
+      // Another one first each time: there may be room for no more than one.
+      const stream = waiting[i % length];
       stream.waiting = false;
       this.#schedule(stream);
     }
@@ -219,9 +226,15 @@ export class Pipeline {
     }
     words[this.#block + Worker.InHand] = stream.slot + 1;
     const { position } = stream;
+    const starvedMs = words[control + Slot.StarvedSinceMs];
+    this.#isClosing = state === SlotState.Closing;
+    this.#isStarved = false;
     const visit = this.#frames(stream);
+    const hasMoved = stream.position !== position;
     this.#handledBytes += (stream.position - position) | 0;
     words[this.#block + Worker.InHand] = 0;
+    if (!this.#isStarved) words[control + Slot.StarvedSinceMs] = 0;
+    else if (hasMoved || starvedMs === 0) words[control + Slot.StarvedSinceMs] = toSharedMs(this.#visitEndMs);
     if (stream.readyMs !== NOT_READY && (visit === 'idle' || ((stream.position - stream.readyEnd) | 0) >= 0)) {
       addDuration(words, this.#residences, (this.#visitEndMs - stream.readyMs) * 1000);
       stream.readyMs = NOT_READY;
@@ -274,7 +287,9 @@ export class Pipeline {
       case Step.NeedMore:
         return 'idle';
       case Step.Starved:
-        Atomics.store(words, control + Slot.Starved, 1);
+        // Of a connection that is closed nothing more comes: a frame that is not whole never will be.
+        if (this.#isClosing && !this.#decoder.isWholeThere(stream)) return 'idle';
+        this.#isStarved = true;
         return 'waiting';
       case Step.TooLarge:
         this.#drop(stream, ErrorCode.MessageTooLarge);
@@ -289,6 +304,8 @@ export class Pipeline {
       case Step.Frame: {
         const done = this.#frame(stream);
         if (done === Dispatched.Full) {
+          // Asked before the look ahead, which is at other types.
+          this.#isStarved = this.#decoder.type.route.queue!.lacksMemory;
           this.#scanControls(stream);
           return 'waiting';
         }
@@ -469,7 +486,6 @@ export class Pipeline {
       addCounter(words, control + Slot.FramesDropped, stream.dropped);
       stream.dropped = 0;
     }
-    if (visit !== 'waiting') words[control + Slot.Starved] = 0;
     const begun = visit === 'idle' && (stream.end !== stream.position || stream.aside !== null || stream.skip > 0);
     if (!begun) words[control + Slot.PartialSinceMs] = 0;
     else if (gotMessages || words[control + Slot.PartialSinceMs] === 0) {
@@ -516,6 +532,7 @@ export class Pipeline {
   #release(stream: PeerStream): Visit {
     this.#decoder.discard(stream);
     this.#streams[stream.slot] = null;
+    stream.released = true;
     Atomics.store(this.#arena.words, stream.control + Slot.Released, stream.generation);
     this.#outbox.tell(RecordKind.Released, stream.slot, stream.generation);
     return 'released';

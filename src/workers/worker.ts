@@ -12,7 +12,7 @@ import type { HandlerLog } from '../shared/handler.js';
 import { Arena } from '../shared/memory/arena.js';
 import { Header, Worker } from '../shared/memory/arena-layout.js';
 import { addCounter } from '../shared/memory/counters.js';
-import { MemoryBudget, TrackedAllowance } from '../shared/memory/memory-budget.js';
+import { Claim, MemoryBudget, TrackedAllowance } from '../shared/memory/memory-budget.js';
 import { OutboundWriter } from '../shared/memory/outbound-ring.js';
 import { Signal } from '../shared/memory/signal.js';
 import { TypeTable } from '../shared/memory/type-table.js';
@@ -69,6 +69,7 @@ class WorkerThread {
   readonly #registry: HandlerRegistry;
   readonly #pipeline: Pipeline;
   readonly #handlerErrors: HandlerErrors;
+  readonly #asides: AsideStore;
   #seenEpoch: number;
   #stopped = false;
   #retryTimer: NodeJS.Timeout | null = null;
@@ -85,7 +86,8 @@ class WorkerThread {
     const mainSignal = new Signal(arena.words, Header.MainSignal);
     const raiseMain = () => mainSignal.raise();
     const budget = new MemoryBudget(arena);
-    const queueBudget = new TrackedAllowance(budget, arena.words, block + Worker.QueuedKib);
+    const queueBudget = new TrackedAllowance(budget, arena.words, block + Worker.QueuedKib, Claim.Inbound);
+    const asideBudget = new TrackedAllowance(budget, arena.words, block + Worker.AsideKib, Claim.Inbound);
     const table = new TypeTable(arena, worker);
     const types = new TypeInterner<Route>((name) => table.intern(name), unknownRoute);
     const log = this.#log();
@@ -108,7 +110,7 @@ class WorkerThread {
       });
     });
     const ring = new OutboundWriter(arena, worker, raiseMain);
-    const outbox = new Outbox(arena, worker, ring, init.sendQueueBytes);
+    const outbox = new Outbox(arena, worker, ring, init.sendQueueBytes, budget);
     const gossip = new Gossip({ arena, worker, clock: this.#clock, key: init.gossipKey });
     gossip.seen.forgetHeld();
     const packr = new Packr({ useRecords: false });
@@ -123,7 +125,12 @@ class WorkerThread {
     });
     const besideArena = budget.budgetBytes - arena.buffer.byteLength;
     const maxFreeBytes = Math.max(MIN_FREE_BYTES, (besideArena * FREE_SHARE) / arena.layout.geometry.workers);
-    const asides = new AsideStore(budget, maxFreeBytes, (id, buffer) => this.#tell({ kind: 'aside', id, buffer }));
+    this.#asides = new AsideStore(
+      asideBudget,
+      maxFreeBytes,
+      (id, buffer) => this.#tell({ kind: 'aside', id, buffer }),
+      () => budget.hasRoom(Claim.Spare),
+    );
     const pong = types.declare(ControlType.pong, () => unknownRoute);
     this.#pipeline = new Pipeline({
       arena,
@@ -134,7 +141,7 @@ class WorkerThread {
       gossip,
       types,
       table,
-      decoder: new FrameDecoder(arena, worker, asides, types),
+      decoder: new FrameDecoder(arena, worker, this.#asides, types),
       dispatcher: new Dispatcher({ arena, worker, sender, types, pong, onError }),
       raiseMain,
       asides: init.asides,
@@ -213,6 +220,7 @@ class WorkerThread {
 
   #obey(command: WorkerCommand): void {
     if (command.kind === 'stop') this.#stopped = true;
+    else if (command.kind === 'spare') this.#asides.clear();
     else if (command.kind === 'subscribe') this.#registry.subscribe(command.type, command.wanted);
     else {
       this.#registry.relay(command.relay);

@@ -6,45 +6,55 @@ import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { runSeed, seedRun, smallestFailure } from './seed-run.js';
-import type { Outcome } from './simulation.js';
+import { runSeed, seedRun, smallestFailure, type Task } from './seed-run.js';
+import { defaults, type Outcome } from './simulation.js';
 
-const USAGE = `npm run simulate -- [--seeds N] [--nodes M] [--from SEED] [--jobs J]    runs N seeds
-npm run simulate -- --seed S [--nodes M] [--faults 3,17]                 runs one, and shows what happens
+const USAGE = `npm run simulate -- [--seeds N] [--nodes M] [--from SEED] [--jobs J] [--recovery MS]    runs N seeds
+npm run simulate -- --seed S [--nodes M] [--faults 3,17|none] [--recovery MS]            runs one, and shows what happens
 `;
 /** Lines of a trace that are shown before its end. */
 const SHOWN_LINES = 40;
 const PROGRESS_MS = 2000;
+/** Fewer have too few netgroups for the outbound peers that each wants. */
+const LEAST_NODES = 12;
 
-/** Seeds are given to child processes one at a time. */
-interface Task {
-  readonly seed: number;
-  readonly nodes: number;
-}
-
-interface Done extends Task {
+/** What a child says of a task; they are given one at a time. */
+interface Done {
+  readonly task: Task;
   readonly outcome: Outcome;
 }
 
-function wholeNumber(name: string, text: string | undefined, fallback: number): number {
-  if (text === undefined) return fallback;
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  process.stderr.write(`--${name} is '${text}', must be a whole number from 1\n\n${USAGE}`);
+function refuse(why: string): never {
+  process.stderr.write(`${why}\n\n${USAGE}`);
   process.exit(2);
+}
+
+function wholeNumber(name: string, text: string | undefined, fallback: number, least = 1): number {
+  if (text === undefined) return fallback;
+  if (/^[1-9]\d{0,8}$/.test(text) && Number(text) >= least) return Number(text);
+  return refuse(`--${name} is '${text}', must be a whole number from ${least}`);
+}
+
+function faultNumbers(text: string | undefined): readonly number[] | undefined {
+  if (text === undefined) return undefined;
+  if (text === 'none') return [];
+  if (/^\d+(,\d+)*$/.test(text)) return text.split(',').map(Number);
+  return refuse(`--faults is '${text}', must be numbers of faults such as 3,17, or none`);
 }
 
 /** Runs in a child: a seed in, an outcome out. */
 function serve(): void {
-  process.on('message', async ({ seed, nodes }: Task) => {
-    const outcome = await runSeed(seedRun(seed, nodes));
-    process.send!({ seed, nodes, outcome } satisfies Done);
+  process.on('message', async (task: Task) => {
+    const outcome = await runSeed(seedRun(task));
+    process.send!({ task, outcome } satisfies Done);
   });
   process.on('disconnect', () => process.exit(0));
 }
 
-async function runMany(seeds: number, nodes: number, from: number, jobs: number): Promise<void> {
+async function runMany(seeds: number, first: Task, jobs: number): Promise<void> {
   const begun = performance.now();
   const sums = { done: 0, steps: 0, simulatedMs: 0, messages: 0, connections: 0, recoveredMs: 0, spreadMs: 0 };
+  const { nodes, seed: from } = first;
   let next = from;
   let failed: Done | null = null;
   const progress = (end: string) => {
@@ -64,7 +74,7 @@ async function runMany(seeds: number, nodes: number, from: number, jobs: number)
       running++;
       const give = () => {
         if (failed !== null || next >= from + seeds) child.disconnect();
-        else child.send({ seed: next++, nodes } satisfies Task);
+        else child.send({ ...first, seed: next++ } satisfies Task);
       };
       child.on('message', (done: Done) => {
         sums.done++;
@@ -93,40 +103,49 @@ async function runMany(seeds: number, nodes: number, from: number, jobs: number)
   process.exitCode = 1;
 }
 
-async function tellFailure({ seed, nodes, outcome }: Done): Promise<void> {
-  process.stdout.write(`seed ${seed} fails: ${outcome.violation!.what}\nlooking for the smallest part of it …\n`);
-  const { run, numbers, tries } = await smallestFailure(seedRun(seed, nodes), outcome);
+async function tellFailure({ task, outcome }: Done): Promise<void> {
+  process.stdout.write(`seed ${task.seed} fails: ${outcome.violation!.what}\nlooking for the smallest part of it …\n`);
+  const { run, numbers, tries } = await smallestFailure(seedRun(task), outcome);
   const lines: string[] = [];
   await runSeed(run, (line) => lines.push(line));
   process.stdout.write(`${lines.slice(-SHOWN_LINES).join('\n')}\n`);
   process.stdout.write(`${numbers.length} faults are enough (${tries} plans tried). Again:\n`);
   const faults = numbers.length === 0 ? 'none' : numbers.join(',');
-  process.stdout.write(`  npm run simulate -- --seed ${seed} --nodes ${nodes} --faults ${faults}\n`);
+  const { seed, nodes, recoveryMs } = task;
+  const recovery = recoveryMs === defaults.recoveryMs ? '' : ` --recovery ${recoveryMs}`;
+  process.stdout.write(`  npm run simulate -- --seed ${seed} --nodes ${nodes}${recovery} --faults ${faults}\n`);
 }
 
-async function runOne(seed: number, nodes: number, faults: string | undefined): Promise<void> {
-  const only = faults === undefined ? undefined : faults === 'none' ? [] : faults.split(',').map(Number);
-  const outcome = await runSeed(seedRun(seed, nodes, only), (line) => process.stdout.write(`${line}\n`));
+async function runOne(task: Task, only: readonly number[] | undefined): Promise<void> {
+  const outcome = await runSeed(seedRun(task, only), (line) => process.stdout.write(`${line}\n`));
   process.stdout.write(`${JSON.stringify(outcome)}\n`);
   if (outcome.violation !== null) process.exitCode = 1;
 }
 
+type Values = { readonly [name in keyof typeof options]?: string | undefined };
+
+function given(): Values {
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+}
+
 const text = { type: 'string' } as const;
-const options = { seeds: text, nodes: text, from: text, jobs: text, seed: text, faults: text } as const;
+const options = { seeds: text, nodes: text, from: text, jobs: text, seed: text, faults: text, recovery: text } as const;
 if (process.argv[2] === '--child') serve();
 else {
-  let values: { [name in keyof typeof options]?: string | undefined };
-  try {
-    values = parseArgs({ options }).values;
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${USAGE}`);
-    process.exit(2);
-  }
-  const nodes = wholeNumber('nodes', values.nodes, 50);
-  if (values.seed !== undefined) await runOne(wholeNumber('seed', values.seed, 1), nodes, values.faults);
-  else {
+  const values = given();
+  const nodes = wholeNumber('nodes', values.nodes, 50, LEAST_NODES);
+  const recoveryMs = wholeNumber('recovery', values.recovery, defaults.recoveryMs);
+  const only = faultNumbers(values.faults);
+  if (values.seed !== undefined) {
+    await runOne({ seed: wholeNumber('seed', values.seed, 1), nodes, recoveryMs }, only);
+  } else {
+    if (only !== undefined) refuse('--faults needs --seed');
     const seeds = wholeNumber('seeds', values.seeds, 100);
     const jobs = Math.min(seeds, wholeNumber('jobs', values.jobs, availableParallelism()));
-    await runMany(seeds, nodes, wholeNumber('from', values.from, 1), jobs);
+    await runMany(seeds, { seed: wholeNumber('from', values.from, 1), nodes, recoveryMs }, jobs);
   }
 }

@@ -7,32 +7,34 @@ import { defaults, type Outcome, Simulation } from './simulation.js';
 /** Faults of a run by nodes: what happens to one node does not depend on how many there are. */
 const FAULTS_PER_NODE = 1;
 
-/** What of a plan goes wrong; the rest is nodes that start. */
-export interface SeedRun {
+/** What is run. */
+export interface Task {
   readonly seed: number;
   readonly nodes: number;
+  /** Milliseconds that the network has to recover. */
+  readonly recoveryMs: number;
+}
+
+/** A plan in two parts: what goes wrong, and nodes that start. */
+export interface SeedRun extends Task {
   readonly faults: readonly PlannedEvent[];
   readonly starts: readonly PlannedEvent[];
 }
 
 /** The plan of a seed. @param only numbers of the faults that happen, all by default */
-export function seedRun(seed: number, nodes: number, only?: readonly number[]): SeedRun {
+export function seedRun(task: Task, only?: readonly number[]): SeedRun {
+  const { seed, nodes } = task;
   const { faultsMs } = defaults;
   const plan = makePlan({ nodes, faultsMs, faults: nodes * FAULTS_PER_NODE }, new Seeded(seed, 'plan'));
   const starts = plan.filter(({ event }) => event.kind === 'start');
   const faults = plan.filter(({ event }) => event.kind !== 'start');
-  return {
-    seed,
-    nodes,
-    starts,
-    faults: only === undefined ? faults : faults.filter((_, index) => only.includes(index)),
-  };
+  return { ...task, starts, faults: only === undefined ? faults : faults.filter((_, index) => only.includes(index)) };
 }
 
 /** Runs it. @param trace gets each line of what happens */
-export function runSeed({ seed, nodes, starts, faults }: SeedRun, trace?: (line: string) => void): Promise<Outcome> {
+export function runSeed({ starts, faults, ...task }: SeedRun, trace?: (line: string) => void): Promise<Outcome> {
   const options = trace === undefined ? {} : { trace };
-  return new Simulation({ ...defaults, ...options, seed, nodes }, [...starts, ...faults]).run();
+  return new Simulation({ ...defaults, ...options, ...task }, [...starts, ...faults]).run();
 }
 
 /** The kind of a violation: what it says, without the names and numbers in it. */
@@ -43,7 +45,7 @@ export function kindOf({ violation }: Outcome): string | null {
 /** A failed run with the fewest faults that were found to be enough, and their numbers in the plan of the seed. */
 export async function smallestFailure(run: SeedRun, outcome: Outcome) {
   const kind = kindOf(outcome);
-  const { faults: all } = seedRun(run.seed, run.nodes);
+  const { faults: all } = seedRun(run);
   const { plan: faults, tries } = await shrink(
     run.faults,
     async (rest) => kindOf(await runSeed({ ...run, faults: rest })) === kind,

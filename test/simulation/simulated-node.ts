@@ -11,6 +11,7 @@ import { PeerMemory } from '../../src/main/peer-memory.js';
 import type { Timer, Timers } from '../../src/main/timers.js';
 import type { World } from '../../src/main/world.js';
 import { ErrorCode } from '../../src/shared/errors.js';
+import type { PolicyDeclaration } from '../../src/shared/policy.js';
 import { InlineWorkers, LocalSleep } from './inline-workers.js';
 import type { Schedule } from './schedule.js';
 import type { Seeded } from './seeded.js';
@@ -96,6 +97,8 @@ export class SimulatedNode {
   readonly #witness: Witness;
   readonly #store: SurvivingStore;
   readonly #nextStream: () => number;
+  readonly #fanout: number | 'all';
+  readonly #knowsOnly: ReadonlySet<string> | null;
   #life: Life | null = null;
 
   constructor(parts: {
@@ -106,6 +109,9 @@ export class SimulatedNode {
     chance: Seeded;
     witness: Witness;
     nextStream: () => number;
+    fanout?: number | 'all';
+    /** All whose addresses it takes up and tells; everybody by default. */
+    knowsOnly?: ReadonlySet<string>;
   }) {
     this.index = parts.index;
     this.settings = parts.settings;
@@ -116,6 +122,8 @@ export class SimulatedNode {
     this.#chance = parts.chance;
     this.#witness = parts.witness;
     this.#nextStream = parts.nextStream;
+    this.#fanout = parts.fanout ?? 'all';
+    this.#knowsOnly = parts.knowsOnly ?? null;
     this.#store = new SurvivingStore(() => parts.network.schedule.nowMs);
   }
 
@@ -147,9 +155,9 @@ export class SimulatedNode {
     const core = new NodeCore({
       settings: this.settings,
       geometry: geometryOf(this.settings),
-      types: { [STREAM]: { mode: 'inline' }, [GOSSIP]: { gossip: true } },
+      types: { [STREAM]: { mode: 'inline' }, [GOSSIP]: this.#gossipPolicy() },
       nodeId: this.id,
-      memory: new PeerMemory(this.#store, this.settings, this.id, world),
+      memory: this.#memory(world),
       world,
       log: silent,
       sleep,
@@ -253,6 +261,29 @@ export class SimulatedNode {
   /** How many messages of a stream have arrived here. */
   heard(stream: number): number {
     return this.#life?.expected.get(stream) ?? 0;
+  }
+
+  /** Who serves an attacker passes nothing on. */
+  #gossipPolicy(): PolicyDeclaration {
+    return this.#knowsOnly === null ? { gossip: true, fanout: this.#fanout } : {};
+  }
+
+  #memory(world: World): PeerMemory {
+    const memory = new PeerMemory(this.#store, this.settings, this.id, world);
+    const only = this.#knowsOnly;
+    if (only === null) return memory;
+    const { book } = memory;
+    const add = book.add.bind(book);
+    book.add = (address, teller, toldSeenMs, nowMs) =>
+      only.has(address.ip) ? add(address, teller, toldSeenMs, nowMs) : 'refused';
+    const reached = book.reached.bind(book);
+    book.reached = (max, nowMs) =>
+      reached(max * 10, nowMs)
+        .filter(({ ip }) => only.has(ip))
+        .slice(0, max);
+    const sample = book.sample.bind(book);
+    book.sample = (...asked) => sample(...asked).filter(({ ip }) => only.has(ip));
+    return memory;
   }
 
   #hear(peerId: string, payload: Buffer): void {

@@ -10,6 +10,8 @@ const SEEDS_PER_TEST = 10;
 /** A run takes a second on an idle core; ten may meet other tests. */
 const TEST_MS = 120_000;
 
+const at = (seed: number, nodes: number) => seedRun({ ...defaults, seed, nodes });
+
 function quiet(options: Partial<SimulationOptions> = {}): Simulation {
   const { seed = 1, nodes = 14 } = options;
   const plan = makePlan({ nodes, faultsMs: 1000, faults: 0 }, new Seeded(seed, 'plan'));
@@ -18,11 +20,7 @@ function quiet(options: Partial<SimulationOptions> = {}): Simulation {
 
 describe('a simulated network', () => {
   it('goes the same way each time, step by step, from one seed, and another way from another', async () => {
-    const [first, again, other] = [
-      await runSeed(seedRun(7, 20)),
-      await runSeed(seedRun(7, 20)),
-      await runSeed(seedRun(8, 20)),
-    ];
+    const [first, again, other] = [await runSeed(at(7, 20)), await runSeed(at(7, 20)), await runSeed(at(8, 20))];
     expect(again).toEqual(first);
     expect(other.digest).not.toBe(first.digest);
     expect(first.steps).toBeGreaterThan(5000);
@@ -42,7 +40,7 @@ describe('a simulated network', () => {
       `of ${NODES} nodes holds its invariants through faults and recovers, seeds ${first} to ${last}`,
       async () => {
         for (let seed = first; seed <= last; seed++) {
-          const { violation } = await runSeed(seedRun(seed, NODES));
+          const { violation } = await runSeed(at(seed, NODES));
           expect({ seed, violation }, `npm run simulate -- --seed ${seed}`).toEqual({ seed, violation: null });
         }
       },

@@ -2,7 +2,6 @@
  * A whole simulated network, run by a plan: everything that goes wrong does so by plan and seed, all decisions are those of
  * the real code, and the same seed gives the same run, step by step.
  */
-import { resolveSettings } from '../../src/main/config/resolve.js';
 import type { NodeOptions, Settings } from '../../src/main/config/settings.js';
 import type { Cause, Connection } from '../../src/main/net/connection.js';
 import { netGroupOf } from '../../src/main/peers/net-group.js';
@@ -12,6 +11,7 @@ import { Schedule } from './schedule.js';
 import { Seeded } from './seeded.js';
 import { SimulatedNetwork, type SimulatedSocket } from './simulated-network.js';
 import { SimulatedNode, type Witness } from './simulated-node.js';
+import { settingsOf, small } from './small-node.js';
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -50,31 +50,6 @@ const PORT = 26_656;
 /** How often it is looked whether all is well again. */
 const LOOK_MS = 250;
 
-/** Small nodes that do in seconds what real ones do in minutes. */
-const simulated: NodeOptions = {
-  chainId: 'sim',
-  dataDir: '/simulated',
-  admin: 'off',
-  workers: 1,
-  maxPeers: 20,
-  maxInbound: 14,
-  maxOutbound: 8,
-  minOutbound: 4,
-  ringSize: '4KiB',
-  outboundRing: '64KiB',
-  gossipCache: '64KiB',
-  memoryBudget: '8MiB',
-  sendQueue: '256KiB',
-  dialTimeout: '2s',
-  handshakeTimeout: '3s',
-  writeTimeout: '3s',
-  readTimeout: '6s',
-  pingInterval: '4s',
-  feelerInterval: '5s',
-  pexInterval: '10s',
-  shutdownTimeout: '2s',
-};
-
 export class Simulation implements Witness {
   readonly nodes: readonly SimulatedNode[];
   readonly schedule = new Schedule();
@@ -99,7 +74,7 @@ export class Simulation implements Witness {
     this.#plan = plan;
     const conditions = { latencyMs: [1, 150], bytesPerMs: 1000 } as const;
     this.network = new SimulatedNetwork(this.schedule, new Seeded(seed, 'network'), conditions);
-    const settings = resolveSettings({ library: { ...simulated, ...options.options } });
+    const settings = settingsOf({ ...small, ...options.options });
     this.nodes = Array.from({ length: nodes }, (_, index) => this.#node(index, settings));
     for (const node of this.nodes) this.#byHost.set(node.host, node);
   }

@@ -10,6 +10,7 @@ import { type Clock, sinceSharedMs } from '../../shared/clock.js';
 import { NodeError } from '../../shared/errors.js';
 import type { Arena } from '../../shared/memory/arena.js';
 import { Slot, Worker } from '../../shared/memory/arena-layout.js';
+import { heapWeight } from '../../shared/memory/heap-weight.js';
 import { type MemoryBudget, TrackedAllowance } from '../../shared/memory/memory-budget.js';
 import { ReadyQueue } from '../../shared/memory/ready-queue.js';
 import { SeenTable } from '../../shared/memory/seen-table.js';
@@ -27,6 +28,8 @@ const START_DELAY_MS = 100;
 const MAX_START_DELAY_MS = 5000;
 /** How often workers are looked at that might hang: a tenth of what they may, and at least this often. */
 const LOOK_EVERY_MS_MAX = 100;
+/** How often a group that stops looks whether its time is up. */
+const STOP_LOOK_MS = 50;
 
 /** What the group needs of the node. */
 export interface WorkerGroupEvents {
@@ -44,8 +47,9 @@ export interface WorkerGroupEvents {
 interface Member {
   pool: Piscina | null;
   port: MessagePort | null;
-  /** Buffers of frames that are assembled aside, by ID. */
+  /** Buffers of frames that are assembled aside, by ID; and beside each what V8 counts for it. */
   readonly asides: Map<number, SharedArrayBuffer>;
+  readonly asideWeights: Map<number, ArrayBuffer>;
   readonly ready: ReadyQueue;
   readonly signal: Signal;
   task: Promise<void>;
@@ -108,6 +112,7 @@ export class WorkerGroup implements Workers {
       pool: null,
       port: null,
       asides: new Map(),
+      asideWeights: new Map(),
       ready: new ReadyQueue(arena, worker),
       signal: new Signal(arena.words, arena.layout.worker(worker) + Worker.Signal),
       task: Promise.resolve(),
@@ -206,6 +211,10 @@ export class WorkerGroup implements Workers {
     this.#commandAll({ kind: 'relay', relay });
   }
 
+  spareMemory(): void {
+    this.#commandAll({ kind: 'spare' });
+  }
+
   /** Connections that are pinned to a worker. */
   connections(worker: number): number {
     return this.#members[worker].connections;
@@ -240,15 +249,21 @@ export class WorkerGroup implements Workers {
     return this.#members.reduce((sum, _, worker) => sum + this.queuedBy(worker), 0);
   }
 
-  /** Lets every worker finish its turn and end; after `timeoutMs` threads are terminated. */
-  async stop(timeoutMs: number): Promise<void> {
+  /** Lets every worker finish its turn and end; once `leftMs`, which is asked again and again, is 0 threads are terminated. */
+  async stop(leftMs: () => number): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#watchTimer);
     for (const member of this.#members) clearTimeout(member.startTimer);
     this.#commandAll({ kind: 'stop' });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, timeoutMs);
+      // Looked at again, since whoever stops may be hurried meanwhile.
+      const look = () => {
+        const ms = leftMs();
+        if (ms <= 0) resolve();
+        else timer = setTimeout(look, Math.min(ms, STOP_LOOK_MS));
+      };
+      look();
     });
     await Promise.race([Promise.allSettled(this.#members.map((member) => member.task)), late]);
     clearTimeout(timer);
@@ -327,9 +342,14 @@ export class WorkerGroup implements Workers {
       this.policies = notice.policies;
       return;
     }
-    const { asides } = this.#members[worker];
-    if (notice.buffer === null) asides.delete(notice.id);
-    else asides.set(notice.id, notice.buffer);
+    const { asides, asideWeights } = this.#members[worker];
+    if (notice.buffer === null) {
+      asides.delete(notice.id);
+      asideWeights.delete(notice.id);
+    } else {
+      asides.set(notice.id, notice.buffer);
+      asideWeights.set(notice.id, heapWeight(notice.buffer.byteLength));
+    }
   }
 
   #replace(worker: number, error: Error): void {
@@ -387,16 +407,23 @@ export class WorkerGroup implements Workers {
       // The main thread lets go of such a one by itself: nobody here may hear of it.
       if (!connection.isHeard) continue;
       inUse.add(words[control + Slot.AsideId]);
+      words[control + Slot.QueuedBytes] = 0;
       Atomics.store(words, control + Slot.ReadCursor, words[control + Slot.Progress]);
       Atomics.store(words, control + Slot.Queued, 0);
       member.ready.push(slot, lastTurnUs);
       this.#resumeOrWait(connection, control);
     }
+    let keptBytes = 0;
     for (const [id, buffer] of member.asides) {
-      if (inUse.has(id)) continue;
+      if (inUse.has(id)) {
+        keptBytes += buffer.byteLength;
+        continue;
+      }
       member.asides.delete(id);
-      this.#budget.release(buffer.byteLength);
+      member.asideWeights.delete(id);
     }
+    // Also what the thread took and had told nobody of.
+    new TrackedAllowance(this.#budget, words, block + Worker.AsideKib).forfeit(keptBytes);
   }
 
   /**
