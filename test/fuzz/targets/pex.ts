@@ -8,6 +8,7 @@ import { PeerExchange } from '../../../src/main/discovery/peer-exchange.js';
 import { decodePex, encodePex } from '../../../src/main/discovery/pex.js';
 import type { Connection } from '../../../src/main/net/connection.js';
 import { netGroupOf } from '../../../src/main/peers/net-group.js';
+import { systemTimers } from '../../../src/main/timers.js';
 import { canonicalIp, isRoutable } from '../../../src/shared/wire/routability.js';
 import { newBook, START_MS } from '../../unit/discovery/book-fixtures.js';
 import { ipBits } from '../reference/ip.js';
@@ -87,6 +88,8 @@ function receive(payload: Uint8Array, strict: boolean, teller: (typeof TELLERS)[
     settings: { strictAddresses: strict, pexIntervalMs: 30_000, seedMode: false },
     book,
     clock,
+    // Turns of the event loop come at once.
+    timers: { ...systemTimers, soon: (run) => run() },
     own: () => ({ listen: { host: '127.0.0.1', port: 1 }, external: null, all: [] }),
     isWanted: ({ id }) => id !== 'banned',
     fault: (event) => void faults.push(event),
