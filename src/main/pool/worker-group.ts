@@ -1,8 +1,10 @@
 /**
  * The worker threads: starts them, pins connections to them, replaces one that dies. Main thread. Piscina runs each as
  * one endless task, in a pool of its own: a pool never starts a thread again after one died before it was ready, and so
- * such a pool is given up without the other workers noticing. A replacement goes on where the cursors of the one before it stand: sockets stay up, what finished
- * frames caused is published, the frame in hand is dispatched again, and skipped if it kills a second time.
+ * such a pool is given up without the other workers noticing. A spare pool, whose thread has loaded all but the handlers,
+ * stands ready: a thread takes longer to start than peers may be kept waiting. A replacement goes on where the cursors of
+ * the one before it stand: sockets stay up, what finished frames caused is published, the frame in hand is dispatched
+ * again, and skipped if it kills a second time.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
@@ -18,6 +20,7 @@ import type { Policy, PolicyDeclaration, RelayedType } from '../../shared/policy
 import type { WorkerCommand, WorkerInit, WorkerNotice } from '../../shared/worker-protocol.js';
 import { formatDuration } from '../config/duration.js';
 import type { Connection } from '../net/connection.js';
+import { deathReason } from './death-reason.js';
 import { Watchdog } from './watchdog.js';
 import type { Workers } from './workers.js';
 
@@ -27,18 +30,23 @@ const START_DELAY_MS = 100;
 const MAX_START_DELAY_MS = 5000;
 /** How often workers are looked at that might hang: a tenth of what they may, and at least this often. */
 const LOOK_EVERY_MS_MAX = 100;
+/** The spare is started a while after the node, which has better to do at first, and which may be a short-lived one. */
+const SPARE_AFTER_MS = 500;
+const MIB = 1024 * 1024;
 
 /** What the group needs of the node. */
 export interface WorkerGroupEvents {
   log(worker: number, notice: Extract<WorkerNotice, { kind: 'log' }>): void;
-  /** The worker is dead; its effects are to be taken out of its outbound ring before `resumeOn` is asked. */
-  died(worker: number, error: Error): void;
+  /** The worker is dead; its effects are to be taken out of its outbound ring. */
+  died(worker: number, error: Error, reason: string): void;
+  /** Its replacement is up and has all that it left. `reason` is that of the first death since it was last up. */
+  replaced(worker: number, reason: string): void;
   /** Connections that sit in slots pinned to the worker. */
   pinnedTo(worker: number): readonly Connection[];
   /** The worker had let go of the connection before it died. May be told twice. */
   released(connection: Connection): void;
   /** The worker does not come up; it is tried again, but not at once. */
-  failing(worker: number, error: Error): void;
+  failing(worker: number, reason: string): void;
 }
 
 interface Member {
@@ -60,7 +68,9 @@ interface Member {
   /** Something is new for it since it was last woken. */
   isCalled: boolean;
   /** Why we ended its thread ourselves. */
-  ended: Error | null;
+  ended: string | null;
+  /** Why it died, as long as nobody has taken its place. */
+  deathReason: string | null;
 }
 
 export interface WorkerGroupOptions {
@@ -71,6 +81,8 @@ export interface WorkerGroupOptions {
   /** Secret of this node, HASH_KEY_BYTES long. */
   readonly gossipKey: Uint8Array;
   readonly sendQueueBytes: number;
+  /** Most JavaScript heap of a worker. */
+  readonly heapBytes: number;
 }
 
 export class WorkerGroup implements Workers {
@@ -87,6 +99,9 @@ export class WorkerGroup implements Workers {
   readonly #clock: Clock;
   readonly #watchdog: Watchdog;
   #watchTimer: NodeJS.Timeout | undefined;
+  /** Has a thread that waits to become a worker. */
+  #spare: Piscina | null = null;
+  #spareTimer: NodeJS.Timeout | undefined;
   #stopping = false;
 
   constructor(
@@ -119,6 +134,7 @@ export class WorkerGroup implements Workers {
       suspect: null,
       isCalled: false,
       ended: null,
+      deathReason: null,
     }));
     this.#watchdog = new Watchdog(workers, clock.nowMs());
   }
@@ -126,6 +142,7 @@ export class WorkerGroup implements Workers {
   /** Starts all workers. @throws NodeError if one can't start, such as ERR_PAW_HANDLER_MODULE */
   async start(): Promise<void> {
     await Promise.all(this.#members.map((_, worker) => this.#launch(worker)));
+    if (!this.#stopping) this.#spareTimer = setTimeout(() => this.#keepSpare(), SPARE_AFTER_MS).unref();
   }
 
   get size(): number {
@@ -184,13 +201,19 @@ export class WorkerGroup implements Workers {
     const { words, layout } = this.#arena;
     const pulses = this.#members.map(({ alive, signal }, worker) => ({
       heartbeat: Atomics.load(words, layout.worker(worker) + Worker.HeartbeatMs),
-      isAsleep: !alive || signal.isAsleep,
+      isAsleep: !alive || signal.isAsleep || this.#waitsForUs(worker),
     }));
     for (const worker of this.#watchdog.look(pulses, this.#clock.nowMs(), limitMs)) {
       const member = this.#members[worker];
-      member.ended = new Error(`hangs for ${formatDuration(limitMs)}`);
+      member.ended = `hangs for ${formatDuration(limitMs)}`;
       for (const thread of member.pool?.threads ?? []) void thread.terminate();
     }
+  }
+
+  /** Its outbound ring is full. */
+  #waitsForUs(worker: number): boolean {
+    const { words, layout } = this.#arena;
+    return Atomics.load(words, layout.worker(worker) + Worker.OutboundWaiting) === 1;
   }
 
   /** Whether the main thread wants messages of a type. In force for all bytes that are read from now on. */
@@ -244,6 +267,7 @@ export class WorkerGroup implements Workers {
   async stop(timeoutMs: number): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#watchTimer);
+    clearTimeout(this.#spareTimer);
     for (const member of this.#members) clearTimeout(member.startTimer);
     this.#commandAll({ kind: 'stop' });
     let timer: NodeJS.Timeout | undefined;
@@ -252,7 +276,7 @@ export class WorkerGroup implements Workers {
     });
     await Promise.race([Promise.allSettled(this.#members.map((member) => member.task)), late]);
     clearTimeout(timer);
-    await Promise.all(this.#members.map((member) => member.pool?.destroy()));
+    await Promise.all([this.#spare, ...this.#members.map((member) => member.pool)].map((pool) => pool?.destroy()));
     for (const member of this.#members) member.port?.close();
   }
 
@@ -293,29 +317,79 @@ export class WorkerGroup implements Workers {
           member.alive = true;
           member.failedStarts = 0;
           this.policies = notice.policies;
+          this.#isUp(worker);
           resolve();
         } else if (notice.kind === 'failed') reject(new NodeError('ERR_PAW_HANDLER_MODULE', notice.message));
         else this.#onNotice(worker, notice);
       });
-      member.pool ??= newPool();
+      member.pool ??= this.#takeSpare() ?? this.#newPool();
       member.task = runToEnd(member.pool, init, () => member.alive).then(
         () => undefined,
         (error: Error) => {
           const hasWorked = member.alive || member.restarts > 0;
-          if (!member.alive) this.#giveUpPool(member);
+          this.#leavePool(member);
           member.alive = false;
           reject(startError(error));
-          const cause = member.ended ?? error;
+          const reason = member.ended ?? deathReason(error);
           member.ended = null;
-          if (!this.#stopping && hasWorked) this.#replace(worker, cause);
+          member.deathReason ??= reason;
+          if (!this.#stopping && hasWorked) this.#replace(worker, error, reason);
         },
       );
     });
   }
 
-  #giveUpPool(member: Member): void {
-    void member.pool?.destroy();
-    member.pool = null;
+  /** The pool of a worker that died starts another thread by itself, which becomes the spare if the spare is needed now. */
+  #leavePool(member: Member): void {
+    const { pool } = member;
+    const spare = member.alive ? this.#takeSpare() : null;
+    if (spare !== null) {
+      member.pool = spare;
+      this.#spare = pool;
+    } else if (!member.alive) {
+      void pool?.destroy();
+      member.pool = null;
+    }
+  }
+
+  /** Null if there is none, or if its thread died, after which the pool starts no other. */
+  #takeSpare(): Piscina | null {
+    const spare = this.#spare;
+    this.#spare = null;
+    if (spare === null || spare.threads.length > 0) return spare;
+    void spare.destroy();
+    return null;
+  }
+
+  #keepSpare(): void {
+    if (this.#stopping || (this.#spare !== null && this.#spare.threads.length > 0)) return;
+    void this.#spare?.destroy();
+    this.#spare = this.#newPool();
+  }
+
+  #newPool(): Piscina {
+    const pool = new Piscina({
+      filename: new URL('../../workers/entry.cjs', import.meta.url).href,
+      minThreads: 1,
+      maxThreads: 1,
+      concurrentTasksPerWorker: 1,
+      // Piscina must not block a worker between tasks: workers wait in their own way.
+      atomics: 'disabled',
+      recordTiming: false,
+      resourceLimits: { maxOldGenerationSizeMb: this.#options.heapBytes / MIB },
+    });
+    // Told when a thread dies that runs no task: the spare's, which is looked at before it is used.
+    pool.on('error', () => undefined);
+    return pool;
+  }
+
+  #isUp(worker: number): void {
+    const member = this.#members[worker];
+    if (member.deathReason === null) return;
+    const reason = member.deathReason;
+    member.deathReason = null;
+    this.#events.replaced(worker, reason);
+    this.#keepSpare();
   }
 
   #onNotice(worker: number, notice: Exclude<WorkerNotice, { kind: 'ready' | 'failed' }>): void {
@@ -332,16 +406,16 @@ export class WorkerGroup implements Workers {
     else asides.set(notice.id, notice.buffer);
   }
 
-  #replace(worker: number, error: Error): void {
+  #replace(worker: number, error: Error, reason: string): void {
     const member = this.#members[worker];
     member.restarts++;
     // First of all: others may be waiting for it.
     this.#seen.recover(worker);
     this.#takeNotices(worker);
-    this.#events.died(worker, error);
+    this.#events.died(worker, error, reason);
     this.#takeOver(worker);
     const failures = ++member.failedStarts;
-    if (failures === QUICK_STARTS) this.#events.failing(worker, error);
+    if (failures === QUICK_STARTS) this.#events.failing(worker, reason);
     const delayMs =
       failures < QUICK_STARTS ? 0 : Math.min(START_DELAY_MS * 2 ** (failures - QUICK_STARTS), MAX_START_DELAY_MS);
     if (delayMs === 0) this.#relaunch(worker);
@@ -429,18 +503,6 @@ export class WorkerGroup implements Workers {
     words[control + Slot.SkipArmed] = 1;
     member.suspect = null;
   }
-}
-
-function newPool(): Piscina {
-  return new Piscina({
-    filename: new URL('../../workers/entry.cjs', import.meta.url).href,
-    minThreads: 1,
-    maxThreads: 1,
-    concurrentTasksPerWorker: 1,
-    // Piscina must not block a worker between tasks: workers wait in their own way.
-    atomics: 'disabled',
-    recordTiming: false,
-  });
 }
 
 /** Runs the endless task. Rejects when its thread ends, also where the pool itself would wait for ever. */

@@ -173,14 +173,14 @@ describe('an outbound ring', () => {
     for (let i = 0; i < 3; i++) writer.record(RecordKind.Pong, 0, 1, 900, 0, 0);
     const waiting = r.arena.layout.worker(0) + Worker.OutboundWaiting;
     const { store } = Atomics;
-    const spy = vi.spyOn(Atomics, 'store').mockImplementation((...args: Parameters<typeof store>) => {
-      const stored = store(...args);
-      if (args[1] !== waiting || args[2] !== 1) return stored;
+    const spy = vi.spyOn(Atomics, 'store').mockImplementation(((words: Int32Array, at: number, value: number) => {
+      const stored = store(words, at, value);
+      if (at !== waiting || value !== 1) return stored;
       // Another thread at its worst: it takes one record, gives its memory back, and sees the flag before the writer sleeps.
       r.reader.next();
       r.reader.release();
       return stored;
-    });
+    }) as typeof store);
     const waits = vi.spyOn(Atomics, 'wait');
     try {
       for (let i = 0; i < 2; i++) writer.record(RecordKind.Pong, 0, 1, 900, 0, 0);
