@@ -191,6 +191,10 @@ export class NodeCore {
       options: { handlers, types: parts.types, sendQueueBytes, relay, gossipKey, heapBytes },
       events: {
         log: (worker, notice) => this.peerLog.fromWorker(worker, notice),
+        poisoned: (slot, generation) => {
+          const connection = this.table.seatedOrFormer(slot, generation);
+          if (connection !== undefined) this.record.violation(connection, ErrorCode.WorkerPoisoned);
+        },
         pinnedTo: (worker) => this.table.pinnedTo(worker),
         died: (worker, error, reason) => {
           log.error({ worker, reason, ...errorTrace(error) }, 'worker died, replacing it');

@@ -1,9 +1,9 @@
 /**
- * Memory for frames that don't fit in a ring. Worker thread. Buffers are shared, and the main thread is told of each, so
+ * Memory for frames that don't fit in a ring, and for messages that wait for queued handlers. Worker thread. Buffers are shared, and the main thread is told of each, so
  * that a replacement worker finds half-assembled frames. Sizes are powers of two from 64 KiB and three steps between each; some
  * free buffers are kept for the next large frames. All of it counts against the memory budget, the free ones too.
  */
-import type { MemoryBudget } from '../shared/memory/memory-budget.js';
+import type { Allowance } from '../shared/memory/memory-budget.js';
 
 /** One buffer. `id` is unique within its worker and never 0. */
 export interface Aside {
@@ -15,7 +15,7 @@ const MIN_BYTES = 64 * 1024;
 const STEPS_PER_DOUBLING = 4;
 
 export class AsideStore {
-  readonly #budget: MemoryBudget;
+  readonly #budget: Allowance;
   readonly #announce: (id: number, buffer: SharedArrayBuffer | null) => void;
   readonly #maxFreeBytes: number;
   #free: Aside[] = [];
@@ -27,7 +27,7 @@ export class AsideStore {
    * @param announce tells the main thread of a buffer, or with null that it is gone
    */
   constructor(
-    budget: MemoryBudget,
+    budget: Allowance,
     maxFreeBytes: number,
     announce: (id: number, buffer: SharedArrayBuffer | null) => void,
   ) {

@@ -11,7 +11,16 @@ import type { TakenHash } from './gossip.js';
 /** Nothing that the ring held when it turned ready is left to be done. */
 export const NOT_READY = -1;
 
-export class PeerStream {
+/** Whom a message came from, who may have left since. */
+export interface Origin {
+  readonly slot: number;
+  readonly generation: number;
+  readonly peerId: string;
+  /** The same, zero-padded. */
+  readonly peerIdBytes: Uint8Array;
+}
+
+export class PeerStream implements Origin {
   readonly slot: number;
   readonly generation: number;
   /** First word of the slot's control block. */
@@ -20,6 +29,7 @@ export class PeerStream {
   readonly ring: number;
   readonly capacity: number;
   readonly peerId: string;
+  readonly peerIdLength: number;
   /** The same, zero-padded. */
   readonly peerIdBytes: Uint8Array;
   /** Cursor of the next byte to look at. */
@@ -62,6 +72,7 @@ export class PeerStream {
     const idAt = (control + Slot.PeerId) * 4;
     const id = arena.bytes.subarray(idAt, idAt + words[control + Slot.PeerIdLength]);
     this.peerId = Buffer.from(id).toString();
+    this.peerIdLength = id.length;
     this.peerIdBytes = new Uint8Array(ID_BYTES);
     this.peerIdBytes.set(id);
     this.position = words[control + Slot.Progress];

@@ -297,6 +297,8 @@ export class Pipeline {
     }
     this.#ring.markProgress();
     words[control + Slot.Progress] = stream.position;
+    // Only now: from here on the message is its queue's, and what it does to this thread is not put down to a frame.
+    this.#decoder.type.route.queue?.start();
     return null;
   }
 

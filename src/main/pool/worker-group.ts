@@ -12,7 +12,9 @@ import { type Clock, sinceSharedMs } from '../../shared/clock.js';
 import { NodeError } from '../../shared/errors.js';
 import type { Arena } from '../../shared/memory/arena.js';
 import { Slot, Worker } from '../../shared/memory/arena-layout.js';
+import { addCounter } from '../../shared/memory/counters.js';
 import { type MemoryBudget, TrackedAllowance } from '../../shared/memory/memory-budget.js';
+import { openEntries } from '../../shared/memory/queue-segment.js';
 import { ReadyQueue } from '../../shared/memory/ready-queue.js';
 import { SeenTable } from '../../shared/memory/seen-table.js';
 import { Signal } from '../../shared/memory/signal.js';
@@ -21,6 +23,7 @@ import type { WorkerCommand, WorkerInit, WorkerNotice } from '../../shared/worke
 import { formatDuration } from '../config/duration.js';
 import type { Connection } from '../net/connection.js';
 import { deathReason } from './death-reason.js';
+import { takeOverQueues } from './queue-takeover.js';
 import { Watchdog } from './watchdog.js';
 import type { Workers } from './workers.js';
 
@@ -41,6 +44,8 @@ export interface WorkerGroupEvents {
   died(worker: number, error: Error, reason: string): void;
   /** Its replacement is up and has all that it left. `reason` is that of the first death since it was last up. */
   replaced(worker: number, reason: string): void;
+  /** A message of this connection, which may be gone, brought the worker down twice in a queued handler: it is given up. */
+  poisoned(slot: number, generation: number): void;
   /** Connections that sit in slots pinned to the worker. */
   pinnedTo(worker: number): readonly Connection[];
   /** The worker had let go of the connection before it died. May be told twice. */
@@ -54,6 +59,8 @@ interface Member {
   port: MessagePort | null;
   /** Buffers of frames that are assembled aside, by ID. */
   readonly asides: Map<number, SharedArrayBuffer>;
+  /** Buffers of messages that wait for queued handlers, by ID. */
+  readonly segments: Map<number, SharedArrayBuffer>;
   readonly ready: ReadyQueue;
   readonly signal: Signal;
   task: Promise<void>;
@@ -123,6 +130,7 @@ export class WorkerGroup implements Workers {
       pool: null,
       port: null,
       asides: new Map(),
+      segments: new Map(),
       ready: new ReadyQueue(arena, worker),
       signal: new Signal(arena.words, arena.layout.worker(worker) + Worker.Signal),
       task: Promise.resolve(),
@@ -199,6 +207,10 @@ export class WorkerGroup implements Workers {
 
   #lookForHung(limitMs: number): void {
     const { words, layout } = this.#arena;
+    for (const [worker, { signal }] of this.#members.entries()) {
+      // A handler may hang where it went on after a wait, with its worker parked: one that is well takes a turn.
+      if (this.queuedBy(worker) > 0) signal.raise();
+    }
     const pulses = this.#members.map(({ alive, signal }, worker) => ({
       heartbeat: Atomics.load(words, layout.worker(worker) + Worker.HeartbeatMs),
       isAsleep: !alive || signal.isAsleep || this.#waitsForUs(worker),
@@ -310,6 +322,7 @@ export class WorkerGroup implements Workers {
       subscriptions: [...this.#subscriptions],
       sendQueueBytes: this.#options.sendQueueBytes,
       asides: member.asides,
+      segments: member.segments,
     };
     return new Promise((resolve, reject) => {
       port1.on('message', (notice: WorkerNotice) => {
@@ -401,9 +414,10 @@ export class WorkerGroup implements Workers {
       this.policies = notice.policies;
       return;
     }
-    const { asides } = this.#members[worker];
-    if (notice.buffer === null) asides.delete(notice.id);
-    else asides.set(notice.id, notice.buffer);
+    const { asides, segments } = this.#members[worker];
+    const buffers = notice.kind === 'aside' ? asides : segments;
+    if (notice.buffer === null) buffers.delete(notice.id);
+    else buffers.set(notice.id, notice.buffer);
   }
 
   #replace(worker: number, error: Error, reason: string): void {
@@ -443,8 +457,7 @@ export class WorkerGroup implements Workers {
     const { words, layout } = this.#arena;
     const member = this.#members[worker];
     const block = layout.worker(worker);
-    new TrackedAllowance(this.#budget, words, block + Worker.QueuedKib).forfeit();
-    Atomics.store(words, block + Worker.QueuedMessages, 0);
+    this.#takeOverQueues(worker);
     this.#findPoison(worker);
     member.ready.reset();
     const inUse = new Set<number>();
@@ -470,6 +483,28 @@ export class WorkerGroup implements Workers {
       if (inUse.has(id)) continue;
       member.asides.delete(id);
       this.#budget.release(buffer.byteLength);
+    }
+  }
+
+  /** What waited for queued handlers waits for those of the replacement. Before anything of the connections changes. */
+  #takeOverQueues(worker: number): void {
+    const { words, layout } = this.#arena;
+    const { segments } = this.#members[worker];
+    const block = layout.worker(worker);
+    const isFrameInHand = words[block + Worker.InHand] !== 0;
+    const { waiting, wasStarting, poisoned } = takeOverQueues(segments.values(), this.#arena, worker, isFrameInHand);
+    if (wasStarting) words[block + Worker.InHand] = 0;
+    Atomics.store(words, block + Worker.QueuedMessages, waiting);
+    let keptBytes = 0;
+    for (const [id, buffer] of segments) {
+      if (openEntries(new Int32Array(buffer)).length > 0) keptBytes += buffer.byteLength;
+      else segments.delete(id);
+    }
+    // Also what the thread took and had told nobody of.
+    new TrackedAllowance(this.#budget, words, block + Worker.QueuedKib).forfeit(keptBytes);
+    for (const { slot, generation } of poisoned) {
+      addCounter(words, layout.workerCounter(worker, 'droppedPoisoned'), 1);
+      this.#events.poisoned(slot, generation);
     }
   }
 

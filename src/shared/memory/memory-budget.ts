@@ -84,9 +84,10 @@ export class TrackedAllowance implements Allowance {
     this.#budget.release(bytes);
   }
 
-  /** Gives everything back after the thread that held it has died. */
-  forfeit(): void {
-    this.#budget.release(this.#words[this.#index] * KIB);
-    this.#words[this.#index] = 0;
+  /** Gives back, after the thread that held it has died, all but `keptBytes` that another takes over. */
+  forfeit(keptBytes = 0): void {
+    const keptKib = toKib(keptBytes);
+    this.#budget.release((this.#words[this.#index] - keptKib) * KIB);
+    this.#words[this.#index] = keptKib;
   }
 }
