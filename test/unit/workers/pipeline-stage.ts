@@ -61,7 +61,8 @@ export class Stage {
   registry!: HandlerRegistry;
   sender!: Sender;
   types!: TypeInterner<Route>;
-  readonly #handlers: HandlerModule;
+  /** Those of the next worker. */
+  handlers: HandlerModule;
   readonly #options: StageOptions;
 
   constructor(handlers: HandlerModule, options: StageOptions = {}) {
@@ -72,7 +73,7 @@ export class Stage {
     for (let slot = 0; slot < slots; slot++) this.rings.push(openSlot(arena, slot));
     this.reader = new OutboundReader(arena, 0);
     this.queue = new ReadyQueue(arena, 0);
-    this.#handlers = handlers;
+    this.handlers = handlers;
     this.#options = options;
     this.build();
   }
@@ -112,7 +113,7 @@ export class Stage {
       return new HandlerQueue({ policy, log, gate, onError, addWaiting, onDone, clock: this.clock, took });
     });
     registry.relay(this.#options.relay ?? []);
-    registry.adopt(this.#handlers);
+    registry.adopt(this.handlers);
     for (const type of subscriptions) registry.subscribe(type, true);
     const announce = (id: number, buffer: SharedArrayBuffer | null) => {
       if (buffer !== null) this.asides.set(id, buffer);
@@ -146,12 +147,17 @@ export class Stage {
     });
   }
 
+  /** What becomes of queued messages if the worker dies now. */
+  takeOverQueues(): QueueTakeover {
+    const isFrameInHand = this.arena.words[this.arena.layout.worker(0) + Worker.InHand] !== 0;
+    return takeOverQueues(this.segments.values(), this.arena, 0, isFrameInHand);
+  }
+
   /** As WorkerGroup does when a worker died; `poisoned` are the slots whose frame at hand is to be skipped. */
   takeOver(poisoned: readonly number[] = []): QueueTakeover {
     const { words, layout } = this.arena;
     this.reader.recover();
-    const isFrameInHand = words[layout.worker(0) + Worker.InHand] !== 0;
-    const queues = takeOverQueues(this.segments.values(), this.arena, 0, isFrameInHand);
+    const queues = this.takeOverQueues();
     let keptBytes = 0;
     for (const [id, buffer] of this.segments) {
       if (openEntries(new Int32Array(buffer)).length > 0) keptBytes += buffer.byteLength;
