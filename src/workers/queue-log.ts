@@ -21,8 +21,10 @@ import type { SeenHold, SeenTable } from '../shared/memory/seen-table.js';
 import type { Aside, AsideStore } from './aside-store.js';
 import type { PeerStream } from './peer-stream.js';
 
-/** Smallest segment; a message that needs more gets one of its own size. */
+/** Smallest segment, and how many messages such as the one that it is taken for are to find room in it, up to a size. */
 const SEGMENT_BYTES = 64 * 1024;
+const SEGMENT_MESSAGES = 16;
+const SHARED_BYTES_MAX = 1024 * 1024;
 
 interface Segment {
   readonly memory: Aside;
@@ -95,7 +97,7 @@ export class QueueLog {
     const bytes = entryBytesMax(payloadBytes);
     const last = this.#last;
     if (last !== null && last.tail + bytes <= last.memory.bytes.length) return true;
-    const memory = this.#store.take(Math.max(SEGMENT_BYTES, SEGMENT_HEADER_BYTES + bytes));
+    const memory = this.#take(SEGMENT_HEADER_BYTES + bytes);
     if (memory === null) return false;
     if (last !== null && last.open === 0) this.#giveUp(last);
     const words = new Int32Array(memory.bytes.buffer);
@@ -187,6 +189,14 @@ export class QueueLog {
     const segment = { memory, words, tail: words[SegmentWord.Tail], open: entries.length };
     this.#sequence = Math.max(this.#sequence, words[SegmentWord.Sequence]);
     return entries.map((at) => new QueueEntry(segment, at));
+  }
+
+  /** Memory for one message at least, and if there is room for more like it. */
+  #take(bytes: number): Aside | null {
+    const shared = Math.max(SEGMENT_BYTES, Math.min(SEGMENT_MESSAGES * bytes, SHARED_BYTES_MAX));
+    const memory = this.#store.take(Math.max(shared, bytes));
+    if (memory !== null || shared <= bytes) return memory;
+    return this.#store.take(Math.max(SEGMENT_BYTES, bytes));
   }
 
   #leave(segment: Segment): void {

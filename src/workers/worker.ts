@@ -46,7 +46,7 @@ const NAP_MS = 0.5;
 const MIN_FREE_BYTES = 16 * 1024 * 1024;
 const FREE_SHARE = 1 / 4;
 /** Of that, as much again for messages that wait for queued handlers. */
-const QUEUES_SHARE = 1 / 4;
+const QUEUES_SHARE = 1 / 2;
 /** How often connections that wait for the memory budget try again. */
 const RETRY_MS = 20;
 
