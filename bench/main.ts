@@ -110,8 +110,9 @@ async function runCase(one: Case, rounds: number, progress: (text: string) => vo
     // Whoever comes first has a cooler machine: that is somebody else each time.
     for (let i = 0; i < names.length; i++) {
       const name = names[(i + round) % names.length]!;
-      progress(`round ${round + 1}/${rounds}, ${name}`);
-      runs.get(name)!.push(await one.targets[name]!());
+      const what = `round ${round + 1}/${rounds}, ${name}`;
+      progress(what);
+      runs.get(name)!.push(await one.targets[name]!((text) => progress(`${what}: ${text}`)));
     }
   }
   return names.map((target) => ({

@@ -78,7 +78,7 @@ async function profile(): Promise<void> {
   };
   process.stderr.write(`${name}, ${chosen!.name}, for ${seconds} s under ${tool}\n`);
   try {
-    await chosen!.targets.node!();
+    await chosen!.targets.node!(() => undefined);
   } finally {
     await stopAll();
   }

@@ -15,8 +15,20 @@ export interface Metric {
     | 'bytes'
     | 'messages'
     | 'MiB/h'
-    | 'descriptors';
+    | 'descriptors'
+    | 'threads'
+    | 'peers';
   readonly better: 'more' | 'less';
+}
+
+/** A figure as it went during a run. */
+export interface Course {
+  readonly title: string;
+  /** Of the values: shown, not converted. */
+  readonly unit: string;
+  /** Since the run began. */
+  readonly minutes: readonly number[];
+  readonly values: readonly number[];
 }
 
 /** What one run of one program gave. */
@@ -28,6 +40,8 @@ export interface Run {
   readonly loadCores: number | null;
   /** Latencies in microseconds by percentile, measured from when a message should have been sent. */
   readonly latencyUs?: Readonly<Record<string, number>>;
+  /** How figures went, where a run is long enough to have a course. */
+  readonly courses?: readonly Course[];
 }
 
 export interface Measurement {

@@ -19,8 +19,8 @@ export interface Settings {
 export interface Case {
   readonly name: string;
   readonly parameters: Readonly<Record<string, number>>;
-  /** Measured in turn, each once a round. */
-  readonly targets: Readonly<Record<string, () => Promise<Run>>>;
+  /** Measured in turn, each once a round; what takes long says how far it is. */
+  readonly targets: Readonly<Record<string, (progress: (text: string) => void) => Promise<Run>>>;
 }
 
 export interface Scenario {

@@ -93,6 +93,17 @@ function latencyChart(result: ScenarioResult): Chart | null {
   return series.length === 0 ? null : chart(`${result.name}-latency`, 'line', 'µs', percentileNames, series);
 }
 
+/** How figures went, a chart for each. */
+function courseCharts(result: ScenarioResult): (readonly [Chart, title: string])[] {
+  const runs = result.measurements.flatMap(({ target, runs }) =>
+    runs.flatMap(({ courses = [] }) => courses.map((course) => ({ target, course }))),
+  );
+  return runs.map(({ target, course: { title, unit, minutes, values } }, i) => {
+    const labels = minutes.map((minute) => `${digits(minute)} min`);
+    return [chart(`${result.name}-course-${i}`, 'line', unit, labels, [{ name: target, values }]), `${title}, ${unit}`];
+  });
+}
+
 function metricTable(result: ScenarioResult, metric: Metric): string {
   const rows = result.measurements.flatMap((measurement) => {
     const figures = figuresOf(measurement, metric.key);
@@ -146,6 +157,11 @@ function section(result: ScenarioResult, charts: Chart[]): string {
   if (latency !== null) {
     charts.push(latency);
     parts.push(canvas(latency, 'latency by percentile, µs; less is better'));
+  }
+  const courses = courseCharts(result);
+  if (courses.length > 0) {
+    charts.push(...courses.map(([one]) => one));
+    parts.push(`<div class="pair">${courses.map(([one, title]) => canvas(one, title)).join('')}</div>`);
   }
   const notes = result.notes.map(
     (note) => `<p class="note">${escaped(note).replace(/`([^`]+)`/g, '<code>$1</code>')}</p>`,
@@ -201,7 +217,7 @@ Chart.defaults.color=ink;Chart.defaults.borderColor=line;Chart.defaults.font.fam
 for(const {id,kind,unit,labels,series,logarithmic} of charts){
 const others=series.filter(s=>!(s.name==='node'||s.name.startsWith('node,')));
 new Chart(document.getElementById(id),{type:kind,data:{labels,datasets:series.map(s=>{const colour=colourOf(s.name,Math.max(0,others.indexOf(s)));
-return{label:s.name,data:s.values,backgroundColor:colour,borderColor:colour,borderWidth:kind==='line'?2:0,borderRadius:3,pointRadius:3,tension:.15,maxBarThickness:46}})},
+return{label:s.name,data:s.values,backgroundColor:colour,borderColor:colour,borderWidth:kind==='line'?2:0,borderRadius:3,pointRadius:labels.length>20?0:3,tension:.15,maxBarThickness:46}})},
 options:{responsive:true,maintainAspectRatio:false,interaction:{mode:'index',intersect:false},plugins:{legend:{position:'bottom',labels:{boxWidth:12}},tooltip:{callbacks:{label:c=>c.dataset.label+': '+short(c.raw,unit)}}},
 scales:{x:{grid:{display:false}},y:{type:logarithmic?'logarithmic':'linear',beginAtZero:!logarithmic,ticks:{callback:v=>logarithmic&&!/^[125]0*(\\.0+)?$|^0\\.0*[125]$/.test(String(v))?'':short(v,unit)},title:{display:logarithmic,text:'logarithmic'}}}}});}
 `;

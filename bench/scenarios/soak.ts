@@ -1,79 +1,345 @@
-/** Hours of traffic and of peers that come and go: does memory or the number of descriptors grow? */
-import { readdirSync } from 'node:fs';
+/** Hours of traffic and of peers that come and go: is anything lost, and does anything grow? */
 import { setTimeout as delay } from 'node:timers/promises';
-import { withPrograms } from '../measure.js';
-import type { Run } from '../result.js';
-import type { Scenario, Settings } from '../scenario.js';
-import { PEERS, relayAll } from './mixed.js';
+import { atMost } from '../goals.js';
+import type { SoakCounts, SoakOptions } from '../load/soak.js';
+import { until, withPrograms } from '../measure.js';
+import type { Program } from '../program.js';
+import { type Course, type Metric, type Run, spreadOf } from '../result.js';
+import type { Scenario } from '../scenario.js';
+import { type Point, trendOf, windowsOf } from '../soak/trend.js';
+import type { Vitals } from '../soak/vitals.js';
+import { relayAll } from './mixed.js';
 
 /** Pages of a ring are first used as its bytes come round: large rings would take an hour to look like no leak. */
 const RING_SIZE = '64KiB';
-const RATE = 500;
-const JOINS_PER_SECOND = 20;
+/** Half a core in all, so that an hour of it can go on beside other work. */
+const load = { residents: 25, ratePerSecond: 150, visitsPerSecond: 8, strangersPerSecond: 4 };
+const smokeLoad = { residents: 3, ratePerSecond: 100, visitsPerSecond: 8, strangersPerSecond: 4 };
+/**
+ * On a machine with too much to do the load stands still for seconds, and a node would rightly drop peers that do not read.
+ * That is for other tests to see: here whoever is dropped counts as a fault.
+ */
+const PATIENCE = { writeTimeout: '2m', readTimeout: '2m', handshakeTimeout: '2m', workerTimeout: '2m' };
+/** For residents, visitors, and those whose end the node has not seen yet. */
+const PLACES = 200;
+const ANNOUNCE_MS = 500;
+/** The node dials and leaves a peer so often as it is looked at. */
+const DIALS_PER_WINDOW = 1;
+
 /** What a node reaches in its first minutes is not growth. */
 const WARM_SHARE = 0.2;
-const SAMPLES = 200;
+const WINDOWS = 100;
+const LOOKS_PER_WINDOW = 5;
+const WINDOW_SECONDS_LEAST = 1;
+/** The kill comes as often as this, and at least thrice. */
+const KILL_SECONDS = 60;
+const KILLS_LEAST = 3;
 
-interface Sample {
+/**
+ * Tables that are bounded look like leaks until they are full: reputation keeps 20,000 peers, the history 10,000 entries.
+ * A run that is long enough to judge a trend fills them first.
+ */
+const FILL_FROM_SECONDS = 600;
+const FILL_PEERS = 21_000;
+const FILL_REFUSALS = 11_000;
+
+const MIB = 1024 * 1024;
+const HOURS_PER_DAY = 24;
+/**
+ * Growth that fails. Some 29,000 peers come in an hour: the smallest object that the heap could keep of each (an entry of a
+ * map and what it points to, 64 bytes) were 1.8 MiB, and 64 bytes of each message 33 MiB.
+ */
+const HEAP_MIB_PER_HOUR = 1;
+/** What the allocator keeps moves by some MiB however little is in use; a connection that is kept costs 6 KiB, 170 MiB an hour. */
+const RESIDENT_MIB_PER_HOUR = 4;
+/** What is kept for the next burst: eight free chunks of 256 KiB, and buffers of 1.25 MiB of two blocks that came at once. */
+const HELD_BYTES = 5 * MIB;
+
+interface NodeVitals extends Vitals {
+  readonly connections: number;
+  readonly budgetBytes: number;
+  readonly restarts: number;
+}
+
+interface Look extends NodeVitals {
   readonly hours: number;
-  readonly mib: number;
-  readonly descriptors: number;
+  readonly lagMs: number;
 }
 
-function descriptorsOf(pid: number): number {
-  return readdirSync(`/proc/${pid}/fd`).length;
+/** What a run of the soak may be asked for beside the settings of a bench. */
+export interface SoakRun {
+  readonly seconds: number;
+  readonly workers: number;
+  readonly seed: number;
+  readonly isSmall?: boolean;
+  /** Handlers other than those of the bench, by their path. */
+  readonly handlers?: string;
+  /** Workers are killed; a test that looks for a leak in them does not want that. */
+  readonly kills?: boolean;
 }
 
-/** The slope of a line through points, by least squares. */
-function slope(points: readonly (readonly [x: number, y: number])[]): number {
-  const mean = (at: 0 | 1) => points.reduce((sum, point) => sum + point[at], 0) / points.length;
-  const [x, y] = [mean(0), mean(1)];
-  const above = points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0);
-  return above / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
+interface Watch {
+  /** With garbage, several in each window. */
+  readonly looks: readonly Look[];
+  /** Without the main thread's garbage, one at the end of each window. */
+  readonly collected: readonly Look[];
 }
 
-function soaked({ soakSeconds, workers, smoke }: Settings) {
-  return (): Promise<Run> =>
+/** Fills what is bounded and fills slowly. */
+async function fill(start: (file: string, options: object) => Promise<Program>, port: number): Promise<void> {
+  const joining = await start('load/connector.js', { port, atOnce: 8 });
+  await until(async () => (await joining.ask<number>('done')) >= FILL_PEERS, 'known peers', 600);
+  await joining.stop();
+  const refused = await start('load/refused.js', { port, ratePerSecond: 500, addresses: 100 });
+  await until(async () => (await refused.ask<number>('closed')) >= FILL_REFUSALS, 'refusals', 600);
+  await refused.stop();
+}
+
+async function dialAndPart(target: Program, address: string): Promise<void> {
+  await target.ask('part', await target.ask<string>('dial', address));
+}
+
+async function watch(
+  target: Program,
+  peers: Program,
+  dialled: Program,
+  run: SoakRun,
+  progress: (text: string) => void,
+) {
+  const looks: Look[] = [];
+  const collected: Look[] = [];
+  const windowSeconds = Math.max(run.seconds / WINDOWS, Math.min(WINDOW_SECONDS_LEAST, run.seconds / 8));
+  const killSeconds = Math.min(KILL_SECONDS, run.seconds / (KILLS_LEAST + 1));
+  const startMs = performance.now();
+  const secondsGone = () => (performance.now() - startMs) / 1000;
+  let kills = 0;
+  const look = async (isCollected: boolean): Promise<Look> => {
+    const hours = secondsGone() / 3600;
+    const { max } = await target.ask<{ max: number }>('lag');
+    return { ...(await target.ask<NodeVitals>('vitals', isCollected)), hours, lagMs: max };
+  };
+  for (let window = 1; secondsGone() < run.seconds; window++) {
+    for (let i = 1; i <= LOOKS_PER_WINDOW; i++) {
+      const dueSeconds = (window - 1 + i / LOOKS_PER_WINDOW) * windowSeconds;
+      await delay(Math.max(0, dueSeconds - secondsGone()) * 1000);
+      looks.push(await look(false));
+    }
+    collected.push(await look(true));
+    for (let i = 0; i < DIALS_PER_WINDOW; i++) await dialAndPart(target, `127.0.0.1:${dialled.port}`);
+    if (run.kills !== false && secondsGone() >= (kills + 1) * killSeconds) {
+      kills++;
+      await target.ask('killWorker');
+    }
+    progress(progressText(secondsGone(), collected.at(-1)!, await peers.ask<SoakCounts>('counts')));
+  }
+  return { looks, collected, kills };
+}
+
+function progressText(seconds: number, look: Look, counts: SoakCounts): string {
+  const { lost, doubled, damaged, dropped, echoesLost, echoesDoubled, letIn } = counts;
+  const mib = (bytes: number) => (bytes / MIB).toFixed(1);
+  return [
+    `${Math.round(seconds)} s`,
+    `resident ${mib(look.anonymousBytes)} MiB, heap ${mib(look.heapUsedBytes)} MiB, budget ${mib(look.budgetBytes)} MiB`,
+    `${look.descriptors} descriptors for ${look.connections} connections, ${look.threads} threads`,
+    `${counts.sent} sent by peers, ${counts.delivered} delivered to them, ${counts.visits} visits with ${counts.visitors} here now, ${counts.strangers} strangers`,
+    `lost ${lost} + ${echoesLost}, doubled ${doubled} + ${echoesDoubled}, damaged ${damaged}, dropped ${dropped}, let in ${letIn}`,
+    `workers restarted ${look.restarts}, timers late by ${look.lagMs.toFixed(0)} ms`,
+  ].join('; ');
+}
+
+const figures = {
+  resident: {
+    title: 'resident memory with no file behind it',
+    unit: 'MiB',
+    of: (look: Look) => look.anonymousBytes / MIB,
+  },
+  heap: {
+    title: 'heap of the main thread after a collection',
+    unit: 'MiB',
+    of: (look: Look) => look.heapUsedBytes / MIB,
+  },
+  buffers: { title: 'array buffers of the main thread', unit: 'MiB', of: (look: Look) => look.arrayBufferBytes / MIB },
+  external: { title: 'external memory of the main thread', unit: 'MiB', of: (look: Look) => look.externalBytes / MIB },
+  rss: { title: 'resident memory, mapped files included', unit: 'MiB', of: (look: Look) => look.rssBytes / MIB },
+  budget: { title: 'memory budget in use', unit: 'MiB', of: (look: Look) => look.budgetBytes / MIB },
+  beyond: {
+    title: 'descriptors beyond one for each connection',
+    unit: 'descriptors',
+    of: (look: Look) => look.descriptors - look.connections,
+  },
+  threads: { title: 'threads', unit: 'threads', of: (look: Look) => look.threads },
+  connections: { title: 'connections', unit: 'connections', of: (look: Look) => look.connections },
+  lag: { title: 'longest delay of a timer of the main thread', unit: 'ms', of: (look: Look) => look.lagMs },
+} as const;
+
+function pointsOf({ looks, collected }: Watch, name: keyof typeof figures): Point[] {
+  const { of } = figures[name];
+  if (name === 'heap') return collected.map((look) => [look.hours, of(look)] as const);
+  return windowsOf(
+    looks.map((look) => [look.hours, of(look)] as const),
+    LOOKS_PER_WINDOW,
+  );
+}
+
+function courses(watched: Watch): Course[] {
+  return (Object.keys(figures) as (keyof typeof figures)[]).map((name) => {
+    const points = pointsOf(watched, name);
+    const { title, unit } = figures[name];
+    const rounded = (value: number) => Math.round(value * 1000) / 1000;
+    return {
+      title,
+      unit,
+      minutes: points.map(([hours]) => rounded(hours * 60)),
+      values: points.map(([, y]) => rounded(y)),
+    };
+  });
+}
+
+/** A figure once it is warm. */
+function settled(watched: Watch, name: keyof typeof figures): Point[] {
+  const points = pointsOf(watched, name);
+  return points.slice(Math.floor(points.length * WARM_SHARE));
+}
+
+/** What has come on top since it was warm: the last third of the time against the first. */
+function grownBytes(watched: Watch, name: keyof typeof figures): number {
+  const values = settled(watched, name).map(([, value]) => value);
+  const third = Math.ceil(values.length / 3);
+  return (spreadOf(values.slice(-third)).median - spreadOf(values.slice(0, third)).median) * MIB;
+}
+
+/** Trends once it is warm; nothing of a run in which tables still fill. */
+function trends(watched: Watch, { seconds }: SoakRun): Record<string, number> {
+  if (seconds < FILL_FROM_SECONDS) return {};
+  const [resident, heap] = [trendOf(settled(watched, 'resident')), trendOf(settled(watched, 'heap'))];
+  const aDay = (mibPerHour: number) => Math.max(0, mibPerHour) * HOURS_PER_DAY * MIB;
+  return {
+    growth: resident.slope,
+    growthLeast: resident.least,
+    growthDay: aDay(resident.most),
+    heapGrowth: heap.slope,
+    heapGrowthLeast: heap.least,
+    heapGrowthDay: aDay(heap.most),
+  };
+}
+
+/** One soak. Started by the bench, and by tests with handlers of their own. */
+export function soaked(run: SoakRun) {
+  return (progress: (text: string) => void = () => undefined): Promise<Run> =>
     withPrograms(async (start) => {
-      const target = await start('targets/node.js', { node: { workers, ringSize: RING_SIZE, ...relayAll } });
-      await start('load/chain.js', { port: target.port, peers: smoke ? 3 : PEERS, ratePerSecond: RATE });
-      await start('load/connector.js', { port: target.port, ratePerSecond: JOINS_PER_SECOND });
-      const samples: Sample[] = [];
-      const startMs = performance.now();
-      const everyMs = (soakSeconds * 1000) / SAMPLES;
-      while (samples.length < SAMPLES) {
-        await delay(everyMs);
-        const { rssBytes } = await target.usage();
-        const hours = (performance.now() - startMs) / 3_600_000;
-        samples.push({ hours, mib: rssBytes / 1024 / 1024, descriptors: descriptorsOf(target.pid) });
+      const handlers = run.handlers === undefined ? {} : { handlers: [run.handlers] };
+      const target = await start('targets/node.js', {
+        peers: PLACES,
+        node: { workers: run.workers, ringSize: RING_SIZE, logLevel: 'silent', ...PATIENCE, ...relayAll, ...handlers },
+      });
+      const dialled = await start('load/listener.js');
+      if (run.seconds >= FILL_FROM_SECONDS) {
+        progress('fills tables that are bounded');
+        await fill(start, target.port);
       }
-      const settled = samples.slice(Math.floor(SAMPLES * WARM_SHARE));
-      const values = {
-        growth: slope(settled.map(({ hours, mib }) => [hours, mib] as const)),
-        descriptors: settled.at(-1)!.descriptors - settled[0]!.descriptors,
+      await dialAndPart(target, `127.0.0.1:${dialled.port}`);
+      await isEmpty(target);
+      const before = await target.ask<NodeVitals>('vitals', true);
+      const options: SoakOptions = { port: target.port, seed: run.seed, ...(run.isSmall ? smokeLoad : load) };
+      const peers = await start('load/soak.js', options);
+      await target.ask('announce', ANNOUNCE_MS);
+      const cpu = async () => [(await target.usage()).cpuUs, (await peers.usage()).cpuUs] as const;
+      const [cpuBefore, startMs] = [await cpu(), performance.now()];
+      const watched = await watch(target, peers, dialled, run, progress);
+      const [cpuAfter, elapsedUs] = [await cpu(), (performance.now() - startMs) * 1000];
+      const counts = await peers.ask<SoakCounts>('finish', await target.ask<number>('announced'));
+      await isEmpty(target);
+      await isClosed(target, before.descriptors);
+      const after = await target.ask<NodeVitals>('vitals', true);
+      progress(progressText(run.seconds, { ...after, hours: 0, lagMs: 0 }, counts));
+      progress(`the node says: ${JSON.stringify(await target.ask('endings'))}`);
+      return {
+        values: {
+          lost: counts.lost + counts.echoesLost,
+          doubled: Math.max(0, counts.doubled + counts.echoesDoubled - watched.kills),
+          damaged: counts.damaged,
+          dropped: counts.dropped,
+          letIn: counts.letIn,
+          grown: grownBytes(watched, 'resident'),
+          heapGrown: grownBytes(watched, 'heap'),
+          ...trends(watched, run),
+          descriptors: after.descriptors - before.descriptors,
+          threads: after.threads - before.threads,
+          held: after.budgetBytes - before.budgetBytes,
+          delivered: counts.delivered,
+          visits: counts.visits,
+          strangers: counts.strangers,
+          kills: watched.kills,
+        },
+        cores: (cpuAfter[0] - cpuBefore[0]) / elapsedUs,
+        loadCores: (cpuAfter[1] - cpuBefore[1]) / elapsedUs,
+        courses: courses(watched),
       };
-      return { values, cores: null, loadCores: null };
     });
 }
+
+function isEmpty(target: Program): Promise<void> {
+  return until(async () => (await target.ask<NodeVitals>('vitals', false)).connections === 0, 'the last peer to go');
+}
+
+/** Waits a while for sockets that linger; whatever is open then is found by the figures. */
+async function isClosed(target: Program, descriptors: number): Promise<void> {
+  const isBack = async () => (await target.ask<NodeVitals>('vitals', false)).descriptors <= descriptors;
+  await until(isBack, 'descriptors').catch(() => undefined);
+}
+
+const CASE = 'peers come and go';
+
+const metrics: readonly Metric[] = [
+  { key: 'lost', title: 'messages lost, or out of order', unit: 'messages', better: 'less' },
+  { key: 'doubled', title: 'messages doubled, beyond one for each worker killed', unit: 'messages', better: 'less' },
+  { key: 'damaged', title: 'messages damaged', unit: 'messages', better: 'less' },
+  { key: 'dropped', title: 'peers dropped or refused that should not have been', unit: 'peers', better: 'less' },
+  { key: 'letIn', title: 'strangers let in', unit: 'peers', better: 'less' },
+  { key: 'grown', title: 'resident memory, last third more than first', unit: 'bytes', better: 'less' },
+  { key: 'heapGrown', title: 'heap, last third more than first', unit: 'bytes', better: 'less' },
+  { key: 'growth', title: 'growth of resident memory', unit: 'MiB/h', better: 'less' },
+  { key: 'growthLeast', title: 'growth of resident memory, least by 95 %', unit: 'MiB/h', better: 'less' },
+  { key: 'growthDay', title: 'growth of resident memory in a day, most by 95 %', unit: 'bytes', better: 'less' },
+  { key: 'heapGrowth', title: 'growth of the heap', unit: 'MiB/h', better: 'less' },
+  { key: 'heapGrowthLeast', title: 'growth of the heap, least by 95 %', unit: 'MiB/h', better: 'less' },
+  { key: 'heapGrowthDay', title: 'growth of the heap in a day, most by 95 %', unit: 'bytes', better: 'less' },
+  { key: 'descriptors', title: 'descriptors left open', unit: 'descriptors', better: 'less' },
+  { key: 'threads', title: 'threads more than before', unit: 'threads', better: 'less' },
+  { key: 'held', title: 'memory budget still in use', unit: 'bytes', better: 'less' },
+  { key: 'delivered', title: 'messages delivered', unit: 'messages', better: 'more' },
+  { key: 'visits', title: 'peers that came and went', unit: 'peers', better: 'more' },
+  { key: 'strangers', title: 'strangers turned away', unit: 'peers', better: 'more' },
+  { key: 'kills', title: 'workers killed', unit: 'threads', better: 'more' },
+];
 
 export const soak: Scenario = {
   name: 'soak',
   title: 'hours of traffic, and of peers that come and go',
-  metrics: [
-    { key: 'growth', title: 'growth of resident memory', unit: 'MiB/h', better: 'less' },
-    { key: 'descriptors', title: 'growth of open descriptors', unit: 'descriptors', better: 'less' },
+  metrics,
+  goals: [
+    ...['lost', 'doubled', 'damaged', 'dropped', 'letIn'].map((metric) => atMost(CASE, metric, 0)),
+    atMost(CASE, 'growthLeast', RESIDENT_MIB_PER_HOUR),
+    atMost(CASE, 'heapGrowthLeast', HEAP_MIB_PER_HOUR),
+    atMost(CASE, 'descriptors', 0),
+    atMost(CASE, 'threads', 0),
+    atMost(CASE, 'held', HELD_BYTES),
   ],
-  goals: [],
   notes: [
-    `${RATE} messages a second between ${PEERS} peers, and ${JOINS_PER_SECOND} peers a second that come and go. The first fifth of the time does not count. Linux only.`,
+    `${load.residents} peers stay and send ${load.ratePerSecond} messages a second and a \`block\` of 1 MiB every 2 s, all passed on to all; ${load.visitsPerSecond} a second come, talk and leave (goodbye, half-close, reset, half a frame), a quarter under new IDs; ${load.strangersPerSecond} a second are refused, crawl, or give up. The node broadcasts, dials, and loses a worker once a minute. Every message is numbered and checked by everybody who gets it.`,
+    'Growth is the slope of Theil and Sen over medians of windows, without the first fifth, and its interval of 95 % by Kendall, widened for autocorrelation. Only told of runs of ten minutes or more, for which tables that are bounded are filled first. Linux only.',
   ],
   onlyByName: true,
   rounds: 1,
-  cases: (settings) => [
-    {
-      name: `${Math.round(settings.soakSeconds / 60)} minutes`,
-      parameters: { seconds: settings.soakSeconds },
-      targets: { node: soaked(settings) },
-    },
-  ],
+  cases: ({ soakSeconds: seconds, workers, smoke }) => {
+    const seed = 1;
+    return [
+      {
+        name: CASE,
+        parameters: { seconds, seed, ...load },
+        targets: { node: soaked({ seconds, workers, seed, isSmall: smoke }) },
+      },
+    ];
+  },
 };

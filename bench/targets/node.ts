@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createNode, type NodeOptions } from '../../src/main/index.js';
-import { CHAIN_ID, optionsOf, serve } from '../channel.js';
+import { CHAIN_ID, collectGarbage, optionsOf, serve } from '../channel.js';
+import { NODE_ORIGIN, stampedPayload } from '../soak/stamp.js';
+import { readVitals } from '../soak/vitals.js';
 
 export interface NodeTargetOptions {
   /** Peers that it has places for, as an operator would set it who expects so many: rings are the larger, the fewer they are. */
@@ -48,12 +50,48 @@ function broadcast(type: string, payload: Buffer): void {
   setImmediate(broadcast, type, payload);
 }
 
+let announced = 0;
+let announcing: NodeJS.Timeout | undefined;
+
 serve(Number(node.listen.slice(node.listen.lastIndexOf(':') + 1)), {
   received: (type: string) => node.stats().messages.receivedByType[type] ?? 0,
   peers: () => node.stats().peers.total,
   refused: () => node.stats().connections.rejectedInbound,
   admin: () => node.admin,
   dial: async (address: string) => (await node.dial(address)).id,
+  part: (peerId: string) => node.disconnect(peerId),
+  /** What the node holds. @param isCollected its main thread's garbage is collected before that */
+  vitals: (isCollected: boolean) => {
+    if (isCollected) collectGarbage();
+    const { peers, connections, memory, workers } = node.stats();
+    return {
+      ...readVitals(),
+      connections: peers.total + connections.handshaking,
+      budgetBytes: memory.used,
+      restarts: workers.reduce((sum, { restarts }) => sum + restarts, 0),
+    };
+  },
+  /** Why connections ended, by the name of the code, and messages that full queues passed over. */
+  endings: () => {
+    const { connections, messages } = node.stats();
+    const { disconnectsByCode, handshakesFailedByCode } = connections;
+    return { disconnectsByCode, handshakesFailedByCode, sendsSkipped: messages.sendsSkipped };
+  },
+  /** Broadcasts a numbered message every so often. */
+  announce: (everyMs: number) => {
+    announcing = setInterval(() => {
+      node.broadcast('vote', stampedPayload('vote', { origin: NODE_ORIGIN, number: announced++ }));
+    }, everyMs);
+  },
+  /** Broadcasts no more of these. @returns how many there were */
+  announced: () => {
+    clearInterval(announcing);
+    return announced;
+  },
+  /** Kills a worker, whatever it is doing. */
+  killWorker: async () => {
+    await node.workerThreads[0]!.terminate();
+  },
   dialAll: async ({ port, atOnce, seconds }: { port: number; atOnce: number; seconds: number }) => {
     const endMs = performance.now() + seconds * 1000;
     const one = async () => {

@@ -92,7 +92,7 @@ export interface HistoryEntry {
 /** What a worker shows of itself. */
 export interface WorkerStatus {
   readonly messages: number;
-  /** How long the oldest unread byte of the last turn had waited, in milliseconds. */
+  /** The longest that a ring with something to read waited for the worker within its last full second, in milliseconds. */
   readonly lagMs: number;
   readonly restarts: number;
   /** Connections that are pinned to it. */
@@ -142,6 +142,28 @@ export interface LifetimeStatus {
   readonly bytes: { readonly received: number; readonly sent: number };
 }
 
+/** Bytes. */
+export interface MemoryStatus {
+  /** Resident memory of the process. */
+  readonly rss: number;
+  /** Most that everything may take whose size peers influence. */
+  readonly budget: number;
+  /** What of the budget is in use: the sum of `by`. */
+  readonly used: number;
+  readonly by: {
+    /** Receive and outbound rings, and what lies beside them. Laid out at the start. */
+    readonly rings: number;
+    /** Frames too large for a ring, whole or not. */
+    readonly partialFrames: number;
+    /** What waits to be sent. */
+    readonly sendQueues: number;
+    /** Messages that wait or run in queued handlers. */
+    readonly handlerQueues: number;
+    /** Hashes of messages seen. Laid out at the start. */
+    readonly caches: number;
+  };
+}
+
 /** The answer of `GET /status` and of `node.stats()`. Counters count since start. */
 export interface NodeStatus {
   readonly nodeId: string;
@@ -165,6 +187,8 @@ export interface NodeStatus {
     readonly droppedByCode: Readonly<Record<string, number>>;
     /** Messages that did not go to a peer because its send queue was full. */
     readonly sendsSkipped: number;
+    /** Messages that were not sent because the memory budget had no room for their class. */
+    readonly shedByClass: { readonly broadcast: number; readonly direct: number; readonly control: number };
     /** Queued messages that an overflow policy dropped, by message type. */
     readonly queueDropped: number;
     readonly handlerErrors: number;
@@ -175,6 +199,8 @@ export interface NodeStatus {
     readonly inbound: number;
     readonly outbound: number;
     readonly rejectedInbound: number;
+    /** Connections closed before their handshake, because file descriptors were short. */
+    readonly refusedNoFiles: number;
     readonly handshaking: number;
     /** Failed handshakes, by error code name. */
     readonly handshakesFailedByCode: Readonly<Record<string, number>>;
@@ -197,7 +223,7 @@ export interface NodeStatus {
   };
   readonly lifetime: LifetimeStatus;
   readonly workers: readonly WorkerStatus[];
-  readonly memory: { readonly rss: number; readonly budget: number; readonly used: number };
+  readonly memory: MemoryStatus;
   readonly eventLoopLagMs: number;
   /** What was refused, dropped, banned or failed within the last hour, the most frequent first. */
   readonly lastHour: readonly HourCount[];

@@ -45,6 +45,7 @@ export type {
   HistoryQuery,
   HourCount,
   LifetimeStatus,
+  MemoryStatus,
   NodeEvents,
   NodeHealth,
   NodeStatus,

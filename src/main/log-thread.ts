@@ -139,6 +139,8 @@ export class LogThread implements DestinationStream {
     });
     stream.on('fault', (code: string | null) => this.#faultChanged(code));
     stream.on('error', (error: Error) => this.#died(stream, error));
+    // All that is heard of a thread that ends as if it had been told to.
+    stream.on('close', () => this.#died(stream, new Error('the thread has ended by itself')));
   }
 
   #hasRoom(): void {

@@ -28,6 +28,7 @@ import type { Cause, Connection } from './net/connection.js';
 import { ConnectionTable } from './net/connection-table.js';
 import { Dialer } from './net/dialer.js';
 import { Evictions } from './net/evictions.js';
+import { MemoryRelief } from './net/memory-relief.js';
 import type { Listener } from './net/network.js';
 import { OutboundPump, type RecordSink } from './net/outbound-pump.js';
 import { PeerConnections } from './net/peer-connections.js';
@@ -50,6 +51,8 @@ import type { World } from './world.js';
 /** How often what needs no hurry is done: message flow in the log, credit for service, lifetime counters. */
 const LEISURE_EVERY_MS = 1000;
 const EVICTION_KEY_BYTES = 16;
+/** Peers that a lowered limit lets go of at a sweep: each is told, logged and remembered, and others wait meanwhile. */
+const LET_GO_AT_ONCE = 50;
 
 /** What whoever owns the core is told. */
 export interface CoreEvents {
@@ -120,14 +123,17 @@ export class NodeCore {
   readonly #crawls: CrawlResponder;
   readonly #exchange: PeerExchange | null;
   readonly #evictions: Evictions;
+  readonly relief: MemoryRelief;
   readonly #listener: Listener;
   #sweepTimer: Timer | null = null;
   #leisureMs = 0;
+  #mayBeOverLimit = false;
   #stopping = false;
 
   constructor(parts: CoreParts) {
     const { settings, nodeId, memory, world, log, events } = parts;
-    const { clock, random } = world;
+    const { random } = world;
+    const { clock } = memory;
     this.memory = memory;
     this.#settings = settings;
     this.#nodeId = nodeId;
@@ -175,6 +181,8 @@ export class NodeCore {
       counts: {
         sent: (connection, worker, type, frames) => this.#onSent(connection, worker, type, frames),
         skipped: (frames) => this.statistics.count('sendsSkipped', frames),
+        shed: (claim, frames) => this.statistics.countShed(claim, frames),
+        isKeepAlive: (worker, type) => this.statistics.isKeepAlive(worker, type),
         relayed: (frames) => this.statistics.count('gossipRelayed', frames),
       },
       relayTargets: (connections, fanout) => fanOut.choose(connections, fanout),
@@ -303,9 +311,28 @@ export class NodeCore {
       score: (connection) => this.record.score(connection),
       lastMessageMs: (connection) => this.connections.lastMessageMs(connection),
     });
+    this.relief = new MemoryRelief({
+      arena,
+      budget: this.budget,
+      table: this.table,
+      clock,
+      shed: () => this.statistics.shed,
+      spare: () => {
+        this.workers.spareMemory();
+        this.pump.chunks.clear();
+      },
+      isNamed: (connection) => this.connections.isNamed(connection),
+      cutOff: (connection, cause) => this.connections.cutOff(connection, cause),
+      wake: (connection) => this.connections.wake(connection),
+    });
     this.#listener = world.network.listener(
       (adopt) => this.connections.accept(adopt),
       (error) => this.fail(error),
+      () => {
+        this.statistics.count('refusedNoFiles');
+        this.record.noFiles();
+        this.connections.giveWay();
+      },
     );
     this.loopWatch = new EventLoopWatch(sweepIntervalMs(settings), clock.nowMs(), (lateMs) =>
       this.statistics.time('eventLoopDelay', lateMs),
@@ -357,7 +384,7 @@ export class NodeCore {
     this.#sweepTimer?.cancel();
     this.#sweepTimer = null;
     this.connections.destroyAll(cause);
-    await this.workers.stop(Math.max(0, deadlineMs() - this.#clock.nowMs()));
+    await this.workers.stop(() => deadlineMs() - this.#clock.nowMs());
     this.pump.stop();
   }
 
@@ -412,19 +439,21 @@ export class NodeCore {
     this.memory.settingsChanged();
     this.persistent.renew();
     this.connections.settingsChanged(keys);
-    for (
-      let victim = this.#evictions.overLimit(settings);
-      victim !== null;
-      victim = this.#evictions.overLimit(settings)
-    ) {
-      const cause = { code: ErrorCode.PeerLimitReached, reason: 'the limit was lowered' };
-      this.connections.leave(victim, cause, { announce: true });
-    }
+    this.#mayBeOverLimit = true;
+    this.#keepLimits();
     this.discovery.settingsChanged(keys);
     if (this.#sweepTimer === null) return;
     this.#sweepTimer.cancel();
-    this.loopWatch.setInterval(sweepIntervalMs(settings), this.#clock.nowMs());
     this.#sweepRegularly();
+  }
+
+  /** After a reload, until limits that it may have lowered are kept. */
+  #keepLimits(): void {
+    if (!this.#mayBeOverLimit) return;
+    const tooMany = this.#evictions.overLimit(this.#settings, LET_GO_AT_ONCE);
+    this.#mayBeOverLimit = tooMany.length === LET_GO_AT_ONCE;
+    const cause = { code: ErrorCode.PeerLimitReached, reason: 'the limit was lowered' };
+    for (const connection of tooMany) this.connections.leave(connection, cause, { announce: true });
   }
 
   /** A fault that no peer caused: to the log, and to whoever listens. */
@@ -434,13 +463,20 @@ export class NodeCore {
   }
 
   #sweepRegularly(): void {
-    this.#sweepTimer = this.#world.timers.every(sweepIntervalMs(this.#settings), () => this.#sweep());
+    const intervalMs = sweepIntervalMs(this.#settings);
+    // What the event loop was held up by before, such as starting, is not the timer's.
+    this.loopWatch.setInterval(intervalMs, this.#clock.nowMs());
+    this.#sweepTimer = this.#world.timers.every(intervalMs, () => {
+      this.loopWatch.tick(this.#clock.nowMs());
+      this.#sweep();
+    });
   }
 
   #sweep(): void {
     const nowMs = this.#clock.nowMs();
-    this.loopWatch.tick(nowMs);
     this.connections.sweep();
+    this.#keepLimits();
+    this.relief.sweep();
     if (nowMs - this.#leisureMs >= LEISURE_EVERY_MS) {
       this.#leisureMs = nowMs;
       if (this.peerLog.showsFlow) this.peerLog.flow(this.#flows());
@@ -478,6 +514,7 @@ export class NodeCore {
       settings: this.#settings,
       book: this.memory.book,
       clock: this.#clock,
+      timers: this.#world.timers,
       own: () => this.ownAddress,
       isWanted: (who) => this.record.conduct.judge(who) === null,
       fault: (event, connection) => this.record.pexFault(event, connection),
@@ -522,6 +559,8 @@ export class NodeCore {
       pong: (connection, payload) => this.connections.pong(connection, payload),
       disconnect: (connection, payload) => this.connections.goodbye(connection, decodeDisconnect(payload)),
       violation: (connection, code) => {
+        // Whoever is cut off for it may have sent thousands more.
+        if (connection.isCutOff) return;
         this.record.violation(connection, code);
         this.connections.violation(connection, code);
       },

@@ -46,6 +46,7 @@ import { readOrCreateNodeKey } from './identity.js';
 import { NodeLog } from './logger.js';
 import { type PeerAddress, requirePeerAddress } from './net/address.js';
 import type { Cause, Connection } from './net/connection.js';
+import { PATIENCE_MS } from './net/memory-relief.js';
 import { type CoreEvents, NodeCore } from './node-core.js';
 import { PeerMemory } from './peer-memory.js';
 import { banTarget, banTimeMs } from './peers/ban-request.js';
@@ -88,7 +89,8 @@ export async function startNode(settings: Settings, extras: NodeExtras = {}): Pr
       await node.start();
       return node;
     } catch (error) {
-      await node.close({ drain: false });
+      // What fails now as well is told in the log.
+      await node.close({ drain: false }).catch(() => undefined);
       throw error;
     }
   } catch (error) {
@@ -143,10 +145,14 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   /** Once the node closes: since when, and when what is left is cut off. */
   #closingSinceMs = 0;
   #deadlineMs = 0;
+  /** Until the store closes: what is banned after that would be forgotten. */
+  #remembers = true;
   #tellClosed!: () => void;
-  /** Settles when the node has closed, whoever asked for it. */
-  readonly closed: Promise<void> = new Promise((resolve) => {
+  #tellNotClosed!: (error: unknown) => void;
+  /** Settles when the node has closed, whoever asked for it; rejects if something of it failed on the way. */
+  readonly closed: Promise<void> = new Promise((resolve, reject) => {
     this.#tellClosed = resolve;
+    this.#tellNotClosed = reject;
   });
 
   /** @internal Use `createNode`. */
@@ -154,6 +160,8 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     const { live, geometry, types, nodeId, dataDir, memory, world, log } = parts;
     const settings = live.current;
     super();
+    // Nobody has to listen: the log tells it, too.
+    this.closed.catch(() => undefined);
     this.nodeId = nodeId;
     this.chainId = settings.chainId;
     this.#live = live;
@@ -176,7 +184,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
         new WorkerGroup(arena, budget, clock, options, events),
     });
     const { hearsay, table, arena } = this.#core;
-    const timeoutMs = Math.min(settings.dialTimeoutMs, SELF_DIAL_MS);
+    const timeoutMs = () => Math.min(settings.dialTimeoutMs, SELF_DIAL_MS);
     this.#selfDials = new SelfDials({ chainId: settings.chainId, nodeId, timeoutMs });
     this.#reach = new ReachSurvey({
       settings,
@@ -228,6 +236,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       fixedBytes,
       lastRunAheadMs: this.#core.memory.lastRunAheadMs,
       status: () => this.stats(),
+      timings: () => this.timings(),
       connected: () => this.#core.table.connected(),
       book: () => this.#core.memory.book.list(),
       isWanted: (who) => this.#core.record.conduct.judge(who) === null,
@@ -329,15 +338,20 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   /**
    * Bans an IP address, a CIDR range or `id:NODEID`, and cuts off whoever that is. Without `for` it lasts 24 h, then 7 d,
    * then 30 d, by how often the target was banned before. An ID is not proven: a ban by ID also hits whoever borrows it.
-   * @throws ConfigError `target` or `for`
+   * @throws ConfigError `target` or `for`, NodeError ERR_PAW_CLOSED once the node has closed its store
    */
   ban(target: string, options: BanOptions = {}): BanInfo {
+    this.#mustRemember();
     const reason = options.reason ?? '';
     return this.#core.record.ban(banTarget(target), banTimeMs(options.for), reason);
   }
 
-  /** Lifts a ban. @returns whether there was one. @throws ConfigError `target` */
+  /**
+   * Lifts a ban. @returns whether there was one.
+   * @throws ConfigError `target`, NodeError ERR_PAW_CLOSED once the node has closed its store
+   */
   unban(target: string): boolean {
+    this.#mustRemember();
     return this.#core.record.unban(banTarget(target));
   }
 
@@ -434,7 +448,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     const isFirst = this.#closing === null;
     if (isFirst || options.within !== undefined) this.#deadlineMs = this.#clock.nowMs() + withinMs;
     if (isFirst) this.#log.info({ within: formatDuration(withinMs) }, 'node draining');
-    this.#closing ??= this.#close();
+    this.#closing ??= this.#beginClosing();
     return this.#drainStatus()!;
   }
 
@@ -449,6 +463,8 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       degraded.push('no peers');
       if (this.#core.discovery.seedsFail) degraded.push('seeds unreachable, or they know nobody');
     }
+    if (this.#core.relief.starvedMs >= PATIENCE_MS)
+      degraded.push('memory is short: peers wait, or messages are left out');
     if (this.#core.memory.fault !== null) degraded.push(`store can't be written: ${this.#core.memory.fault.message}`);
     if (this.#nodeLog.fault !== null) degraded.push(`log can't be written: ${this.#nodeLog.fault}`);
     return { ok: reasons.length === 0, reasons, degraded };
@@ -473,13 +489,14 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
 
   /**
    * Stops the node: no more connections, peers are told, what has arrived is dispatched, queued handlers and writes
-   * finish, all within `shutdownTimeout`; with `drain: false` at once. May be called again.
+   * finish, all within `shutdownTimeout`; with `drain: false` at once. May be called again. Rejects if a step of it failed
+   * (the store could not be closed); the others are taken all the same.
    */
   close({ drain = true }: { drain?: boolean } = {}): Promise<void> {
     const deadlineMs = this.#clock.nowMs() + (drain ? this.#settings.shutdownTimeoutMs : 0);
     // Who has begun to close in his own time is hurried, never given more.
     this.#deadlineMs = this.#closing === null ? deadlineMs : Math.min(this.#deadlineMs, deadlineMs);
-    this.#closing ??= this.#close();
+    this.#closing ??= this.#beginClosing();
     return this.#closing;
   }
 
@@ -492,21 +509,42 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     return (this.#core.workers as WorkerGroup).threads;
   }
 
+  /** Begins to close. What fails is told by whoever asked for it, and by `closed`. */
+  #beginClosing(): Promise<void> {
+    const closing = this.#close();
+    closing.then(this.#tellClosed, this.#tellNotClosed);
+    return closing;
+  }
+
   async #close(): Promise<void> {
     this.#closingSinceMs = this.#clock.wallMs();
     if (this.#wasReady) this.#log.info({ peers: this.#core.table.connectedCount }, 'node closing');
     this.#listening = false;
     this.#doctor.stop();
-    const discoveryStopped = this.#core.stopMeeting();
-    await this.#core.stop({ code: ErrorCode.ShuttingDown, reason: 'shutting down' }, () => this.#deadlineMs);
-    await this.#admin?.close();
+    const faults: unknown[] = [];
+    // Each step whatever became of the one before: a lock, a port or a thread left behind would outlast the node.
+    const step = async (run: () => unknown) => {
+      try {
+        await run();
+      } catch (error) {
+        faults.push(error);
+        this.#core.fail(error instanceof Error ? error : new Error(String(error)));
+      }
+    };
+    const discoveryStopped = step(() => this.#core.stopMeeting());
+    await step(() =>
+      this.#core.stop({ code: ErrorCode.ShuttingDown, reason: 'shutting down' }, () => this.#deadlineMs),
+    );
     await discoveryStopped;
-    await this.#core.memory.close(this.#core.runCounters());
-    this.#dataDir.release();
-    this.#core.record.sweep(true);
+    this.#remembers = false;
+    await step(() => this.#core.memory.close(this.#core.runCounters()));
+    await step(() => this.#dataDir.release());
+    // Last of what others see: who finds nobody there finds the data directory free.
+    await step(() => this.#admin?.close());
+    await step(() => this.#core.record.sweep(true));
     if (this.#wasReady) this.#log.info('node closed');
-    await this.#nodeLog.close();
-    this.#tellClosed();
+    await step(() => this.#nodeLog.close());
+    if (faults.length > 0) throw faults[0];
   }
 
   #drainStatus(): DrainStatus | null {
@@ -521,6 +559,10 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       queuedMessages: this.#core.workers.queuedMessages(),
       queuedBytes,
     };
+  }
+
+  #mustRemember(): void {
+    if (!this.#remembers) throw new NodeError('ERR_PAW_CLOSED', 'the node has closed');
   }
 
   #nextSettings(options: NodeOptions | undefined): Settings {

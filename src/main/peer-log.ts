@@ -5,7 +5,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../shared/clock.js';
 import { errorTrace } from '../shared/error-trace.js';
-import { errorCodeName } from '../shared/errors.js';
+import { ErrorCode, errorCodeName } from '../shared/errors.js';
 import type { WorkerNotice } from '../shared/worker-protocol.js';
 import type { BanInfo } from './api.js';
 import type { Cause, Connection } from './net/connection.js';
@@ -24,6 +24,7 @@ export class PeerLog {
   readonly #connected: SampledLine;
   readonly #disconnected: SampledLine;
   readonly #rejected: SampledLine;
+  readonly #noFiles: SampledLine;
   readonly #violations: SampledLine;
   readonly #banned: SampledLine;
   readonly #crawls: SampledLine;
@@ -42,6 +43,7 @@ export class PeerLog {
     this.#connected = sampled('info', 'peer connected', FLOW_LINES_MAX);
     this.#disconnected = sampled('info', 'peer disconnected', FLOW_LINES_MAX);
     this.#rejected = sampled('warn', 'peer rejected', WARNING_LINES_MAX);
+    this.#noFiles = sampled('warn', 'connection closed unread: file descriptors are short', 1);
     this.#violations = sampled('warn', 'frame dropped', WARNING_LINES_MAX);
     this.#banned = sampled('warn', 'banned', BAN_LINES_MAX);
     this.#crawls = sampled('warn', 'seed not reached', WARNING_LINES_MAX);
@@ -86,6 +88,12 @@ export class PeerLog {
   rejected(connection: Connection, cause: Cause): void {
     const fields = () => ({ ...context(connection), ...explained(cause) });
     this.#rejected.write(cause.code, connection.host, this.#clock.nowMs(), fields);
+  }
+
+  /** A connection was closed at once. */
+  noFiles(): void {
+    const code = ErrorCode.ResourceExhausted;
+    this.#noFiles.write(code, 'anybody', this.#clock.nowMs(), () => ({ code, name: errorCodeName(code) }));
   }
 
   dialFailed(connection: Connection, cause: Cause): void {

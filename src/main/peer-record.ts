@@ -53,6 +53,8 @@ export class PeerRecord {
   readonly #parts: PeerRecordParts;
   /** Frames dropped, by code. */
   readonly #drops = new LogSampler<number, Connection>({ windowMs: DROPS_WINDOW_MS, linesMax: DROPS_MAX });
+  /** Connections closed for want of file descriptors: who they were from is not looked up. */
+  readonly #noFiles = new LogSampler<'all', 'anybody'>({ linesMax: 1, sourcesMax: 1 });
   /** Hours of service that a connected peer has been credited with; 0 from the first minute on. */
   readonly #credited = new WeakMap<Connection, number>();
 
@@ -79,6 +81,19 @@ export class PeerRecord {
   rejected(connection: Connection, cause: Cause): void {
     this.#parts.log.rejected(connection, cause);
     this.#enter('rejected', connection, cause);
+  }
+
+  /** A connection was closed at once, because file descriptors are short. */
+  noFiles(): void {
+    const { log, lastHour, history, clock } = this.#parts;
+    log.noFiles();
+    lastHour.add('rejected', ErrorCode.ResourceExhausted, clock.nowMs());
+    if (this.#noFiles.admit('all', 'anybody', clock.nowMs())) history.add(this.#noFilesEntry('closed unread'));
+  }
+
+  #noFilesEntry(what: string): HistoryRecord {
+    const cause = { code: ErrorCode.ResourceExhausted, reason: `file descriptors are short: ${what}` };
+    return { ...this.#entry('rejected', cause), peerId: null, address: null };
   }
 
   dialFailed(connection: Connection, cause: Cause): void {
@@ -131,6 +146,9 @@ export class PeerRecord {
   sweep(all = false): void {
     const { log, history, clock } = this.#parts;
     log.sweep(all);
+    for (const { count } of this.#noFiles.sweep(all ? Number.POSITIVE_INFINITY : clock.nowMs())) {
+      history.add(this.#noFilesEntry(`${count} more closed unread`));
+    }
     for (const { topic: code, count, bySource } of this.#drops.sweep(all ? Number.POSITIVE_INFINITY : clock.nowMs())) {
       let others = count;
       for (const [connection, frames] of bySource) {

@@ -4,6 +4,7 @@
  */
 import { NodeError } from '../shared/errors.js';
 import { MAX_WIRE_FRAME_BYTES } from '../shared/limits.js';
+import { Claim } from '../shared/memory/memory-budget.js';
 import type { Policy } from '../shared/policy.js';
 import { frameBytes, writeFrameHeader } from '../shared/wire/frame.js';
 import { ControlType, encodeType } from '../shared/wire/message-type.js';
@@ -103,12 +104,18 @@ export class Postman {
     const length = frameBytes(known.bytes.length, bytes.length);
     const placed = pump.place(
       length,
+      Claim.Broadcast,
       (target, offset) => write(target, offset, known, bytes),
       (chunk, start) => {
-        for (const connection of open) if (this.#queued(connection, known, chunk, start, length)) sent++;
+        for (const connection of open) {
+          if (this.#queued(connection, known, chunk, start, length, Claim.Broadcast)) sent++;
+        }
       },
     );
-    if (!placed) statistics.count('sendsSkipped', open.length);
+    if (!placed) {
+      statistics.count('sendsSkipped', open.length);
+      statistics.count('shedBroadcast', open.length);
+    }
     return { sent, skipped: targets.length - sent };
   }
 
@@ -120,7 +127,7 @@ export class Postman {
     const isFull = connection.writer.queuedBytes >= this.#parts.sendQueueBytes;
     if (isFull && type !== ControlType.disconnect) return false;
     const known = this.#types.get(type) ?? this.#know(type);
-    return this.#tryPlace(connection, known, payload);
+    return this.#tryPlace(connection, known, payload, Claim.Control);
   }
 
   /** Calls `subscriber` for each message of a type. @returns ends the subscription */
@@ -161,21 +168,23 @@ export class Postman {
   }
 
   #place(connection: Connection, known: KnownType, payload: Uint8Array): void {
-    if (this.#tryPlace(connection, known, payload)) return;
+    if (this.#tryPlace(connection, known, payload, Claim.Direct)) return;
     if (connection.state !== 'Connected') throw notConnected(connection.peerId!);
     throw new NodeError('ERR_PAW_SEND_QUEUE_FULL', 'the memory budget has no room for this message');
   }
 
-  #tryPlace(connection: Connection, known: KnownType, payload: Uint8Array): boolean {
+  #tryPlace(connection: Connection, known: KnownType, payload: Uint8Array, claim: Claim): boolean {
     const length = frameBytes(known.bytes.length, payload.length);
     let queued = false;
-    this.#parts.pump.place(
+    const placed = this.#parts.pump.place(
       length,
+      claim,
       (target, offset) => write(target, offset, known, payload),
       (chunk, start) => {
-        queued = this.#queued(connection, known, chunk, start, length);
+        queued = this.#queued(connection, known, chunk, start, length, claim);
       },
     );
+    if (!placed) this.#parts.statistics.countShed(claim, 1);
     return queued;
   }
 
@@ -185,9 +194,10 @@ export class Postman {
     chunk: Parameters<OutboundPump['queue']>[1],
     start: number,
     length: number,
+    claim: Claim,
   ): boolean {
     const { pump, statistics, onSent } = this.#parts;
-    if (!pump.queue(connection, chunk, start, length, 1)) return false;
+    if (!pump.queue(connection, chunk, start, length, 1, claim)) return false;
     onSent(connection, statistics.ownTableIndex, known.number, 1);
     return true;
   }

@@ -14,6 +14,7 @@ import {
 } from '../shared/memory/arena-layout.js';
 import { addCounter, readCounter } from '../shared/memory/counters.js';
 import { addDuration, addedDurations, readDurations } from '../shared/memory/histogram.js';
+import { Claim } from '../shared/memory/memory-budget.js';
 import { OTHER_TYPES, TypeTable } from '../shared/memory/type-table.js';
 import { ControlType } from '../shared/wire/message-type.js';
 import type { NodeStatus, NodeTimings, PeerInfo } from './api.js';
@@ -25,6 +26,12 @@ type Tally = Map<string, number>;
 function add(tally: Tally, name: string, amount: number): void {
   tally.set(name, (tally.get(name) ?? 0) + amount);
 }
+
+/** By what messages claim that are sent. */
+const shedCounters: Readonly<Partial<Record<Claim, MainCounter>>> = {
+  [Claim.Broadcast]: 'shedBroadcast',
+  [Claim.Direct]: 'shedDirect',
+};
 
 export class Statistics {
   readonly #arena: Arena;
@@ -78,11 +85,29 @@ export class Statistics {
     add(this.#disconnects, errorCodeName(code), 1);
   }
 
+  /** Messages were not sent for want of memory. */
+  countShed(claim: Claim, frames: number): void {
+    this.count(shedCounters[claim] ?? 'shedControl', frames);
+  }
+
+  /** Messages not sent for want of memory so far. */
+  get shed(): number {
+    return Object.values(this.#shedByClass()).reduce((a, b) => a + b, 0);
+  }
+
+  #shedByClass(): NodeStatus['messages']['shedByClass'] {
+    return {
+      broadcast: this.total('shedBroadcast'),
+      direct: this.total('shedDirect') + this.sum('shedDirect'),
+      control: this.total('shedControl'),
+    };
+  }
+
   /** Frames of a type of table `table` were queued for a peer. @returns whether they were ping or pong */
   countSent(connection: Connection, table: number, type: number, frames: number): boolean {
     this.#tables[table].addSent(type, frames);
     this.#addTo(connection, this.#messagesSent, Slot.MessagesSent, frames);
-    return this.#isKeepAlive(table, type);
+    return this.isKeepAlive(table, type);
   }
 
   countReceivedBytes(connection: Connection, bytes: number): void {
@@ -163,6 +188,7 @@ export class Statistics {
       sentByType: this.#countsByType((table, number) => table.sent(number)),
       droppedByCode,
       sendsSkipped: this.total('sendsSkipped') + this.sum('sendsRefused'),
+      shedByClass: this.#shedByClass(),
       queueDropped: this.sum('queueDropped'),
       handlerErrors: this.sum('handlerErrors'),
     };
@@ -184,6 +210,7 @@ export class Statistics {
       inbound,
       outbound,
       rejectedInbound: this.total('rejectedInbound'),
+      refusedNoFiles: this.total('refusedNoFiles'),
       handshaking,
       handshakesFailedByCode: Object.fromEntries(this.#handshakesFailed),
       disconnectsByCode: Object.fromEntries(this.#disconnects),
@@ -237,7 +264,8 @@ export class Statistics {
     return Object.fromEntries(tally);
   }
 
-  #isKeepAlive(table: number, type: number): boolean {
+  /** Whether a number of a type table is that of ping or pong. */
+  isKeepAlive(table: number, type: number): boolean {
     const known = this.#keepAlive[table][type];
     if (known !== undefined) return known;
     const name = this.#tables[table].names()[type];

@@ -58,11 +58,18 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
       connections: workers.connections(worker),
       queuedMessages: workers.queuedBy(worker),
     })),
-    memory: { rss: residentBytes(), budget: budget.budgetBytes, used: budget.usedBytes },
+    memory: memoryStatus(budget),
     eventLoopLagMs: parts.eventLoopLagMs,
     lastHour: parts.lastHour,
     draining: parts.draining,
   };
+}
+
+/** What is used is the sum of its parts, as they were read one after the other. */
+function memoryStatus(budget: MemoryBudget): NodeStatus['memory'] {
+  const by = budget.parts();
+  const used = Object.values(by).reduce((a, b) => a + b, 0);
+  return { rss: residentBytes(), budget: budget.budgetBytes, used, by };
 }
 
 /** Node reads it from a file: where no file descriptor is left for that, the most that it ever was. */

@@ -31,6 +31,8 @@ export type WorkerCommand =
   | { readonly kind: 'subscribe'; readonly type: string; readonly wanted: boolean }
   /** The types that are passed on whatever their declarations say, from now on. Answered with `policies`. */
   | { readonly kind: 'relay'; readonly relay: readonly RelayedType[] }
+  /** Memory is short: what is kept for later goes back. */
+  | { readonly kind: 'spare' }
   | { readonly kind: 'stop' };
 
 /** Worker to main thread. */

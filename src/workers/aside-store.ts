@@ -1,14 +1,17 @@
 /**
  * Memory for frames that don't fit in a ring, and for messages that wait for queued handlers. Worker thread. Buffers are shared, and the main thread is told of each, so
  * that a replacement worker finds half-assembled frames. Sizes are powers of two from 64 KiB and three steps between each; some
- * free buffers are kept for the next large frames. All of it counts against the memory budget, the free ones too.
+ * free buffers are kept for the next large frames while memory is not short. All of it counts against the memory budget,
+ * the free ones too.
  */
+import { heapWeight } from '../shared/memory/heap-weight.js';
 import type { Allowance } from '../shared/memory/memory-budget.js';
 
 /** One buffer. `id` is unique within its worker and never 0. */
 export interface Aside {
   readonly id: number;
   readonly bytes: Uint8Array<SharedArrayBuffer>;
+  readonly weight: ArrayBuffer;
 }
 
 const MIN_BYTES = 64 * 1024;
@@ -18,6 +21,7 @@ export class AsideStore {
   readonly #budget: Allowance;
   readonly #announce: (id: number, buffer: SharedArrayBuffer | null) => void;
   readonly #maxFreeBytes: number;
+  readonly #mayKeep: () => boolean;
   #free: Aside[] = [];
   #freeBytes = 0;
   #lastId = 0;
@@ -25,21 +29,24 @@ export class AsideStore {
   /**
    * @param maxFreeBytes of free buffers that are kept for the next large frames
    * @param announce tells the main thread of a buffer, or with null that it is gone
+   * @param mayKeep whether there is memory for free buffers at all
    */
   constructor(
     budget: Allowance,
     maxFreeBytes: number,
     announce: (id: number, buffer: SharedArrayBuffer | null) => void,
+    mayKeep: () => boolean = () => true,
   ) {
     this.#budget = budget;
     this.#maxFreeBytes = maxFreeBytes;
     this.#announce = announce;
+    this.#mayKeep = mayKeep;
   }
 
   /** Takes a buffer over from a worker that died. */
   adopt(id: number, buffer: SharedArrayBuffer): Aside {
     this.#lastId = Math.max(this.#lastId, id);
-    return { id, bytes: new Uint8Array(buffer) };
+    return { id, bytes: new Uint8Array(buffer), weight: heapWeight(buffer.byteLength) };
   }
 
   /**
@@ -53,7 +60,8 @@ export class AsideStore {
     while (!this.#budget.reserve(capacity)) {
       if (!this.#dropOne()) return null;
     }
-    const aside = { id: ++this.#lastId, bytes: new Uint8Array(new SharedArrayBuffer(capacity)) };
+    const memory = new Uint8Array(new SharedArrayBuffer(capacity));
+    const aside = { id: ++this.#lastId, bytes: memory, weight: heapWeight(capacity) };
     this.#announce(aside.id, aside.bytes.buffer);
     return aside;
   }
@@ -62,7 +70,13 @@ export class AsideStore {
   give(aside: Aside): void {
     this.#free.push(aside);
     this.#freeBytes += aside.bytes.length;
-    while (this.#freeBytes > this.#maxFreeBytes) this.#dropOne();
+    const keptBytes = this.#mayKeep() ? this.#maxFreeBytes : 0;
+    while (this.#freeBytes > keptBytes) this.#dropOne();
+  }
+
+  /** Gives up all free buffers: others are short of memory. */
+  clear(): void {
+    while (this.#dropOne());
   }
 
   /** The smallest free buffer that is large enough. */

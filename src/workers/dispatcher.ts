@@ -6,7 +6,9 @@ import type { ErrorCode } from '../shared/errors.js';
 import type { Handler, Message } from '../shared/handler.js';
 import { MAX_PEX_BYTES, MAX_PONG_BYTES } from '../shared/limits.js';
 import type { Arena } from '../shared/memory/arena.js';
+import { Slot } from '../shared/memory/arena-layout.js';
 import { addCounter } from '../shared/memory/counters.js';
+import { Claim } from '../shared/memory/memory-budget.js';
 import { RecordKind } from '../shared/memory/outbound-ring.js';
 import { EntryWord, entryPeerId, openEntries, SegmentWord, segmentType } from '../shared/memory/queue-segment.js';
 import type { SeenHold } from '../shared/memory/seen-table.js';
@@ -169,7 +171,13 @@ export class Dispatcher {
     const payload = payloadOf(frame);
     switch (frame.type.route.control) {
       case Control.Ping:
-        this.#sender.outbox.reply(stream.slot, stream.generation, this.#pong, payload.subarray(0, MAX_PONG_BYTES));
+        this.#sender.outbox.reply(
+          stream.slot,
+          stream.generation,
+          this.#pong,
+          payload.subarray(0, MAX_PONG_BYTES),
+          Claim.Control,
+        );
         break;
       case Control.Pong:
         this.#sender.outbox.tell(RecordKind.Pong, stream.slot, stream.generation, [
@@ -177,6 +185,9 @@ export class Dispatcher {
         ]);
         break;
       case Control.Disconnect:
+        // The first one is the cause; more would only keep the main thread busy.
+        if (stream.saidGoodbye) break;
+        stream.saidGoodbye = true;
         this.#sender.outbox.tell(RecordKind.Disconnect, stream.slot, stream.generation, [payload.subarray(0, 256)]);
         break;
       case Control.Pex:
@@ -259,8 +270,18 @@ export class Dispatcher {
     const message = { type: type.name, payload, payloadBytes: payload.length, value, peerId: origin.peerId };
     const context = new Context(this.#sender, message);
     context.point(origin, type);
-    if (!type.route.gossip) return { entry, run: () => handler(message, context) };
-    return { entry, run: () => settleAfter(handler, message, context) };
+    this.#addQueued(origin, payload.length);
+    const released = () => this.#addQueued(origin, -payload.length);
+    if (!type.route.gossip) return { entry, run: () => handler(message, context), released };
+    return { entry, run: () => settleAfter(handler, message, context), released };
+  }
+
+  /** So many bytes more of a connection's messages wait or run in handler queues, or fewer. */
+  #addQueued({ slot, generation }: Origin, bytes: number): void {
+    const { words, layout } = this.#arena;
+    const control = layout.slot(slot);
+    if (words[control + Slot.Generation] !== generation || words[control + Slot.Released] === generation) return;
+    words[control + Slot.QueuedBytes] += bytes;
   }
 
   /**

@@ -120,6 +120,13 @@ export class FrameDecoder<Route> {
     this.#endAside(stream);
   }
 
+  /** Whether all of the frame that `Step.Starved` was about has arrived. */
+  isWholeThere(stream: PeerStream): boolean {
+    const filled = stream.aside === null ? 0 : (stream.position - stream.asideStart) | 0;
+    const available = (stream.end - stream.position) | 0;
+    return filled + available >= this.#wireBytes(stream, filled);
+  }
+
   /** Gives up the frame that is being assembled, if any, when the connection is let go. */
   discard(stream: PeerStream): void {
     if (stream.aside !== null) this.#endAside(stream);
@@ -186,9 +193,7 @@ export class FrameDecoder<Route> {
     const start = inPhase(0, stream.asideStart);
     let filled = (stream.position - stream.asideStart) | 0;
     const available = (stream.end - stream.position) | 0;
-    // The length field may itself be incomplete only before the first copy, which takes all that has arrived.
-    const wireBytes =
-      filled >= LENGTH_FIELD_BYTES ? LENGTH_FIELD_BYTES + readUint32BE(aside.bytes, start) : this.#wireBytesAt(stream);
+    const wireBytes = this.#wireBytes(stream, filled);
     const take = Math.min(available, wireBytes - filled);
     if (start + filled + take > aside.bytes.length) {
       const larger = this.#takeAside(filled + take, wireBytes);
@@ -206,6 +211,13 @@ export class FrameDecoder<Route> {
     if (this.#describe(aside.bytes, start, typeBytes, wireBytes)) return Step.Frame;
     this.#endAside(stream);
     return Step.Dropped;
+  }
+
+  /** What the large frame in hand declares; `filled` bytes of it are aside. */
+  #wireBytes(stream: PeerStream, filled: number): number {
+    // The length field may itself be incomplete only before the first copy, which takes all that has arrived.
+    if (filled < LENGTH_FIELD_BYTES) return this.#wireBytesAt(stream);
+    return LENGTH_FIELD_BYTES + readUint32BE(stream.aside!.bytes, inPhase(0, stream.asideStart));
   }
 
   #wireBytesAt(stream: PeerStream): number {

@@ -13,6 +13,8 @@ import type { QueueEntry, QueueLog } from './queue-log.js';
 export interface QueuedMessage {
   readonly entry: QueueEntry;
   run(): unknown;
+  /** Its copy is given up: it has run, or was dropped. */
+  released(): void;
 }
 
 export class HandlerQueue {
@@ -29,6 +31,8 @@ export class HandlerQueue {
   #head = 0;
   #length = 0;
   #running = 0;
+  /** What `isFull` last said no to had a place in the queue, but no memory. */
+  lacksMemory = false;
 
   constructor(parts: {
     policy: Policy;
@@ -64,7 +68,9 @@ export class HandlerQueue {
    */
   isFull(payloadBytes: number): boolean {
     if (this.#policy.overflow !== 'back-pressure') return false;
-    return !this.#hasRoom(payloadBytes);
+    const hasPlace = this.#length < this.#policy.queueLength;
+    this.lacksMemory = hasPlace && !this.log.hasRoom(payloadBytes);
+    return !hasPlace || this.lacksMemory;
   }
 
   /** The message that `isFull` found room for does not come. */
@@ -81,9 +87,11 @@ export class HandlerQueue {
     let dropped = 0;
     if (!this.#hasRoom(payloadBytes)) {
       if (this.#policy.overflow !== 'drop-old' || this.#length === 0) return 1;
-      const { entry } = this.#shift();
-      this.#addWaiting(-1);
+      const oldest = this.#shift();
+      const { entry } = oldest;
       const { isSuspect } = entry;
+      this.#addWaiting(-1);
+      oldest.released();
       this.log.drop(entry);
       if (isSuspect) this.#gate.through(false);
       dropped = 1;
@@ -138,6 +146,7 @@ export class HandlerQueue {
     this.#took(this.#clock.nowMs() - startMs);
     this.#running--;
     this.#addWaiting(-1);
+    message.released();
     const { isSuspect } = entry;
     this.log.finish(entry);
     if (isSuspect) this.#gate.through(true);

@@ -6,6 +6,7 @@ import { FRAME_HEADER_BYTES, MAX_FRAME_LENGTH, MAX_WIRE_FRAME_BYTES } from '../s
 import type { Arena } from '../shared/memory/arena.js';
 import { Slot, SlotState } from '../shared/memory/arena-layout.js';
 import { addCounter } from '../shared/memory/counters.js';
+import { Claim, type MemoryBudget } from '../shared/memory/memory-budget.js';
 import { type OutboundWriter, RECORD_ID_BYTES, RecordKind } from '../shared/memory/outbound-ring.js';
 import { writeFrameHeader } from '../shared/wire/frame.js';
 
@@ -20,21 +21,25 @@ export class Outbox {
   readonly #ring: OutboundWriter;
   readonly #sendQueueBytes: number;
   readonly #refused: number;
+  readonly #shed: number;
+  readonly #budget: MemoryBudget;
   /** IDs before the frames of the last run: another list starts another run. */
   #runIds: Uint8Array | null = null;
 
-  constructor(arena: Arena, worker: number, ring: OutboundWriter, sendQueueBytes: number) {
+  constructor(arena: Arena, worker: number, ring: OutboundWriter, sendQueueBytes: number, budget: MemoryBudget) {
     this.#arena = arena;
     this.#ring = ring;
     this.#sendQueueBytes = sendQueueBytes;
+    this.#budget = budget;
     this.#refused = arena.layout.workerCounter(worker, 'sendsRefused');
+    this.#shed = arena.layout.workerCounter(worker, 'shedDirect');
   }
 
   /**
-   * Sends to one connection of this worker. False, and nothing written, if the connection is gone or its send queue
-   * full: the peer reads too slowly.
+   * Sends to one connection of this worker. False, and nothing written, if the connection is gone, its send queue full
+   * (the peer reads too slowly), or the memory budget has nothing left for what `claim` says it is.
    */
-  reply(slot: number, generation: number, type: SendType, payload: Uint8Array): boolean {
+  reply(slot: number, generation: number, type: SendType, payload: Uint8Array, claim: Claim = Claim.Direct): boolean {
     const { words, layout } = this.#arena;
     const control = layout.slot(slot);
     // Plain loads, since this is done for each message: who has left a moment ago is passed over by the main thread.
@@ -43,6 +48,11 @@ export class Outbox {
       words[control + Slot.Generation] !== generation || state === SlotState.Free || state === SlotState.Aborted;
     if (gone || words[control + Slot.SendQueued] >= this.#sendQueueBytes) {
       addCounter(words, this.#refused, 1);
+      return false;
+    }
+    if (!this.#budget.hasRoom(claim)) {
+      addCounter(words, this.#refused, 1);
+      addCounter(words, this.#shed, 1);
       return false;
     }
     this.#frame(RecordKind.Send, slot, generation, null, type, payload);

@@ -33,6 +33,10 @@ import type { TypeInterner } from './type-interner.js';
 
 const VISIT_BYTES = 256 * 1024;
 const VISIT_MS = 2;
+/** Frames that one look ahead for control messages passes over, of all waiting connections together. */
+const SWEEP_FRAMES = 2048;
+/** And of each at least: however many wait, whoever sends little is seen through. */
+const SCAN_FRAMES_MIN = 16;
 /** The clock is looked at after this many frames, and after each frame of a type whose handler is not known as quick. */
 const STRIDE = 32;
 
@@ -66,6 +70,10 @@ export class Pipeline {
   /** Visits in a row that took too long. */
   #slowVisits = 0;
   #inTurn = false;
+  /** The visit's connection gets no more bytes. */
+  #isClosing = false;
+  /** The visit ended for want of memory. */
+  #isStarved = false;
   #handledBytes = 0;
   /** When the visit that is over ended. */
   #visitEndMs = 0;
@@ -158,7 +166,10 @@ export class Pipeline {
   retryWaiting(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const stream of waiting) {
+    const { length } = waiting;
+    for (let i = 1; i <= length; i++) {
+      // Another one first each time: there may be room for no more than one.
+      const stream = waiting[i % length];
       stream.waiting = false;
       this.#schedule(stream);
     }
@@ -219,9 +230,15 @@ export class Pipeline {
     }
     words[this.#block + Worker.InHand] = stream.slot + 1;
     const { position } = stream;
+    const starvedMs = words[control + Slot.StarvedSinceMs];
+    this.#isClosing = state === SlotState.Closing;
+    this.#isStarved = false;
     const visit = this.#frames(stream);
+    const hasMoved = stream.position !== position;
     this.#handledBytes += (stream.position - position) | 0;
     words[this.#block + Worker.InHand] = 0;
+    if (!this.#isStarved) words[control + Slot.StarvedSinceMs] = 0;
+    else if (hasMoved || starvedMs === 0) words[control + Slot.StarvedSinceMs] = toSharedMs(this.#visitEndMs);
     if (stream.readyMs !== NOT_READY && (visit === 'idle' || ((stream.position - stream.readyEnd) | 0) >= 0)) {
       addDuration(words, this.#residences, (this.#visitEndMs - stream.readyMs) * 1000);
       stream.readyMs = NOT_READY;
@@ -274,7 +291,9 @@ export class Pipeline {
       case Step.NeedMore:
         return 'idle';
       case Step.Starved:
-        Atomics.store(words, control + Slot.Starved, 1);
+        // Of a connection that is closed nothing more comes: a frame that is not whole never will be.
+        if (this.#isClosing && !this.#decoder.isWholeThere(stream)) return 'idle';
+        this.#isStarved = true;
         return 'waiting';
       case Step.TooLarge:
         this.#drop(stream, ErrorCode.MessageTooLarge);
@@ -288,7 +307,9 @@ export class Pipeline {
       case Step.Frame: {
         const done = this.#frame(stream);
         if (done === Dispatched.Full) {
-          this.#scanControls(stream);
+          // Asked before the look ahead, which is at other types.
+          this.#isStarved = this.#decoder.type.route.queue!.lacksMemory;
+          this.#scanControls(stream, SWEEP_FRAMES);
           return 'waiting';
         }
         if (done === Dispatched.Held) this.#letGo(stream);
@@ -470,7 +491,6 @@ export class Pipeline {
       addCounter(words, control + Slot.FramesDropped, stream.dropped);
       stream.dropped = 0;
     }
-    if (visit !== 'waiting') words[control + Slot.Starved] = 0;
     const begun = visit === 'idle' && (stream.end !== stream.position || stream.aside !== null || stream.skip > 0);
     if (!begun) words[control + Slot.PartialSinceMs] = 0;
     else if (gotMessages || words[control + Slot.PartialSinceMs] === 0) {
@@ -522,19 +542,24 @@ export class Pipeline {
     return 'released';
   }
 
-  /** Handlers are slow: answers the control messages of every connection that waits for its visit. */
+  /**
+   * Handlers are slow: answers the control messages of every connection that waits for its visit. Each is looked through
+   * for its share of frames only, since whoever floods us with frames has many; the next look goes on behind them.
+   */
   #sweepControls(run: readonly PeerStream[], from: number): void {
     this.#takeReady();
-    for (let i = from; i < run.length; i++) this.#scanControls(run[i]);
-    for (const stream of this.#run) this.#scanControls(stream);
-    for (const stream of this.#waiting) this.#scanControls(stream);
+    const waiting = run.length - from + this.#run.length + this.#waiting.length;
+    const most = Math.max(SCAN_FRAMES_MIN, Math.trunc(SWEEP_FRAMES / waiting));
+    for (let i = from; i < run.length; i++) this.#scanControls(run[i], most);
+    for (const stream of this.#run) this.#scanControls(stream, most);
+    for (const stream of this.#waiting) this.#scanControls(stream, most);
   }
 
   /**
    * Handles control messages in a connection's ring ahead of the frames before them, without consuming anything. Each is
    * handled once: `Scanned` remembers how far this went, and `#frame` passes over them in their turn.
    */
-  #scanControls(stream: PeerStream): void {
+  #scanControls(stream: PeerStream, most: number): void {
     if (stream.latched || stream.skip > 0 || this.#streams[stream.slot] !== stream) return;
     // A large frame that is not whole has everything that has arrived behind it; a whole one that waits has left the ring.
     if (stream.aside !== null && !stream.asideWhole) return;
@@ -544,7 +569,7 @@ export class Pipeline {
     stream.end = Atomics.load(words, stream.control + Slot.WriteCursor);
     const ahead = (words[stream.control + Slot.Scanned] - position) | 0;
     if (ahead > 0) stream.position = (position + ahead) | 0;
-    while (decoder.peek(stream)) {
+    for (let frames = 0; frames < most && decoder.peek(stream); frames++) {
       if (decoder.type.route.control !== Control.None) this.#dispatcher.control(stream, decoder);
       stream.position = (stream.position + decoder.wireBytes) | 0;
       this.#ring.markProgress();

@@ -12,7 +12,7 @@ import type { HandlerLog } from '../shared/handler.js';
 import { Arena } from '../shared/memory/arena.js';
 import { Header, Worker } from '../shared/memory/arena-layout.js';
 import { addCounter } from '../shared/memory/counters.js';
-import { MemoryBudget, TrackedAllowance } from '../shared/memory/memory-budget.js';
+import { Claim, MemoryBudget, TrackedAllowance } from '../shared/memory/memory-budget.js';
 import { OutboundWriter } from '../shared/memory/outbound-ring.js';
 import { heldBy } from '../shared/memory/queue-segment.js';
 import { Signal } from '../shared/memory/signal.js';
@@ -78,6 +78,7 @@ class WorkerThread {
   readonly #segments: AsideStore;
   readonly #gate = new QueueGate();
   readonly #handlerErrors: HandlerErrors;
+  readonly #asides: AsideStore;
   #seenEpoch: number;
   #stopped = false;
   #retryTimer: NodeJS.Timeout | null = null;
@@ -94,7 +95,8 @@ class WorkerThread {
     const mainSignal = new Signal(arena.words, Header.MainSignal);
     const raiseMain = () => mainSignal.raise();
     const budget = new MemoryBudget(arena);
-    const queueBudget = new TrackedAllowance(budget, arena.words, block + Worker.QueuedKib);
+    const queueBudget = new TrackedAllowance(budget, arena.words, block + Worker.QueuedKib, Claim.Inbound);
+    const asideBudget = new TrackedAllowance(budget, arena.words, block + Worker.AsideKib, Claim.Inbound);
     const table = new TypeTable(arena, worker);
     const types = new TypeInterner<Route>((name) => table.intern(name), unknownRoute);
     const log = this.#log();
@@ -109,8 +111,12 @@ class WorkerThread {
     gossip.seen.forgetHeld(heldBy(init.segments.values()));
     const besideArena = budget.budgetBytes - arena.buffer.byteLength;
     const maxFreeBytes = Math.max(MIN_FREE_BYTES, (besideArena * FREE_SHARE) / arena.layout.geometry.workers);
-    this.#segments = new AsideStore(queueBudget, maxFreeBytes * QUEUES_SHARE, (id, buffer) =>
-      this.#tell({ kind: 'segment', id, buffer }),
+    const mayKeep = () => budget.hasRoom(Claim.Spare);
+    this.#segments = new AsideStore(
+      queueBudget,
+      maxFreeBytes * QUEUES_SHARE,
+      (id, buffer) => this.#tell({ kind: 'segment', id, buffer }),
+      mayKeep,
     );
     const logParts = { arena, worker, store: this.#segments, seen: gossip.seen, keep: () => ring.markProgress() };
     this.#registry = new HandlerRegistry(types, (type, policy) => {
@@ -126,7 +132,7 @@ class WorkerThread {
         took: (ms) => table.addHandled(number, ms * 1000, 1),
       });
     });
-    const outbox = new Outbox(arena, worker, ring, init.sendQueueBytes);
+    const outbox = new Outbox(arena, worker, ring, init.sendQueueBytes, budget);
     const packr = new Packr({ useRecords: false });
     const sender = new Sender({
       worker,
@@ -137,7 +143,12 @@ class WorkerThread {
       encodeOpaque: (value) => packr.pack(value),
       afterSend: () => this.#flushSoon(),
     });
-    const asides = new AsideStore(budget, maxFreeBytes, (id, buffer) => this.#tell({ kind: 'aside', id, buffer }));
+    this.#asides = new AsideStore(
+      asideBudget,
+      maxFreeBytes,
+      (id, buffer) => this.#tell({ kind: 'aside', id, buffer }),
+      mayKeep,
+    );
     const pong = types.declare(ControlType.pong, () => unknownRoute);
     this.#dispatcher = new Dispatcher({ arena, worker, sender, types, pong, onError });
     this.#pipeline = new Pipeline({
@@ -149,7 +160,7 @@ class WorkerThread {
       gossip,
       types,
       table,
-      decoder: new FrameDecoder(arena, worker, asides, types),
+      decoder: new FrameDecoder(arena, worker, this.#asides, types),
       dispatcher: this.#dispatcher,
       raiseMain,
       asides: init.asides,
@@ -231,7 +242,10 @@ class WorkerThread {
 
   #obey(command: WorkerCommand): void {
     if (command.kind === 'stop') this.#stopped = true;
-    else if (command.kind === 'subscribe') this.#registry.subscribe(command.type, command.wanted);
+    else if (command.kind === 'spare') {
+      this.#asides.clear();
+      this.#segments.clear();
+    } else if (command.kind === 'subscribe') this.#registry.subscribe(command.type, command.wanted);
     else {
       this.#registry.relay(command.relay);
       this.#tell({ kind: 'policies', policies: this.#registry.policies() });

@@ -35,6 +35,11 @@ describe('imports', () => {
     expect(offenders(under('main'), (name) => name.startsWith('src/workers/'))).toEqual([]);
   });
 
+  it('of the node never reach the commands, which are one of its users', () => {
+    const others = under('main').filter(({ path }) => !path.startsWith('src/main/cli/'));
+    expect(offenders(others, (name) => name.startsWith('src/main/cli/'))).toEqual([]);
+  });
+
   it('of the dashboard, which runs in browsers, stay within its folder but for types; nobody else imports it', () => {
     const folder = 'src/main/admin/dashboard/';
     const page = sources.filter(({ path }) => path.startsWith(folder));

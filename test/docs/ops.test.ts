@@ -96,6 +96,7 @@ describe('the Dockerfile', () => {
   it.each([
     ['healthy', 200, {}, 0],
     ['draining', 503, {}, 1],
+    ['alive whose token it does not know', 401, {}, 0],
     ['healthy for who bears the token', 200, { PAW_ADMIN_TOKEN: 'secret' }, 0],
     ['healthy, on all addresses', 200, { PAW_ADMIN: '0.0.0.0', PAW_ADMIN_TOKEN: 'secret' }, 0],
     ['healthy, on all addresses of both kinds', 200, { PAW_ADMIN: '[::]', PAW_ADMIN_TOKEN: 'secret' }, 0],
@@ -112,6 +113,10 @@ describe('the Dockerfile', () => {
     await new Promise((resolve) => server.close(resolve));
     if (status === 200) expect(await checkHealth({ ...env, PAW_ADMIN: `${host}:${port}` })).toBe(1);
   });
+});
+
+it('the health check of the image finds nothing wrong with a node that has no admin HTTP', async () => {
+  expect(await checkHealth({ PAW_ADMIN: 'off' })).toBe(0);
 });
 
 /** Runs the image's health check here. @returns its exit code */

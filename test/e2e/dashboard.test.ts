@@ -223,6 +223,26 @@ describe('the dashboard', () => {
     expect(Number.parseInt(received ?? '', 10)).toBeLessThan(100);
   });
 
+  it('says of each table since when it is old, and why, while it can not be asked for', async () => {
+    const { admin, listen } = await startNode();
+    await RawPeer.join(portOf({ listen }), 'early');
+    const { page } = await openDashboard(admin);
+    await rowOf(page, 'early').waitFor();
+    const refusal = { status: 401, json: { error: 'unauthorized', message: 'this address needs the admin token' } };
+    await page.route('**/peers', (route) => route.fulfill(refusal));
+    const note = page.locator('#peers-card .stale');
+    await note.getByText(/^As of \d\d:\d\d:\d\d: this address needs the admin token\.$/).waitFor();
+    expect(await rowOf(page, 'early').count()).toBe(1);
+    expect(await page.locator('#bans-card .stale').isHidden()).toBe(true);
+    await page.unroute('**/peers');
+    await RawPeer.join(portOf({ listen }), 'late');
+    await rowOf(page, 'late').waitFor();
+    expect(await note.isHidden()).toBe(true);
+    await page.route('**/addresses', (route) => route.abort());
+    await page.locator('#addresses-details summary').click();
+    await page.locator('#addresses-details .stale').getByText('Not known: the node does not answer.').waitFor();
+  });
+
   it('works where a token is asked for: live, with the real doctor, and with actions; without the token there is no page', async () => {
     const { admin, listen } = await startNode(['--admin-token', 's3cret', '--seeds', '127.0.0.9:9']);
     const credentials = { httpCredentials: { username: 'anybody', password: 's3cret' } };

@@ -1,8 +1,9 @@
 /** Changes to a running node, as an operator makes them: by signal and by command. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Program, run, startNodeCommand, tempFolder } from './program.js';
+import { until } from '../integration/support/nodes.js';
+import { nodeProgram, type Program, run, startNodeCommand, tempFolder } from './program.js';
 
 /** A node that runs with a file, and a way to write that file anew. */
 async function startWithFile(text: string) {
@@ -41,6 +42,28 @@ describe('a running node', () => {
       error: expect.stringMatching(/^readTimeout is 'soon'/),
     });
     expect(await config()).toMatchObject({ maxPeers: 40, readTimeout: '50s' });
+    node.child.kill('SIGTERM');
+    expect((await node.exit).code).toBe(0);
+  });
+
+  it('that is told by SIGHUP while it starts takes up its file anew once it runs', async () => {
+    const folder = tempFolder();
+    const [module, begun, go, file] = ['slow.mjs', 'begun', 'go', 'node.toml'].map((name) => join(folder, name));
+    writeFileSync(
+      module!,
+      `import { existsSync, writeFileSync } from 'node:fs';
+      writeFileSync(${JSON.stringify(begun)}, '');
+      while (!existsSync(${JSON.stringify(go)})) await new Promise((resolve) => setTimeout(resolve, 5));
+      export default {};`,
+    );
+    writeFileSync(file!, 'max-peers = 50\n');
+    const node = nodeProgram(['--config', file!, '--handlers', module!]);
+    await until(() => existsSync(begun!), 'the workers to start');
+    writeFileSync(file!, 'max-peers = 40\n');
+    node.child.kill('SIGHUP');
+    writeFileSync(go!, '');
+    const [told] = await lines(node, 'configuration reloaded', 1);
+    expect(told.applied).toContainEqual({ key: 'maxPeers', from: 50, to: 40 });
     node.child.kill('SIGTERM');
     expect((await node.exit).code).toBe(0);
   });

@@ -1,8 +1,8 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,6 +13,8 @@ const installMs = 120_000;
 
 let folder: string;
 let installed: string;
+/** Files of the package. */
+let packed: readonly string[];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'paw-package-'));
@@ -22,7 +24,10 @@ beforeAll(async () => {
   const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
     cwd: root,
   });
-  const [{ filename }] = JSON.parse(stdout.slice(stdout.indexOf('['))) as [{ filename: string }];
+  const [{ filename, files }] = JSON.parse(stdout.slice(stdout.indexOf('['))) as [
+    { filename: string; files: { path: string }[] },
+  ];
+  packed = files.map(({ path }) => path);
   writeFileSync(join(installed, 'package.json'), '{ "type": "module", "private": true }');
   const flags = ['--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts'];
   await run('npm', ['install', ...flags, join(folder, filename)], { cwd: installed });
@@ -102,10 +107,7 @@ describe('the packed tarball, installed without install scripts in an empty fold
     await run(process.execPath, [tsc, ...flags, ...types, 'typed.mts'], { cwd: installed, timeout: 60_000 });
   });
 
-  it('holds compiled JavaScript with declarations, the bench too, and no sources or tests', async () => {
-    const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root });
-    const [{ files }] = JSON.parse(stdout.slice(stdout.indexOf('['))) as [{ files: { path: string }[] }];
-    const paths = files.map(({ path }) => path);
+  it('holds compiled JavaScript with declarations, the bench too, and no sources or tests', () => {
     for (const needed of [
       'LICENSE',
       'README.md',
@@ -114,8 +116,32 @@ describe('the packed tarball, installed without install scripts in an empty fold
       'dist/src/workers/worker.js',
       ...['page.html', 'page.css', 'icon.svg', 'page.js'].map((name) => `dist/src/main/admin/dashboard/${name}`),
     ]) {
-      expect(paths).toContain(needed);
+      expect(packed).toContain(needed);
     }
-    expect(paths.filter((path) => /^(src|test|bench|node_modules)\//.test(path))).toEqual([]);
+    expect(packed.filter((path) => /^(src|test|bench|node_modules)\/.*\.[jt]s$/.test(path))).toEqual([]);
+  });
+
+  it('has every file that its documents link to', () => {
+    const missing = packed
+      .filter((path) => path.endsWith('.md'))
+      .flatMap((path) =>
+        [...readFileSync(join(root, path), 'utf8').matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g)]
+          .map(([, link]) => posix.join(posix.dirname(path), link))
+          .filter((file) => !packed.includes(file))
+          .map((file) => `${path} -> ${file}`),
+      );
+    expect(missing).toEqual([]);
+  });
+
+  it('is made of a build with nothing of an earlier one in it', () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    expect(scripts.prepack).toMatch(/^npm run --silent clean && /);
+    const place = mkdtempSync(join(folder, 'clean-'));
+    mkdirSync(join(place, 'dist'));
+    writeFileSync(join(place, 'dist', 'stale.js'), '');
+    execFileSync('sh', ['-c', scripts.clean!], { cwd: place });
+    expect(existsSync(join(place, 'dist'))).toBe(false);
   });
 });

@@ -40,8 +40,10 @@ export class Program {
   stderr = '';
   readonly exit: Promise<Output>;
 
-  constructor(args: readonly string[], env: Record<string, string> = {}) {
-    this.child = spawn(process.execPath, [program, ...args], {
+  /** @param wrapper a command that the program is started by, such as prlimit with its arguments */
+  constructor(args: readonly string[], env: Record<string, string> = {}, wrapper: readonly string[] = []) {
+    const [command, ...rest] = [...wrapper, process.execPath, program, ...args];
+    this.child = spawn(command!, rest, {
       stdio: ['ignore', 'pipe', 'pipe'],
       // Tests use loopback only: no node of theirs asks the seeds of the real chain.
       env: { ...process.env, NO_COLOR: '1', PAW_SEEDS: '', ...env },
@@ -86,9 +88,18 @@ export interface Ready {
   readonly admin: string;
 }
 
-/** Starts `node` on free loopback ports and waits until it is ready. */
-export async function startNodeCommand(args: readonly string[] = []): Promise<{ node: Program; ready: Ready }> {
+/** Starts `node` on free loopback ports. */
+export function nodeProgram(args: readonly string[] = [], wrapper: readonly string[] = []): Program {
   const ports = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--log-format', 'json'];
-  const node = new Program(['node', ...ports, '--chain-id', 'paw-e2e', '--data-dir', tempFolder(), ...args]);
+  const all = ['node', ...ports, '--chain-id', 'paw-e2e', '--data-dir', tempFolder(), ...args];
+  return new Program(all, {}, wrapper);
+}
+
+/** Starts `node` and waits until it is ready. */
+export async function startNodeCommand(
+  args: readonly string[] = [],
+  wrapper: readonly string[] = [],
+): Promise<{ node: Program; ready: Ready }> {
+  const node = nodeProgram(args, wrapper);
   return { node, ready: JSON.parse(await node.line('node ready')) as Ready };
 }

@@ -259,6 +259,7 @@ describe('a worker that is the bottleneck', () => {
     }, 100);
     const found = await findLevel(node, 'workers', 'warn').finally(() => clearInterval(sender));
     expect(found.summary).toMatch(/^The only worker is \d+ ms behind/);
+    expect(found.evidence.join('\n')).toMatch(/slowest handlers since the start: busy 1\d\d ms/);
   });
 
   it('is found when its queues fill', async () => {

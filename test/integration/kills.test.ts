@@ -149,7 +149,19 @@ it(`${KILLS} deaths in all manners under load lose nothing and double at most wh
       upMs.push({ how, ms: Math.max(0, upAtMs - diedAtMs) });
       // So that nothing is in hand at two deaths: that would be given up, rightly.
       const sent = chatters.map((chatter) => ({ ...chatter.sent }));
-      await until(() => chatters.every((chatter, i) => chatter.hasAll(sent[i])), `answers after ${kill}`, KILL_MS_MAX);
+      const missing = () =>
+        chatters.flatMap(({ name, acks }, i) =>
+          chatters[i].hasAll(sent[i])
+            ? []
+            : [`${name} has ${acks.ack.at(-1)}, ${acks.qack.at(-1)} of ${JSON.stringify(sent[i])}`],
+        );
+      await until(
+        () => chatters.every((chatter, i) => chatter.hasAll(sent[i])),
+        `answers after ${kill} by ${how}`,
+        KILL_MS_MAX,
+      ).catch((error: Error) => {
+        throw new Error(`${error.message}: ${missing().join('; ')}; ${reasons.at(-1)}, ${message}`);
+      });
       // A message that throws later without being waited for is done, or is handled again and then answers.
       const isDone = () => {
         victim.read();

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Worker } from 'node:worker_threads';
 import { pino } from 'pino';
@@ -228,8 +229,8 @@ describe('a log file', () => {
     expect(text).not.toContain('\u001b');
   });
 
-  it('goes on with a new thread when the old one dies, and tells what was left out meanwhile', async () => {
-    const file = join(newFolder(), 'log');
+  /** The threads that logs start from now on. */
+  function watchThreads() {
     const { transport } = pino;
     const threads: Worker[] = [];
     pino.transport = ((options: never) => {
@@ -237,24 +238,64 @@ describe('a log file', () => {
       threads.push((stream as unknown as { worker: Worker }).worker);
       return stream;
     }) as typeof transport;
+    const restore = () => {
+      pino.transport = transport;
+    };
+    return { threads, restore };
+  }
+
+  /** Ends the thread of a log, with this exit code. */
+  async function end(thread: Worker, code: number) {
+    const { emit } = thread;
+    thread.emit = ((event: string, ...args: never[]) =>
+      emit.call(thread, event as 'exit', ...(event === 'exit' ? [code] : args))) as Worker['emit'];
+    await thread.terminate();
+  }
+
+  it.each([0, 1])(
+    'goes on with a new thread when the old one ends with code %i, and tells what was left out meanwhile',
+    async (code) => {
+      const file = join(newFolder(), 'log');
+      const { threads, restore } = watchThreads();
+      try {
+        const log = openLog(file);
+        log.logger.info('before');
+        await until(() => readFileSync(file, 'utf8').includes('before'), 'the first line');
+        await end(threads[0]!, code);
+        let logged = 0;
+        await until(() => {
+          log.logger.info({ number: logged++ }, 'line');
+          return readFileSync(file, 'utf8').includes('left out');
+        }, 'a thread that tells');
+        await log.close();
+        const lines = readLines(file);
+        const leftOut = lines.reduce((sum, line) => sum + (line.lines ?? 0), 0);
+        expect(leftOut).toBeGreaterThan(0);
+        expect(leftOut + numbersOf(lines).length).toBe(logged);
+        expect(threads).toHaveLength(2);
+      } finally {
+        restore();
+      }
+    },
+  );
+
+  it.each([
+    ['at once', 0],
+    ['at once', 1],
+    ['a turn', 0],
+    ['a turn', 1],
+  ])('is closed also %s after its thread has ended with code %i', async (when, code) => {
+    const { threads, restore } = watchThreads();
     try {
+      const file = join(newFolder(), 'log');
       const log = openLog(file);
       log.logger.info('before');
       await until(() => readFileSync(file, 'utf8').includes('before'), 'the first line');
-      await threads[0]!.terminate();
-      let logged = 0;
-      await until(() => {
-        log.logger.info({ number: logged++ }, 'line');
-        return readFileSync(file, 'utf8').includes('left out');
-      }, 'a thread that tells');
+      await end(threads[0]!, code);
+      if (when === 'a turn') await nextTurn();
       await log.close();
-      const lines = readLines(file);
-      const leftOut = lines.reduce((sum, line) => sum + (line.lines ?? 0), 0);
-      expect(leftOut).toBeGreaterThan(0);
-      expect(leftOut + numbersOf(lines).length).toBe(logged);
-      expect(threads).toHaveLength(2);
     } finally {
-      pino.transport = transport;
+      restore();
     }
   });
 

@@ -1,7 +1,8 @@
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import type { Node, NodeOptions } from '../../dist/src/main/index.js';
+import { ErrorCode, type Node, type NodeOptions } from '../../dist/src/main/index.js';
 import { CHAIN_ID, handlerModule, portOf, startNode, until } from './support/nodes.js';
-import { frame, RawPeer } from './support/raw-peer.js';
+import { frame, handshakeBytes, RawPeer } from './support/raw-peer.js';
 
 /** Reloads a node with these options; whatever else differs needs a restart and stays. */
 function reload(node: Node, options: NodeOptions) {
@@ -22,6 +23,16 @@ describe('a reload', () => {
     reload(node, { maxPeers: 8, maxInbound: 8 });
     await Promise.all(Array.from({ length: 4 }, (_, i) => RawPeer.join(portOf(node), `later${i}`)));
     await until(() => node.peers().length === 8, 'as many as there may be now');
+  });
+
+  it('of a much lower limit lets go of some at a time, and of all that are too many in the end', async () => {
+    const node = await startNode({ maxPeers: 130, maxInbound: 130 });
+    const join = (i: number) => RawPeer.join(portOf(node), `p${i}`);
+    const peers = await Promise.all(Array.from({ length: 120 }, (_, i) => join(i)));
+    reload(node, { maxPeers: 10, maxInbound: 10 });
+    expect(node.peers()).toHaveLength(70);
+    await until(() => peers.filter(({ ended }) => ended).length === 110, 'the others to be told');
+    expect(node.peers()).toHaveLength(10);
   });
 
   it('of the limits spares those that limits do not count', async () => {
@@ -57,6 +68,24 @@ describe('a reload', () => {
     await until(() => node.peers().length === 0, 'both to be gone');
     await until(() => node.peers().length === 1, 'the second again', 15_000);
     expect(isPersistent()).toEqual({ [second.nodeId]: true });
+  });
+
+  it('of persistent peers that comes while one of them is being dialled makes it one that limits count', async () => {
+    let dialled: RawPeer | null = null;
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      dialled = RawPeer.of(socket);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const limits = { maxOutbound: 0, minOutbound: 0 };
+    const node = await startNode({ ...limits, persistentPeers: [address] });
+    await until(() => dialled !== null && dialled.greeting !== null, 'the dial');
+    const peer = dialled as unknown as RawPeer;
+    reload(node, limits);
+    peer.socket.write(handshakeBytes(CHAIN_ID, 'late'));
+    expect((await peer.frame('disconnect')).payload[0]).toBe(ErrorCode.PeerLimitReached);
+    expect(node.stats().peers.outbound).toBe(0);
+    server.close();
   });
 
   it('of timeouts counts for those that are connected', async () => {

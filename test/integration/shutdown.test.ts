@@ -1,13 +1,18 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { createNode } from '../../dist/src/main/index.js';
+import { Store } from '../../dist/src/main/store/store.js';
 import { root } from '../architecture/source-files.js';
 import { handlerModule, portOf, startNode, until } from './support/nodes.js';
 import { frame, RawPeer } from './support/raw-peer.js';
+
+const locks = (dataDir: string) => readdirSync(dataDir).filter((name) => name.startsWith('lock-'));
 
 describe('a node that closes', () => {
   it('tells its peers, finishes what has arrived with its replies, and is gone within its time', async () => {
@@ -81,6 +86,53 @@ describe('a node that closes', () => {
   });
 });
 
+describe('the end of a node', () => {
+  it('is there for whoever asked, and gives everything up, also where the store can not be closed', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'paw-end-'));
+    const common = { chainId: 'x', listen: '127.0.0.1:0', logLevel: 'silent', workers: 1 } as const;
+    const node = await createNode({ ...common, admin: '127.0.0.1:0', dataDir });
+    const errors: Error[] = [];
+    node.on('error', (error) => errors.push(error));
+    const close = Store.prototype.close;
+    vi.spyOn(Store.prototype, 'close').mockImplementation(async function (this: Store) {
+      await close.call(this);
+      throw new Error('no space left');
+    });
+    node.drain();
+    await expect(node.closed).rejects.toThrow('no space left');
+    await expect(node.close()).rejects.toThrow('no space left');
+    vi.restoreAllMocks();
+    expect(errors.map(({ message }) => message)).toEqual(['no space left']);
+    expect(locks(dataDir)).toEqual([]);
+    await expect(fetch(`http://${node.admin}/health`)).rejects.toThrow();
+    rmSync(dataDir, { recursive: true });
+  });
+
+  it('is when nobody listens on its admin HTTP any more: its store is closed and its data directory free', async () => {
+    const node = await startNode({ admin: '127.0.0.1:0' });
+    const { dataDir } = node.config() as { dataDir: string };
+    const close = Store.prototype.close;
+    let release: () => void = () => undefined;
+    vi.spyOn(Store.prototype, 'close').mockImplementation(async function (this: Store) {
+      await new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      await close.call(this);
+    });
+    const closed = node.close();
+    await until(() => vi.mocked(Store.prototype.close).mock.calls.length > 0, 'the store to be closed');
+    expect(await (await fetch(`http://${node.admin}/health`)).json()).toMatchObject({ reasons: ['draining'] });
+    // Nothing would remember it.
+    expect(() => node.ban('192.0.2.1')).toThrow(expect.objectContaining({ code: 'ERR_PAW_CLOSED' }));
+    expect(locks(dataDir)).toHaveLength(1);
+    release();
+    await closed;
+    vi.restoreAllMocks();
+    expect(locks(dataDir)).toEqual([]);
+    await expect(fetch(`http://${node.admin}/health`)).rejects.toThrow();
+  });
+});
+
 describe('a drain', () => {
   it('waits for handlers and their replies for as long as they take, takes nobody in, and says how far it is', async () => {
     const node = await startNode({ handlers: [handlerModule('kinds.mjs')], workers: 1, shutdownTimeout: '50ms' });
@@ -141,6 +193,23 @@ describe('a drain', () => {
     await node.close();
     expect(performance.now() - startMs).toBeLessThan(3000);
     await node.closed;
+  });
+
+  it('is hurried by close also when nothing is left but a worker that does not end', async () => {
+    const node = await startNode({ handlers: [handlerModule('busy.mjs')], workers: 1, shutdownTimeout: '300ms' });
+    const file = join(mkdtempSync(join(tmpdir(), 'paw-busy-')), 'busy');
+    const peer = await RawPeer.join(portOf(node));
+    peer.send('busyLater', Buffer.from(file));
+    peer.socket.end();
+    await until(() => existsSync(file) && peer.closed, 'the worker to be busy, and nobody else there');
+    node.drain({ within: '30s' });
+    expect(node.stats().draining).toMatchObject({ connections: 0, queuedMessages: 0 });
+    // Nobody to wait for: by the next turn it is at its workers.
+    await nextTurn();
+    const startMs = performance.now();
+    await node.close();
+    expect(performance.now() - startMs).toBeLessThan(5000);
+    rmSync(dirname(file), { recursive: true });
   });
 
   it.each(['soon', '25h', -1, 1.5])('within %j is refused, and the node runs on', async (within) => {

@@ -183,6 +183,11 @@ describe('the alert rules', () => {
     expect(rules.filter(({ description }) => description.includes('paw-p2p doctor')).length).toBeGreaterThan(4);
   });
 
+  it('do not wake anybody for a node that is drained on purpose', () => {
+    const unhealthy = rules.filter(({ expr }) => expr.includes('paw_p2p_healthy'));
+    expect(unhealthy.map(({ expr }) => expr)).toEqual(['paw_p2p_healthy == 0 unless paw_p2p_draining == 1']);
+  });
+
   it('speak of metrics in their texts that there are', () => {
     for (const { alert, description } of rules) {
       const named = [...description.matchAll(/paw_p2p_\w+/g)].map(([name]) => name);
@@ -193,8 +198,8 @@ describe('the alert rules', () => {
   it('are refused by the reader where they are written in any other way', () => {
     const text = read('prometheus-alerts.yml');
     for (const [from, to] of [
-      ['expr: "paw_p2p_healthy == 0"', 'expr: paw_p2p_healthy == 0'],
-      ['expr: "paw_p2p_healthy == 0"', 'expr: "paw_p2p_healthy == 0" # now'],
+      ['expr: "paw_p2p_degraded > 0"', 'expr: paw_p2p_degraded > 0'],
+      ['expr: "paw_p2p_degraded > 0"', 'expr: "paw_p2p_degraded > 0" # now'],
       ['        for: 1m\n', ''],
       ['        for: 1m\n', '        for: 1m\n        keep_firing_for: 1m\n'],
       ['groups:', 'groups: []\nothers:'],

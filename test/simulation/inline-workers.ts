@@ -11,7 +11,7 @@ import { sinceSharedMs } from '../../src/shared/clock.js';
 import { NodeError } from '../../src/shared/errors.js';
 import type { Arena } from '../../src/shared/memory/arena.js';
 import { Worker } from '../../src/shared/memory/arena-layout.js';
-import { type MemoryBudget, TrackedAllowance } from '../../src/shared/memory/memory-budget.js';
+import { Claim, type MemoryBudget, TrackedAllowance } from '../../src/shared/memory/memory-budget.js';
 import { OutboundWriter } from '../../src/shared/memory/outbound-ring.js';
 import { ReadyQueue } from '../../src/shared/memory/ready-queue.js';
 import type { Sleep } from '../../src/shared/memory/signal.js';
@@ -86,6 +86,7 @@ export class InlineWorkers implements Workers {
   readonly #ready: ReadyQueue;
   readonly #registry: HandlerRegistry;
   readonly #pipeline: Pipeline;
+  readonly #store: AsideStore;
   #connections = 0;
   #isCalled = false;
   #isRunning = false;
@@ -99,7 +100,8 @@ export class InlineWorkers implements Workers {
     const block = arena.layout.worker(ONLY);
     const table = new TypeTable(arena, ONLY);
     const types = new TypeInterner<Route>((name) => table.intern(name), unknownRoute);
-    const queueBudget = new TrackedAllowance(budget, arena.words, block + Worker.QueuedKib);
+    const queueBudget = new TrackedAllowance(budget, arena.words, block + Worker.QueuedKib, Claim.Inbound);
+    const asideBudget = new TrackedAllowance(budget, arena.words, block + Worker.AsideKib, Claim.Inbound);
     const ring = new OutboundWriter(arena, ONLY, parts.drain);
     const gossip = new Gossip({ arena, worker: ONLY, clock, key: options.gossipKey });
     const segments = new AsideStore(queueBudget, MAX_FREE_BYTES, nothing);
@@ -119,7 +121,7 @@ export class InlineWorkers implements Workers {
         took: (ms) => table.addHandled(number, ms * 1000, 1),
       });
     });
-    const outbox = new Outbox(arena, ONLY, ring, options.sendQueueBytes);
+    const outbox = new Outbox(arena, ONLY, ring, options.sendQueueBytes, budget);
     const sender = new Sender({
       worker: ONLY,
       log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
@@ -134,10 +136,11 @@ export class InlineWorkers implements Workers {
       },
     });
     const asides = new Map<number, SharedArrayBuffer>();
-    const store = new AsideStore(budget, MAX_FREE_BYTES, (id, buffer) => {
+    const announce = (id: number, buffer: SharedArrayBuffer | null) => {
       if (buffer === null) asides.delete(id);
       else asides.set(id, buffer);
-    });
+    };
+    this.#store = new AsideStore(asideBudget, MAX_FREE_BYTES, announce, () => budget.hasRoom(Claim.Spare));
     const pong = types.declare(ControlType.pong, () => unknownRoute);
     this.#pipeline = new Pipeline({
       arena,
@@ -148,7 +151,7 @@ export class InlineWorkers implements Workers {
       gossip,
       types,
       table,
-      decoder: new FrameDecoder(arena, ONLY, store, types),
+      decoder: new FrameDecoder(arena, ONLY, this.#store, types),
       dispatcher: new Dispatcher({
         arena,
         worker: ONLY,
@@ -207,6 +210,10 @@ export class InlineWorkers implements Workers {
     this.#registry.relay(relay);
     this.policies = this.#registry.policies();
     this.#moved();
+  }
+
+  spareMemory(): void {
+    this.#store.clear();
   }
 
   connections(): number {

@@ -27,6 +27,8 @@ export function faultOf(node: SimulatedNode): string | null {
   if (inbound > maxInbound) return `${inbound} inbound peers`;
   if (outbound > maxOutbound) return `${outbound} outbound peers`;
   if (inbound + outbound > maxPeers) return `${inbound + outbound} peers`;
+  const inParts = Object.values(budget.parts()).reduce((a, b) => a + b, 0);
+  if (inParts !== budget.usedBytes) return `${budget.usedBytes} B are used, ${inParts} B by part`;
   if (budget.usedBytes > budget.budgetBytes) return `${budget.usedBytes} B of ${budget.budgetBytes} B are used`;
   return null;
 }

@@ -29,6 +29,7 @@ function rig(seed = 1) {
       state.accepted.resume();
     },
     () => undefined,
+    () => undefined,
   );
   void listener.listen('30.0.0.1', 7);
   const dial = () => {

@@ -25,8 +25,8 @@ const plain = {
   seed: 1,
   seeds: 10,
   fanout: 'all',
-  settleMs: 60_000,
-  broadcasts: 10,
+  settleMs: 40_000,
+  broadcasts: 5,
   attackers: 0,
   attackerGroups: 1,
 } as const;
@@ -37,14 +37,23 @@ function* planned(): Generator<Pick<StudyEntry, 'name' | 'options'>> {
     const attackers = Math.round(eclipseNodes * share);
     for (const attackerGroups of [4, attackers]) {
       for (const seed of [1, 2]) {
-        const options = { ...plain, seed, nodes: eclipseNodes, seeds: 5, broadcasts: 0, attackers, attackerGroups };
+        const options = {
+          ...plain,
+          settleMs: 60_000,
+          seed,
+          nodes: eclipseNodes,
+          seeds: 5,
+          broadcasts: 0,
+          attackers,
+          attackerGroups,
+        };
         yield { name: 'eclipse', options };
       }
     }
   }
   for (const fanout of [2, 4, 6, 8, 'all'] as const)
     yield { name: 'fanout', options: { ...plain, nodes: 1000, fanout } };
-  for (const nodes of [100, 300, 1000, 3000, 10_000]) yield { name: 'size', options: { ...plain, nodes } };
+  for (const nodes of [10_000, 1000, 100, 3000, 300]) yield { name: 'size', options: { ...plain, nodes } };
 }
 
 function kept(): StudyEntry[] {

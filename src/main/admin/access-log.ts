@@ -9,12 +9,16 @@ const LINES_MAX = 10;
 
 export class AccessLog {
   readonly #line: SampledLine;
-  /** Calls refused since start. */
   #refused = 0;
 
   constructor(log: Logger) {
     const message = 'admin call without the token refused';
     this.#line = new SampledLine(log, { level: 'warn', message, linesMax: LINES_MAX });
+  }
+
+  /** Calls refused since start. */
+  get refusedCalls(): number {
+    return this.#refused;
   }
 
   /** Counts a refused call, and tells of it or counts it as left out. */

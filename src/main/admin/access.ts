@@ -3,6 +3,7 @@
  * thread.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 
 /** Why a call is refused, as the answer tells it. */
@@ -46,10 +47,22 @@ export function checkAccess(token: string | null, { method, url, headers }: Call
 
 /**
  * Whether a page of another site can make a browser send such a call without asking first (a "simple request" of the
- * Fetch standard). A POST that is not declared as JSON is one; DELETE and the like never are.
+ * Fetch standard). A POST that is not declared as JSON is one; DELETE and the like never are. A program's POST without a
+ * body has nothing to declare: browsers say with every POST whose page sends it.
  */
-export function isSimplePost(method: string, contentType: string | undefined): boolean {
-  return method === 'POST' && contentType?.split(';', 1)[0]?.trim().toLowerCase() !== 'application/json';
+export function isSimplePost(method: string, headers: IncomingHttpHeaders): boolean {
+  if (method !== 'POST') return false;
+  const type = headers['content-type'];
+  if (type === undefined && hasNoBody(headers) && !isFromBrowser(headers)) return false;
+  return type?.split(';', 1)[0]?.trim().toLowerCase() !== 'application/json';
+}
+
+function hasNoBody({ 'transfer-encoding': encoding, 'content-length': length }: IncomingHttpHeaders): boolean {
+  return encoding === undefined && (length === undefined || length === '0');
+}
+
+function isFromBrowser({ origin, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
+  return origin !== undefined || site !== undefined;
 }
 
 const unauthorized: Refusal = {

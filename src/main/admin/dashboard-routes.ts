@@ -13,7 +13,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 const modules = [
   ...['actions', 'address-table', 'bans-table', 'charts', 'doctor-panel', 'element', 'event-log', 'event-source'],
   ...['event-text', 'format', 'node-client', 'notice', 'page', 'peer-order', 'peers-table', 'poll', 'question'],
-  ...['rates', 'rows', 'summary', 'theme', 'timeline', 'troubles', 'workers-table'],
+  ...['rates', 'rows', 'staleness', 'summary', 'theme', 'timeline', 'troubles', 'workers-table'],
 ];
 
 const HTML = 'text/html; charset=utf-8';

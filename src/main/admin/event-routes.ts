@@ -8,8 +8,9 @@ import { noQuery } from './call-fields.js';
 import { sendError } from './error-answer.js';
 import { EventStream, WATCHERS_MAX } from './event-stream.js';
 
-export function registerEventRoutes(app: FastifyInstance, view: NodeView): void {
-  const stream = new EventStream(view);
+/** @param token that a caller must bear now; a stream ends once it is another than the one that opened it */
+export function registerEventRoutes(app: FastifyInstance, view: NodeView, token: () => string | null): void {
+  const stream = new EventStream(view, token);
   app.get('/events', (request, reply) => {
     noQuery(request.query);
     if (stream.isFull) {

@@ -25,20 +25,25 @@ const told = [
 
 interface Watcher {
   readonly response: ServerResponse;
+  /** What was asked for when it came: who bears only that may watch no longer once it is another. */
+  readonly token: string | null;
   /** Events left out for this one since it was last told. */
   missed: number;
 }
 
 export class EventStream {
   readonly #view: NodeView;
+  readonly #token: () => string | null;
   readonly #watchers = new Set<Watcher>();
   readonly #listeners = told.map((name) => [name, (data: unknown) => this.#happened(name, data)] as const);
   /** Events of each kind since the last sample. */
   readonly #recent = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(view: NodeView) {
+  /** @param token that a caller must bear now, null for none */
+  constructor(view: NodeView, token: () => string | null) {
     this.#view = view;
+    this.#token = token;
   }
 
   /** Whether there is no room for another watcher. */
@@ -46,10 +51,13 @@ export class EventStream {
     return this.#watchers.size >= WATCHERS_MAX;
   }
 
-  /** Sends to `response`, whose head is written, until it closes. The first event is a sample. */
+  /**
+   * Sends to `response`, whose head is written, until it closes, or ends it when the token is exchanged. The first event is
+   * a sample.
+   */
   add(response: ServerResponse, connection: EventEmitter = response): void {
     if (this.#watchers.size === 0) this.#begin();
-    const watcher: Watcher = { response, missed: 0 };
+    const watcher: Watcher = { response, token: this.#token(), missed: 0 };
     this.#watchers.add(watcher);
     const gone = () => {
       if (this.#watchers.delete(watcher) && this.#watchers.size === 0) this.#end();
@@ -93,6 +101,10 @@ export class EventStream {
 
   #send(watcher: Watcher, text: string): void {
     const { response } = watcher;
+    if (watcher.token !== this.#token()) {
+      response.destroy();
+      return;
+    }
     if (response.writableLength > WAITING_BYTES_MAX) {
       watcher.missed++;
       return;

@@ -10,6 +10,8 @@ export interface Reading {
   readonly status: NodeStatus;
   readonly health: NodeHealth;
   readonly timings: NodeTimings;
+  /** Calls of the admin HTTP that were refused since they did not bear the token. */
+  readonly unauthorizedCalls: number;
 }
 
 /** The value of one combination of labels. */

@@ -1,6 +1,7 @@
 /**
  * Owns what `GET /metrics` answers (rulings 9; specification 7.1). Nothing is counted here: each scrape reads the node's
- * status, health and timings, so metrics and `GET /status` can't differ. Main thread.
+ * status, health and timings, so metrics and `GET /status` can't differ. Only refused calls of the admin HTTP are its own to
+ * count. Main thread.
  */
 import { type Gauge, Registry } from 'prom-client';
 import { BOUNDS_US, type Durations } from '../../shared/memory/histogram.js';
@@ -88,8 +89,11 @@ export interface Metrics {
   scrape(): Promise<string>;
 }
 
-/** Metrics of one node, in a registry of their own: a process may have several nodes. */
-export function createMetrics(view: NodeView): Metrics {
+/**
+ * Metrics of one node, in a registry of their own: a process may have several nodes.
+ * @param unauthorizedCalls of its admin HTTP so far: nothing that the node itself counts
+ */
+export function createMetrics(view: NodeView, unauthorizedCalls: () => number): Metrics {
   const registry = new Registry();
   let reading: Reading;
   for (const spec of metricSpecs) {
@@ -103,7 +107,12 @@ export function createMetrics(view: NodeView): Metrics {
     contentType: registry.contentType,
     scrape() {
       // All metrics are read before `metrics` returns, so that one scrape never sees the reading of the next.
-      reading = { status: view.status(), health: view.health(), timings: view.timings() };
+      reading = {
+        status: view.status(),
+        health: view.health(),
+        timings: view.timings(),
+        unauthorizedCalls: unauthorizedCalls(),
+      };
       return registry.metrics();
     },
   };

@@ -40,6 +40,14 @@ export const peerMetrics: readonly MetricSpec[] = [
     read: ({ status }) => status.connections.rejectedInbound,
   },
   {
+    name: 'connections_refused_no_files_total',
+    kind: 'counter',
+    unit: 'connections',
+    help: 'Inbound connections closed before their handshake, because file descriptors were short',
+    look: 'raise LimitNOFILE, or somebody storms the node',
+    read: ({ status }) => status.connections.refusedNoFiles,
+  },
+  {
     name: 'connections_handshaking',
     kind: 'gauge',
     unit: 'connections',

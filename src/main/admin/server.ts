@@ -120,7 +120,7 @@ function buildApp({ node, token, logger }: AdminOptions): FastifyInstance {
   app.addHook('onRequest', (request, reply, done) => {
     if (refuse(request, reply)) return;
     const { method, headers, is404 } = request;
-    if (!is404 && isSimplePost(method, headers['content-type'])) sendError(reply, wrongContentType);
+    if (!is404 && isSimplePost(method, headers)) sendError(reply, wrongContentType);
     else done();
   });
   app.addHook('onClose', (_app, done) => {
@@ -133,12 +133,10 @@ function buildApp({ node, token, logger }: AdminOptions): FastifyInstance {
   app.setErrorHandler(answerError);
   acceptJsonOnly(app);
   for (const register of [
-    registerStatusRoutes,
     registerPeerRoutes,
     registerBanRoutes,
     registerHistoryRoutes,
     registerDoctorRoutes,
-    registerEventRoutes,
     registerOperationRoutes,
     registerBroadcastRoutes,
     registerDashboardRoutes,
@@ -146,6 +144,8 @@ function buildApp({ node, token, logger }: AdminOptions): FastifyInstance {
   ]) {
     register(app, node);
   }
+  registerStatusRoutes(app, node, () => accessLog.refusedCalls);
+  registerEventRoutes(app, node, token);
   return app;
 }
 

@@ -62,6 +62,15 @@ export const trafficMetrics: readonly MetricSpec[] = [
     read: ({ status }) => status.messages.sendsSkipped,
   },
   {
+    name: 'messages_shed_total',
+    kind: 'counter',
+    unit: 'messages',
+    help: 'Messages that were not sent because the memory budget had no room, by class: broadcast (also passed on), direct, control',
+    look: 'a memoryBudget that is too small, or somebody who fills it: memory_part_bytes says with what; classes are left out in this order',
+    labels: ['class'],
+    read: ({ status }) => byLabel('class', status.messages.shedByClass),
+  },
+  {
     name: 'queue_dropped_total',
     kind: 'counter',
     unit: 'messages',

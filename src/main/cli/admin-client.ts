@@ -97,6 +97,15 @@ export class AdminClient {
   }
 }
 
+/**
+ * What a call that was not answered says of the node: nobody listens there any more, or it is not known (no answer in
+ * time, a connection cut, half an answer). Null: it did answer, or something else is wrong.
+ */
+export function silence(error: unknown): 'nobody listens' | 'unknown' | null {
+  if (!(error instanceof NodeError) || !(error.cause instanceof Error)) return null;
+  return (error.cause as NodeJS.ErrnoException).code === 'ECONNREFUSED' ? 'nobody listens' : 'unknown';
+}
+
 function noNode(where: string, cause?: unknown): NodeError {
   const message = `what answers on ${where} is no PAW node: name its address with --admin`;
   return new NodeError('ERR_PAW_NOT_CONNECTED', message, { cause });

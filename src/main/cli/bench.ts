@@ -11,6 +11,7 @@ import { outputColumns } from './show.js';
 import { tableText } from './table.js';
 
 const ROUNDS_MAX = 100;
+const SOAK_MS_LEAST = 10_000;
 const DURATION_MS_MAX = 30 * 24 * 3_600_000;
 
 interface BenchFlags {
@@ -78,7 +79,7 @@ async function bench(names: readonly string[], flags: BenchFlags): Promise<void>
         flags.workers === undefined
           ? Math.max(1, Math.min(4, availableParallelism() - 1))
           : parseFlag('workers', integer(1, 64), flags.workers),
-      soakSeconds: smoke ? 2 : parseFlag('duration', duration(60_000, DURATION_MS_MAX), flags.duration) / 1000,
+      soakSeconds: smoke ? 2 : parseFlag('duration', duration(SOAK_MS_LEAST, DURATION_MS_MAX), flags.duration) / 1000,
       smoke,
       json: requireWritable('json', flags.json),
       html: requireWritable('html', flags.html),
@@ -104,7 +105,7 @@ export function registerBench(program: Command): void {
     .option('--rounds <N>', 'how often each program is measured; medians are shown', '5')
     .option('--seconds <N>', 'how long each time', '2')
     .option('--workers <N>', 'worker threads of the node; one less than the cores, 1 to 4, if left out')
-    .option('--duration <TIME>', 'how long soak lasts', '2h')
+    .option('--duration <TIME>', 'how long soak lasts', '1h')
     .option('--json <FILE>', 'writes what was found as JSON')
     .option('--html <FILE>', 'writes it as a page with charts')
     .option('--smoke', 'tiny runs, to see that everything works; the figures mean nothing')

@@ -3,6 +3,7 @@
  */
 import type { Command } from 'commander';
 import type { PeerError } from '../../shared/errors.js';
+import { count } from '../amounts.js';
 import { duration, peerAddress } from '../config/kinds.js';
 import { type CrawlResult, crawlSeed } from '../discovery/seed-crawler.js';
 import { formatAddress, formatHostPort, type HostPort, type PeerAddress, withoutAddress } from '../net/address.js';
@@ -12,7 +13,7 @@ import { configFlag, optionValue, parseFlag } from './config-flags.js';
 import { ExitCode, hexCode } from './exit.js';
 import { outputColumns } from './show.js';
 import { type Column, tableText } from './table.js';
-import { count, harmless } from './text.js';
+import { harmless } from './text.js';
 
 const TIMEOUT_MS_MAX = 3_600_000;
 

@@ -2,11 +2,12 @@
  * Owns the command `doctor`: what is wrong with a running node, why, and what to do about it. Main thread.
  */
 import type { Command } from 'commander';
+import { count } from '../amounts.js';
 import type { DoctorReport, Finding, FindingLevel } from '../api.js';
 import { AdminClient, type AdminFlags, addAdminFlags } from './admin-client.js';
 import { ExitCode } from './exit.js';
 import { outputColumns, type ShowFlags, show } from './show.js';
-import { count, displayWidth, harmless } from './text.js';
+import { displayWidth, harmless } from './text.js';
 
 /** The node dials its own addresses before it answers. */
 const ANSWER_TIMEOUT_MS = 15_000;

@@ -4,11 +4,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { NodeError } from '../../shared/errors.js';
+import { count, humanBytes } from '../amounts.js';
 import type { DrainStatus, NodeStatus } from '../api.js';
 import { duration } from '../config/kinds.js';
-import { AdminClient, type AdminFlags, addAdminFlags } from './admin-client.js';
+import { AdminClient, type AdminFlags, addAdminFlags, silence } from './admin-client.js';
 import { parseFlag } from './config-flags.js';
-import { count, humanBytes } from './text.js';
 
 const LOOK_EVERY_MS = 200;
 /** A node that is done still has its store to close. */
@@ -25,15 +25,19 @@ export function drainText({ connections, queuedMessages, queuedBytes }: DrainSta
   return `draining: ${count(connections, 'connection')} left, ${waiting}\n`;
 }
 
-/** How far the node is; null once it is gone, or another has taken its place. */
-async function look(client: AdminClient): Promise<DrainStatus | null> {
+/**
+ * How far the node is, `stopped` once it is gone or another has taken its place, `unknown` where it did not answer: it may
+ * be busy, so that says nothing.
+ */
+async function look(client: AdminClient): Promise<DrainStatus | 'stopped' | 'unknown'> {
   try {
     const { value } = await client.call({ path: '/status' });
-    return (value as NodeStatus).draining;
+    return (value as NodeStatus).draining ?? 'stopped';
   } catch (error) {
-    // Its admin HTTP is what a node that closes gives up among the last.
-    if (error instanceof NodeError && error.code === 'ERR_PAW_NOT_CONNECTED') return null;
-    throw error;
+    const silent = silence(error);
+    if (silent === null) throw error;
+    // A node that closes gives up its admin HTTP last of all, when its data directory is free.
+    return silent === 'nobody listens' ? 'stopped' : 'unknown';
   }
 }
 
@@ -41,13 +45,16 @@ async function drain({ within, ...flags }: DrainFlags): Promise<void> {
   const client = new AdminClient(flags);
   if (within !== undefined) parseFlag('within', duration(0, WITHIN_MS_MAX), within);
   const { value } = await client.call({ method: 'POST', path: '/drain', body: { within } });
+  let status = value as DrainStatus;
   let shown = '';
-  for (let status: DrainStatus | null = value as DrainStatus; status !== null; status = await look(client)) {
+  for (let seen: Awaited<ReturnType<typeof look>> = status; seen !== 'stopped'; seen = await look(client)) {
+    if (seen !== 'unknown') status = seen;
     const text = flags.json ? `${JSON.stringify(status)}\n` : drainText(status);
     if (text !== shown) process.stdout.write(text);
     shown = text;
     if (Date.now() > Date.parse(status.until) + GRACE_MS) {
-      throw new NodeError('ERR_PAW_CLOSED', `the node has not stopped by ${status.until}: look into its log`);
+      const why = seen === 'unknown' ? 'does not answer' : `has not stopped by ${status.until}`;
+      throw new NodeError('ERR_PAW_CLOSED', `the node ${why}: look into its log`);
     }
     await delay(LOOK_EVERY_MS);
   }

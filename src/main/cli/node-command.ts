@@ -21,8 +21,12 @@ async function runNode(settings: Settings, readSettings: () => Settings): Promis
   const stop = listenForStop();
   let node: Node | null = null;
   let isReopenWanted = false;
-  // Before the start as well, and for good: unheard, these two end the process.
-  process.on('SIGHUP', () => reload(node));
+  let isReloadWanted = false;
+  // Before the start as well, and for good: unheard, these two end the process. What they ask for is done once it runs.
+  process.on('SIGHUP', () => {
+    if (node === null) isReloadWanted = true;
+    else reload(node);
+  });
   process.on('SIGUSR2', () => {
     if (node === null) isReopenWanted = true;
     else node.reopenLog();
@@ -32,13 +36,14 @@ async function runNode(settings: Settings, readSettings: () => Settings): Promis
   // The node says when it is ready and when it has closed.
   node = await startNode(settings, { readSettings });
   if (isReopenWanted) node.reopenLog();
+  if (isReloadWanted) reload(node);
   await Promise.race([stop.first, node.closed]);
   await node.close();
 }
 
-function reload(node: Node | null): void {
+function reload(node: Node): void {
   try {
-    node?.reload();
+    node.reload();
   } catch (error) {
     // The node has told in its log what is wrong, and goes on as it was.
     const isTooLate = error instanceof NodeError && error.code === 'ERR_PAW_CLOSED';

@@ -5,11 +5,11 @@ import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { ConfigError, ErrorCode, PeerError } from '../../shared/errors.js';
 import { MAX_FRAME_LENGTH, TYPE_LENGTH_FIELD_BYTES } from '../../shared/limits.js';
+import { humanBytes } from '../amounts.js';
 import { hexBytes, integer, messageTypeText } from '../config/kinds.js';
 import type { PeerClient } from '../net/peer-client.js';
 import { parseFlag } from './config-flags.js';
 import { addDialFlags, type DialFlags, planDial } from './dial-flags.js';
-import { humanBytes } from './text.js';
 
 const COUNT_MAX = 1_000_000_000;
 

@@ -2,16 +2,30 @@
  * Owns the command `status`: what a running node tells of itself over its admin HTTP. Main thread.
  */
 import type { Command } from 'commander';
+import { count, humanBytes, humanSeconds } from '../amounts.js';
 import type { NodeStatus } from '../api.js';
 import { AdminClient, type AdminFlags, addAdminFlags } from './admin-client.js';
 import { type ShowFlags, show } from './show.js';
-import { alignedRows, count, harmless, humanBytes, humanSeconds } from './text.js';
+import { alignedRows, harmless } from './text.js';
 
 function countsOf(counts: Readonly<Record<string, number>>): string {
   const entries = Object.entries(counts)
     .filter(([, times]) => times > 0)
     .sort(([, a], [, b]) => b - a);
   return entries.length === 0 ? 'none' : entries.map(([name, times]) => `${harmless(name)} ${times}`).join(', ');
+}
+
+function memoryParts({ rings, partialFrames, sendQueues, handlerQueues, caches }: NodeStatus['memory']['by']): string {
+  const parts = {
+    rings,
+    'partial frames': partialFrames,
+    'send queues': sendQueues,
+    'handler queues': handlerQueues,
+    caches,
+  };
+  return Object.entries(parts)
+    .map(([name, bytes]) => `${name} ${humanBytes(bytes)}`)
+    .join(', ');
 }
 
 /** A status as text for people, in two columns. */
@@ -35,11 +49,12 @@ export function statusText(status: NodeStatus): string {
     ['received by type', countsOf(messages.receivedByType)],
     ['sent by type', countsOf(messages.sentByType)],
     ['dropped', `${messages.dropped} frames: ${countsOf(messages.droppedByCode)}`],
+    ['shed for memory', countsOf(messages.shedByClass)],
     ['unhandled', `${messages.unhandled} messages, ${messages.handlerErrors} handler errors`],
     ['overflow', `${messages.queueDropped} dropped from queues, ${messages.sendsSkipped} sends skipped`],
     ['connections', `${connections.total} (${connections.inbound} inbound, ${connections.outbound} outbound)`],
     ['handshakes', `${connections.handshaking} under way, failed: ${countsOf(connections.handshakesFailedByCode)}`],
-    ['refused', `${connections.rejectedInbound} inbound`],
+    ['refused', `${connections.rejectedInbound} inbound, ${connections.refusedNoFiles} for want of file descriptors`],
     ['disconnects', countsOf(connections.disconnectsByCode)],
     ['dials', `${dials.succeeded} succeeded, ${dials.failed} failed, ${dials.queued} wait, ${dials.dropped} dropped`],
     [
@@ -61,6 +76,7 @@ export function statusText(status: NodeStatus): string {
     ['sent in all', `${lifetime.messages.sent} messages, ${humanBytes(lifetime.bytes.sent)}`],
     ...workers,
     ['memory', `${humanBytes(memory.used)} of ${humanBytes(memory.budget)}, resident ${humanBytes(memory.rss)}`],
+    ['memory in use for', memoryParts(memory.by)],
     ['event loop lag', `${status.eventLoopLagMs.toFixed(1)} ms`],
     ['last hour', hour.length === 0 ? 'nothing was refused or dropped' : hour.join(', ')],
     ...(status.draining === null ? [] : [['draining', `until ${status.draining.until}`] as const]),

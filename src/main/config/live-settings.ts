@@ -8,6 +8,7 @@ import type { ReloadResult, SettingChange } from '../api.js';
 import { arenaFits, type GrowthLimits, geometryOf, slotsNeeded } from '../geometry.js';
 import { isLoopbackHost } from './loopback.js';
 import { type OptionKey, optionKeys, optionOf } from './options.js';
+import { presets } from './presets.js';
 import { settingsByKey } from './print.js';
 import { settingNames } from './setting-names.js';
 import type { Settings } from './settings.js';
@@ -49,6 +50,7 @@ export class LiveSettings {
     }
     const changes = this.#changes(next);
     const waiting = this.#waiting(next);
+    if (this.#isPresetWaiting(next, changes, waiting)) waiting.add('preset');
     const applied = changes.filter(({ key }) => !waiting.has(key));
     const taken = Object.fromEntries(applied.map(({ key }) => [settingNames[key], next[settingNames[key]]]));
     Object.assign(this.current, taken);
@@ -56,7 +58,7 @@ export class LiveSettings {
   }
 
   /** The keys that a restart would have to change. */
-  #waiting(next: Settings): ReadonlySet<OptionKey> {
+  #waiting(next: Settings): Set<OptionKey> {
     const { slots } = this.#limits;
     const waiting = new Set(optionKeys.filter((key) => !optionOf(key).live));
     const { admin, maxPeers, persistentPeers, unconditionalPeerIds } = this.current;
@@ -69,6 +71,16 @@ export class LiveSettings {
     // The address stays, so the token that it can't do without stays as well.
     if (admin !== null && !isLoopbackHost(admin.host) && next.adminToken === null) waiting.add('adminToken');
     return waiting;
+  }
+
+  /** A preset is in force once all is that it sets, or that the one before has set. */
+  #isPresetWaiting(
+    next: Settings,
+    changes: readonly { readonly key: OptionKey }[],
+    waiting: ReadonlySet<OptionKey>,
+  ): boolean {
+    const set = { ...presets[this.current.preset], ...presets[next.preset] };
+    return changes.some(({ key }) => key in set && waiting.has(key));
   }
 
   #changes(next: Settings): (SettingChange & { readonly key: OptionKey })[] {

@@ -209,7 +209,7 @@ export const options = {
     size(8 * MiB, 64 * GiB),
     '512MiB',
     'SIZE',
-    'most bytes of rings, partial frames and send queues together',
+    'most bytes of rings, partial frames, queues and caches together',
     { live: true },
   ),
   ringSize: option(

@@ -2,7 +2,7 @@
  * What a devnet shows while it runs: on a terminal a table that is redrawn in place, elsewhere a line a second. The
  * rendering is pure; only `LiveDisplay` writes.
  */
-import { humanBytes } from '../cli/text.js';
+import { humanBytes } from '../amounts.js';
 import { LatencyHistogram } from './latency.js';
 import type { NodeReport } from './reports.js';
 import { milliseconds, tableText } from './summary.js';

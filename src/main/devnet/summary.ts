@@ -1,7 +1,7 @@
 /**
  * What a devnet tells at its end: for every node what it sent, what it should have got and got, and one verdict. Pure.
  */
-import { humanBytes } from '../cli/text.js';
+import { humanBytes } from '../amounts.js';
 import { LatencyHistogram } from './latency.js';
 import { type Gap, type OriginArrivals, settle } from './ledger.js';
 import type { NodeReport } from './reports.js';

@@ -245,6 +245,11 @@ export class AddressBook {
     return this.#index.ofId(id).sort((a, b) => b.lastSuccessMs - a.lastSuccessMs)[0];
   }
 
+  /** The netgroup that told us an address first; null for one that is not in the book. */
+  tellerOf(address: KnownAddress): string | null {
+    return this.#index.get(keyOf(address))?.sourceGroup ?? null;
+  }
+
   list(): AddressRecord[] {
     return this.#index.list();
   }

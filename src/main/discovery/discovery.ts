@@ -132,7 +132,10 @@ export class Discovery {
 
   /** Other seeds, limits or intervals: looks at once. */
   settingsChanged(changed: ReadonlySet<string>): void {
-    if (changed.has('seeds')) this.#bootstrap.seedsChanged();
+    if (changed.has('seeds')) {
+      this.#bootstrap.seedsChanged();
+      this.#seedOutcomes.keep(this.#parts.settings.seeds);
+    }
     this.#nextLookMs = 0;
   }
 
@@ -173,6 +176,7 @@ export class Discovery {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#parts.exchange?.stop();
     await this.#bootstrap.stop();
   }
 
@@ -298,7 +302,8 @@ export class Discovery {
     const { entries, own, address, error } = result;
     const wallMs = this.#clock.wallMs();
     const name = formatHostPort(seed);
-    this.#seedOutcomes.asked(seed, result, wallMs);
+    const isStillSeed = this.#parts.settings.seeds.some((known) => formatHostPort(known) === name);
+    if (isStillSeed) this.#seedOutcomes.asked(seed, result, wallMs);
     for (const { ip, port } of own) {
       hearsay.address(voiceOf(address, seed.port), { host: ip, port }, this.#clock.nowMs());
     }

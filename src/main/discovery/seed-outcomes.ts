@@ -1,6 +1,6 @@
 /**
- * What came of the last time that each seed was asked, and dialled as a peer. Main thread. As many entries as there are
- * seeds.
+ * What came of the last time that each seed was asked, and dialled as a peer. Main thread. At most an entry for each seed:
+ * one that a reload takes off the list is forgotten.
  */
 import { PeerError } from '../../shared/errors.js';
 import { formatHostPort, type HostPort, withoutAddress } from '../net/address.js';
@@ -36,6 +36,12 @@ export class SeedOutcomes {
     if (known === undefined || !(error instanceof PeerError)) return;
     const dialFault = { code: error.code, reason: withoutAddress(error.message) };
     this.#outcomes.set(known.seed, { ...known, dialFault });
+  }
+
+  /** Only these are seeds from now on. */
+  keep(seeds: readonly HostPort[]): void {
+    const names = new Set(seeds.map(formatHostPort));
+    for (const name of this.#outcomes.keys()) if (!names.has(name)) this.#outcomes.delete(name);
   }
 
   /** One for each of these seeds. */

@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import type { Clock } from '../../shared/clock.js';
 import { ErrorCode, NodeError } from '../../shared/errors.js';
 import type { Policy } from '../../shared/policy.js';
-import type { DoctorReport, HistoryEntry, HistoryQuery, NodeStatus } from '../api.js';
+import type { DoctorReport, HistoryEntry, HistoryQuery, NodeStatus, NodeTimings } from '../api.js';
 import type { Settings } from '../config/settings.js';
 import type { AddressRecord } from '../discovery/address-book.js';
 import type { Hearsay } from '../discovery/hearsay.js';
@@ -19,7 +19,7 @@ import type { Who } from '../peers/conduct.js';
 import { netGroupOf } from '../peers/net-group.js';
 import type { PersistentPeer } from '../peers/persistent-peers.js';
 import { checks } from './checks.js';
-import type { BookFacts, Facts, PeerFacts, WorkerFacts } from './facts.js';
+import type { BookFacts, Facts, HandlerFacts, PeerFacts, WorkerFacts } from './facts.js';
 import { readFileDescriptors } from './file-descriptors.js';
 import { reportOf } from './finding.js';
 import { within } from './patience.js';
@@ -54,6 +54,7 @@ export interface DoctorParts {
   readonly fixedBytes: number;
   readonly lastRunAheadMs: number;
   status(): NodeStatus;
+  timings(): NodeTimings;
   connected(): Iterable<Connection>;
   book(): readonly AddressRecord[];
   isWanted(who: Who): boolean;
@@ -136,6 +137,7 @@ export class Doctor {
       strangers: this.#strangers(wallMs),
       refusedBy: this.#refusedBy(wallMs),
       workers: status.workers.map((worker, index) => this.#worker(worker, index, connected, nowMs)),
+      handlers: handlerFacts(this.#parts.timings().handlers),
       shortestQueue: shortestQueue(this.#parts.policies()),
       cores: availableParallelism(),
       fixedBytes,
@@ -217,6 +219,16 @@ export class Doctor {
 
 function peerFacts({ peerId, address, persistent, rttMs, writer }: Connection): PeerFacts {
   return { id: peerId!, address, persistent, rttMs, queuedBytes: writer.queuedBytes };
+}
+
+function handlerFacts(handlers: NodeTimings['handlers']): HandlerFacts[] {
+  return Object.entries(handlers)
+    .map(([type, { counts, sumSeconds }]) => {
+      const messages = counts.reduce((sum, number) => sum + number, 0);
+      return { type, messages, meanMs: messages === 0 ? 0 : (sumSeconds * 1000) / messages };
+    })
+    .filter(({ messages }) => messages > 0)
+    .sort((a, b) => b.meanMs - a.meanMs);
 }
 
 function shortestQueue(policies: Readonly<Record<string, Policy>>): number | null {

@@ -26,6 +26,8 @@ export interface Facts {
   /** Inbound peers refused within the last hour, as far as history goes back, by the limit that they met. */
   readonly refusedBy: Readonly<Record<keyof Limits, number>>;
   readonly workers: readonly WorkerFacts[];
+  /** What handlers took since the start, by message type, the slowest on average first. */
+  readonly handlers: readonly HandlerFacts[];
   /** Messages that fit into the shortest handler queue; null if nothing is queued ever. */
   readonly shortestQueue: number | null;
   readonly cores: number;
@@ -36,6 +38,13 @@ export interface Facts {
   readonly disk: { readonly fault: string | null; readonly freeBytes: number | null };
   /** The most that the main thread was late in each second of the last minute, the newest last. */
   readonly loopLagMs: readonly number[];
+}
+
+/** Handlers of one message type, in all workers. */
+export interface HandlerFacts {
+  readonly type: string;
+  readonly messages: number;
+  readonly meanMs: number;
 }
 
 /** An address to be reached at, as `host:port`, and what came of dialling it ourselves; null if it was not dialled. */

@@ -2,10 +2,10 @@
  * Whether limits, workers, peers or this node's own main thread hold it up. Pure; main thread.
  */
 import { ErrorCode } from '../../shared/errors.js';
+import { count, humanBytes } from '../amounts.js';
 import type { Finding } from '../api.js';
-import { count, humanBytes } from '../cli/text.js';
 import { presets } from '../config/presets.js';
-import type { Facts, PeerFacts, WorkerFacts } from './facts.js';
+import type { Facts, HandlerFacts, PeerFacts, WorkerFacts } from './facts.js';
 import { lastHour, medianOf, well } from './finding.js';
 
 const LAG_MS = 100;
@@ -28,6 +28,8 @@ const LOOP_STUCK_MS = 2000;
 const LATE_SECONDS = 3;
 /** Peers that are named in evidence at most. */
 const NAMED = 5;
+/** Types of messages that are named in evidence at most. */
+const TYPES_NAMED = 3;
 
 /** Do limits keep out who should come in? */
 export function limits(facts: Facts): Finding {
@@ -72,9 +74,10 @@ export function limits(facts: Facts): Finding {
 
 /** Is a worker the bottleneck? */
 export function workers(facts: Facts): Finding {
-  const { workers: all, shortestQueue, cores, status } = facts;
+  const { workers: all, handlers, shortestQueue, cores, status } = facts;
   const check = 'workers';
   const evidence = all.map(workerLine);
+  if (handlers.length > 0) evidence.push(`slowest handlers since the start: ${slowest(handlers)}`);
   evidence.push(`handler errors since the start: ${status.messages.handlerErrors}; cores: ${cores}`);
   const verdict = (level: 'warn' | 'fail', summary: string, remedy: string): Finding => {
     return { check, level, summary, evidence, remedy };
@@ -113,6 +116,15 @@ export function workers(facts: Facts): Finding {
     return verdict('warn', summary, `${SLOW_HANDLERS} Or give the type more concurrency.`);
   }
   return lagging(facts, evidence) ?? well(check, `All workers keep up (${all.length}).`, evidence);
+}
+
+function slowest(handlers: readonly HandlerFacts[]): string {
+  const shown = handlers.slice(0, TYPES_NAMED);
+  return shown.map(({ type, messages, meanMs }) => `${type} ${milliseconds(meanMs)} (${messages})`).join(', ');
+}
+
+function milliseconds(ms: number): string {
+  return `${ms < 1 ? ms.toFixed(3) : ms < 100 ? ms.toFixed(1) : Math.round(ms)} ms`;
 }
 
 const SLOW_HANDLERS = 'Make its handlers quick: long work belongs into async handlers or elsewhere.';

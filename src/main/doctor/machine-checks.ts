@@ -2,8 +2,8 @@
  * Whether the machine gives the node what it needs: clock, memory, files, disk. Pure; main thread.
  */
 import { DIALS_IN_FLIGHT } from '../../shared/limits.js';
+import { count, humanBytes, humanSeconds } from '../amounts.js';
 import type { Finding } from '../api.js';
-import { count, humanBytes, humanSeconds } from '../cli/text.js';
 import type { Facts } from './facts.js';
 import { medianOf, well } from './finding.js';
 
@@ -117,6 +117,11 @@ export function files({ files: told, settings, status }: Facts): Finding {
   if (open >= FILES_FULL * limit) {
     const summary = `${open} of ${limit} file descriptors are open: connections are about to be lost unseen.`;
     return { check, level: 'fail', summary, evidence, remedy };
+  }
+  const { refusedNoFiles } = status.connections;
+  if (refusedNoFiles > 0) {
+    const summary = `${count(refusedNoFiles, 'connection')} had to be closed unread, since few of the ${limit} file descriptors were left.`;
+    return { check, level: 'warn', summary, evidence, remedy };
   }
   if (needed > limit) {
     const summary = `The limit of ${limit} file descriptors is too low for maxPeers ${maxPeers}: up to ${needed} are needed.`;

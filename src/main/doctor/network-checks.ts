@@ -3,8 +3,8 @@
  */
 import { ErrorCode, errorCodeName } from '../../shared/errors.js';
 import { DIAL_QUEUE_LENGTH } from '../../shared/limits.js';
+import { count, humanSeconds } from '../amounts.js';
 import type { Finding, FindingLevel } from '../api.js';
-import { count, humanSeconds } from '../cli/text.js';
 import type { CrawlFault } from '../discovery/seed-crawler.js';
 import type { SeedOutcome } from '../discovery/seed-outcomes.js';
 import type { Facts } from './facts.js';

@@ -1,8 +1,9 @@
 /**
  * Whether others can reach this node, and whether the address that it gives out is right. Pure; main thread.
  */
+
+import { count, humanSeconds } from '../amounts.js';
 import type { Finding } from '../api.js';
-import { count, humanSeconds } from '../cli/text.js';
 import { isLoopbackHost } from '../config/loopback.js';
 import type { DialledAddress, Facts, InboundFacts } from './facts.js';
 import { well } from './finding.js';

@@ -1,7 +1,9 @@
 /**
  * Dials that the node makes to addresses of its own, to see whether they lead here. Main thread. Each shows a node ID that
- * was made up for it; a connection that arrives under such an ID proves that the address leads to this very process,
- * whatever limits, bans or other nodes of the same ID there are. It becomes no peer and is counted nowhere.
+ * was made up for it; a connection that arrives under such an ID shows that what was sent to the address comes out at this
+ * very process, whatever limits, bans or other nodes of the same ID there are. Whether directly it does not show: whoever
+ * sits at the address may pass everything on, as a port forwarding does, and as somebody who claims our address could.
+ * It becomes no peer and is counted nowhere.
  */
 import { randomBytes } from 'node:crypto';
 import { ErrorCode, PeerError } from '../../shared/errors.js';
@@ -27,7 +29,8 @@ const unanswered: readonly number[] = [ErrorCode.NetworkError, ErrorCode.Handsha
 export interface SelfDialsParts {
   readonly chainId: string;
   readonly nodeId: string;
-  readonly timeoutMs: number;
+  /** Asked at each dial, so that it can change. */
+  timeoutMs(): number;
 }
 
 export class SelfDials {
@@ -48,7 +51,8 @@ export class SelfDials {
 
   /** Dials an address. Never rejects. */
   async dial({ host, port }: HostPort, signal: AbortSignal): Promise<SelfDial> {
-    const { chainId, nodeId, timeoutMs } = this.#parts;
+    const { chainId, nodeId } = this.#parts;
+    const timeoutMs = this.#parts.timeoutMs();
     const shownId = `self-${randomBytes(12).toString('hex')}`;
     this.#underWay.set(shownId, false);
     try {

@@ -1,26 +1,38 @@
 /** Listens for peers and hands accepted connections on, unread. Main thread. */
 import { createServer, type Server } from 'node:net';
 import { NodeError } from '../../shared/errors.js';
+import { readFileDescriptors } from '../doctor/file-descriptors.js';
 import { formatAddress } from './address.js';
 import { type Adopt, adoptSocket, takeHandles } from './adopt-socket.js';
+import { DescriptorReserve } from './descriptor-reserve.js';
 import type { Listener } from './network.js';
 
 /** Connections that the kernel keeps for us while the main thread is busy. */
 const BACKLOG = 1024;
+/** Takes no byte of a connection that is closed at once. */
+const nobody = { buffer: () => new Uint8Array(1), received: () => false };
 
 export class Acceptor implements Listener {
   readonly #server: Server;
   readonly #onConnection: (adopt: Adopt) => void;
   readonly #onError: (error: Error) => void;
+  readonly #onNoFiles: () => void;
+  readonly #reserve = new DescriptorReserve(readFileDescriptors, () => performance.now());
   #address = '';
 
-  constructor(onConnection: (adopt: Adopt) => void, onError: (error: Error) => void) {
+  /** @param onNoFiles told of each connection that is closed unread, because file descriptors are short */
+  constructor(
+    onConnection: (adopt: Adopt) => void,
+    onError: (error: Error) => void,
+    onNoFiles: () => void = () => undefined,
+  ) {
     // Paused, so that no byte is read before the socket reads into memory of ours.
     this.#server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (accepted) =>
-      onConnection((sink) => adoptSocket(accepted, sink)),
+      this.#take((sink) => adoptSocket(accepted, sink)),
     );
     this.#onConnection = onConnection;
     this.#onError = onError;
+    this.#onNoFiles = onNoFiles;
   }
 
   /** `host:port` that is listened on, with the real port. */
@@ -34,6 +46,7 @@ export class Acceptor implements Listener {
    */
   async listen(host: string, port: number): Promise<void> {
     const server = this.#server;
+    await this.#reserve.look();
     try {
       await this.#tryListen(host, port);
     } catch (error) {
@@ -46,8 +59,8 @@ export class Acceptor implements Listener {
       const why = code === 'EADDRINUSE' ? 'address in use' : (code ?? message);
       throw new NodeError('ERR_PAW_LISTEN', `can't listen on ${formatAddress(host, port)}: ${why}`, { cause: error });
     }
-    server.on('error', this.#onError);
-    takeHandles(server, this.#onConnection);
+    server.on('error', (error: NodeJS.ErrnoException) => this.#failed(error));
+    takeHandles(server, (adopt) => this.#take(adopt));
     const bound = server.address();
     if (bound === null || typeof bound === 'string') throw new Error('listening on no TCP address');
     this.#address = formatAddress(bound.address, bound.port);
@@ -62,6 +75,23 @@ export class Acceptor implements Listener {
         resolve();
       });
     });
+  }
+
+  #take(adopt: Adopt): void {
+    if (this.#reserve.takes()) {
+      this.#onConnection(adopt);
+      return;
+    }
+    const socket = adopt(nobody);
+    socket.on('error', () => undefined);
+    socket.destroy();
+    this.#onNoFiles();
+  }
+
+  /** None was left even to accept with: the reserve has gone to something else. */
+  #failed(error: NodeJS.ErrnoException): void {
+    if (error.code === 'EMFILE' || error.code === 'ENFILE') this.#onNoFiles();
+    else this.#onError(error);
   }
 
   /** Stops accepting. Connections stay. */

@@ -3,7 +3,7 @@
  * sockets, so chunks count their users; the last one to finish gives it back. Chunks count against the memory budget.
  */
 import { viewOf } from '../../shared/memory/buffer-view.js';
-import type { MemoryBudget } from '../../shared/memory/memory-budget.js';
+import type { Allowance, Claim } from '../../shared/memory/memory-budget.js';
 
 export class Chunk {
   readonly buffer: Buffer;
@@ -43,16 +43,16 @@ const MAX_FREE = 8;
 
 export class ChunkPool {
   readonly chunkBytes: number;
-  readonly #budget: MemoryBudget;
+  readonly #budget: Allowance;
   #free: Chunk[] = [];
 
-  constructor(chunkBytes: number, budget: MemoryBudget) {
+  constructor(chunkBytes: number, budget: Allowance) {
     this.chunkBytes = chunkBytes;
     this.#budget = budget;
   }
 
-  /** A chunk with room for `bytes`, retained once for the caller; null if the budget has no room. */
-  take(bytes: number): Chunk | null {
+  /** A chunk with room for `bytes`, retained once for the caller; null if the budget has no room for such a claim. */
+  take(bytes: number, claim?: Claim): Chunk | null {
     if (bytes <= this.chunkBytes) {
       const free = this.#free.pop();
       if (free !== undefined) {
@@ -60,14 +60,14 @@ export class ChunkPool {
         free.retain();
         return free;
       }
-      return this.#make(this.chunkBytes, (chunk) => this.#giveBack(chunk));
+      return this.#make(this.chunkBytes, claim, (chunk) => this.#giveBack(chunk));
     }
-    return this.exact(bytes);
+    return this.exact(bytes, claim);
   }
 
   /** A chunk of exactly `bytes` that is not pooled. */
-  exact(bytes: number): Chunk | null {
-    return this.#make(bytes, (chunk) => this.#budget.release(chunk.buffer.length));
+  exact(bytes: number, claim?: Claim): Chunk | null {
+    return this.#make(bytes, claim, (chunk) => this.#budget.release(chunk.buffer.length));
   }
 
   /** Frees the chunks kept. */
@@ -76,8 +76,8 @@ export class ChunkPool {
     this.#free = [];
   }
 
-  #make(bytes: number, onFree: (chunk: Chunk) => void): Chunk | null {
-    if (!this.#budget.reserve(bytes)) return null;
+  #make(bytes: number, claim: Claim | undefined, onFree: (chunk: Chunk) => void): Chunk | null {
+    if (!this.#budget.reserve(bytes, claim)) return null;
     const chunk = new Chunk(bytes, onFree);
     chunk.retain();
     return chunk;

@@ -137,7 +137,8 @@ export class ConnectionTable {
       Slot.SkipRemaining,
       Slot.PartialSinceMs,
       Slot.LastFrameMs,
-      Slot.Starved,
+      Slot.StarvedSinceMs,
+      Slot.QueuedBytes,
     ];
     for (const word of [...sections, ...rest, Slot.Queued, Slot.ReadPaused]) Atomics.store(words, control + word, 0);
     const counters = [Slot.BytesReceived, Slot.BytesSent, Slot.MessagesSent, Slot.MessagesReceived, Slot.FramesDropped];
@@ -176,6 +177,11 @@ export class ConnectionTable {
     if (connection.isHeard) this.#former.set(`${slot} ${generation}`, connection);
     if (this.#former.size > MAX_FORMER) this.#former.delete(this.#former.keys().next().value!);
     this.#free.push(slot);
+  }
+
+  /** Connections that sit in slots, closed ones too whose worker has not let go. */
+  *seatedConnections(): Generator<Connection> {
+    for (const connection of this.#seats) if (connection !== null) yield connection;
   }
 
   /** Connections that sit in slots pinned to a worker, for a replacement to take over. */

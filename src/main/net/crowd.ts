@@ -30,10 +30,15 @@ export class Crowd<T extends Comer> {
     if (members === undefined) this.#hosts.set(host, new Set([comer]));
     else members.add(comer);
     this.#size++;
-    if (this.#size <= this.#max) return null;
+    return this.#size <= this.#max ? null : this.takeOldest();
+  }
+
+  /** Takes out the oldest of the host that has most; null if nobody is in it. */
+  takeOldest(): T | null {
     let largest: Set<T> | null = null;
     for (const one of this.#hosts.values()) if (largest === null || one.size > largest.size) largest = one;
-    const [oldest] = largest!;
+    if (largest === null) return null;
+    const [oldest] = largest as Set<T>;
     this.delete(oldest);
     return oldest;
   }

@@ -11,6 +11,7 @@ import { ControlType } from '../../shared/wire/message-type.js';
 import type { Settings } from '../config/settings.js';
 import type { CrawlResponder } from '../discovery/crawl-responder.js';
 import { type Admission, admit, type Newcomer, type Rival } from '../peers/admission.js';
+import type { PersistentPeers } from '../peers/persistent-peers.js';
 import { TokenBucket } from '../peers/token-bucket.js';
 import type { Statistics } from '../statistics.js';
 import type { Timers } from '../timers.js';
@@ -36,6 +37,7 @@ export interface HandshakesParts {
   readonly timers: Timers;
   readonly table: ConnectionTable;
   readonly dialer: Dialer;
+  readonly persistent: PersistentPeers;
   readonly statistics: Statistics;
   readonly crawls: CrawlResponder;
   /** Why a peer of this address and ID is not wanted (bans, reputation); null if it is. */
@@ -55,6 +57,13 @@ export interface PeerLife {
   leave(connection: Connection, cause: Cause, how: { announce: boolean }): void;
   /** Everything is written: once the kernel has it, our side closes. */
   finish(connection: Connection): void;
+}
+
+/** Ends a handshake that has to give way. */
+function end(connection: Connection | null, reason: string): void {
+  if (connection === null) return;
+  connection.cause ??= { code: ErrorCode.ResourceExhausted, reason };
+  connection.destroy();
 }
 
 export class Handshakes {
@@ -80,10 +89,12 @@ export class Handshakes {
 
   /** An inbound connection is there. */
   expect(connection: Connection): void {
-    const oldest = this.#inbound.add(connection);
-    if (oldest === null) return;
-    oldest.cause ??= { code: ErrorCode.ResourceExhausted, reason: 'too many handshakes under way' };
-    oldest.destroy();
+    end(this.#inbound.add(connection), 'too many handshakes under way');
+  }
+
+  /** File descriptors are short: what has not shaken hands yet goes first, and whoever has most of it. */
+  giveWay(): void {
+    end(this.#inbound.takeOldest(), 'file descriptors are short');
   }
 
   /** A connection is closed or has left the handshake. */
@@ -262,7 +273,9 @@ export class Handshakes {
     }
     const peerId = checked.nodeId;
     connection.peerId = peerId;
-    connection.exempt = dial.persistent !== null || this.isUnconditional(peerId);
+    // A reload may have taken it off the list since the dial began.
+    connection.persistent = dial.persistent !== null && this.#parts.persistent.has(dial.persistent);
+    connection.exempt = connection.persistent || this.isUnconditional(peerId);
     const unwanted =
       peerId === nodeId
         ? { code: ErrorCode.SelfConnection, reason: 'this is our own address' }

@@ -40,8 +40,11 @@ export interface Listener {
 }
 
 export interface Network {
-  /** A listener whose connections are handed over unread. `onError` gets what goes wrong while it listens. */
-  listener(onConnection: (adopt: AdoptPeer) => void, onError: (error: Error) => void): Listener;
+  /**
+   * A listener whose connections are handed over unread. `onError` gets what goes wrong while it listens, `onNoFiles` is
+   * told of each connection that was closed at once, because file descriptors are short.
+   */
+  listener(onConnection: (adopt: AdoptPeer) => void, onError: (error: Error) => void, onNoFiles: () => void): Listener;
   /** Opens a connection, half-open allowed. `connect` tells that it is there, `error` and `close` that it is not to be had. */
   connect(to: { readonly host: string; readonly port: number }, sink: ReadSink): PeerSocket;
   /** All IP addresses of a host, in the order of preference; an address is its own. Rejects for a name that has none. */

@@ -8,8 +8,9 @@
  */
 import type { ErrorCode } from '../../shared/errors.js';
 import type { Arena } from '../../shared/memory/arena.js';
+import { Header } from '../../shared/memory/arena-layout.js';
 import { inPhase, MAX_PHASE_BYTES } from '../../shared/memory/copy-phase.js';
-import type { MemoryBudget } from '../../shared/memory/memory-budget.js';
+import { Claim, type MemoryBudget, TrackedAllowance } from '../../shared/memory/memory-budget.js';
 import { OutboundReader, RECORD_ID_BYTES, RecordKind } from '../../shared/memory/outbound-ring.js';
 import type { Sleep } from '../../shared/memory/signal.js';
 import { readReason } from '../../shared/wire/disconnect.js';
@@ -20,6 +21,8 @@ import type { ConnectionTable } from './connection-table.js';
 
 /** Most that is taken from one worker before the next one has its turn. */
 const TURN_BYTES = 1024 * 1024;
+/** And so many records: the smallest are commands that take the longest, and whoever floods us causes many. */
+const TURN_RECORDS = 2048;
 const CHUNK_BYTES = 256 * 1024;
 /** Copies from this size on gain more by their phase than is lost by the gaps before them. */
 const PHASED_BYTES = 256;
@@ -43,6 +46,10 @@ export interface SendCounts {
   /** `frames` of a type of worker `worker`'s type table were queued for one peer. */
   sent(connection: Connection, worker: number, type: number, frames: number): void;
   skipped(frames: number): void;
+  /** These were skipped for want of memory. */
+  shed(claim: Claim, frames: number): void;
+  /** Whether a number of worker `worker`'s type table is that of ping or pong. */
+  isKeepAlive(worker: number, type: number): boolean;
   /** `frames` were passed on, to one peer or more. */
   relayed(frames: number): void;
 }
@@ -93,7 +100,8 @@ export class OutboundPump {
     signal: Sleep;
   }) {
     const { workers, outboundBytes } = parts.arena.layout.geometry;
-    this.chunks = new ChunkPool(Math.max(CHUNK_BYTES, outboundBytes / 4 + MAX_PHASE_BYTES), parts.budget);
+    const allowance = new TrackedAllowance(parts.budget, parts.arena.words, Header.SendQueuesKib);
+    this.chunks = new ChunkPool(Math.max(CHUNK_BYTES, outboundBytes / 4 + MAX_PHASE_BYTES), allowance);
     this.#arena = parts.arena;
     this.#table = parts.table;
     this.#sink = parts.sink;
@@ -141,15 +149,16 @@ export class OutboundPump {
 
   /**
    * Copies a frame of the main thread's own to where sockets can write it from, and calls `use` with the place.
-   * @returns false if the memory budget has no room
+   * @returns false if the memory budget has no room for such a claim
    */
   place(
     bytes: number,
+    claim: Claim,
     write: (target: Buffer, offset: number) => void,
     use: (chunk: Chunk, start: number) => void,
   ): boolean {
     if (this.#stopped) return false;
-    const chunk = this.#room(bytes);
+    const chunk = this.#room(bytes, claim);
     if (chunk === null) return false;
     const start = chunk.used;
     write(chunk.buffer, start);
@@ -161,10 +170,13 @@ export class OutboundPump {
   }
 
   /** Adds frames to a connection's send queue. @returns false, counted, if there was no room for them */
-  queue(connection: Connection, chunk: Chunk, start: number, length: number, frames: number): boolean {
+  queue(connection: Connection, chunk: Chunk, start: number, length: number, frames: number, claim: Claim): boolean {
     if (connection.state !== 'Connected' && connection.state !== 'Disconnecting') return false;
-    if (connection.finSentMs > 0 || !connection.writer.add(chunk, start, length)) {
+    if (connection.finSentMs > 0 || !connection.writer.add(chunk, start, length, claim)) {
       this.#counts.skipped(frames);
+      // A broadcast is left out only for a peer that does not keep up, as if its queue were full.
+      if (claim !== Claim.Broadcast && connection.finSentMs === 0 && connection.isOpen)
+        this.#counts.shed(claim, frames);
       return false;
     }
     this.#dirty.add(connection);
@@ -216,7 +228,10 @@ export class OutboundPump {
     const reader = this.#readers[worker];
     if (reader.isEmpty) return false;
     const start = reader.position;
-    while (((reader.position - start) | 0) < maxBytes && reader.next()) this.#record(worker, reader);
+    for (let records = 0; records < TURN_RECORDS && ((reader.position - start) | 0) < maxBytes; records++) {
+      if (!reader.next()) break;
+      this.#record(worker, reader);
+    }
     reader.release();
     return !reader.isEmpty;
   }
@@ -228,16 +243,18 @@ export class OutboundPump {
     }
     if (reader.kind < RecordKind.Deliver) {
       const { dataOffset, dataBytes } = reader;
-      const chunk = this.#room(dataBytes + MAX_PHASE_BYTES);
+      const claim = this.#claimOf(worker, reader);
+      const chunk = this.#room(dataBytes + MAX_PHASE_BYTES, claim);
       if (chunk === null) {
         this.#counts.skipped(reader.frames);
+        this.#counts.shed(claim, reader.frames);
         return;
       }
       // Short ones stay close together, since adjacent ones of a connection are written as one.
       const start = dataBytes < PHASED_BYTES ? chunk.used : inPhase(chunk.used, dataOffset);
       chunk.buffer.set(this.#arena.bytes.subarray(dataOffset, dataOffset + dataBytes), start);
       chunk.used = start + dataBytes;
-      this.#frames(worker, reader, chunk, start, dataBytes);
+      this.#frames(worker, reader, chunk, start, dataBytes, claim);
       if (chunk !== this.#chunk) chunk.release();
       return;
     }
@@ -245,11 +262,20 @@ export class OutboundPump {
     this.#command(worker, reader, Buffer.from(buffer, reader.dataOffset, reader.dataBytes));
   }
 
+  /** What of the memory budget a record may have. */
+  #claimOf(worker: number, { kind, type }: OutboundReader): Claim {
+    if (kind === RecordKind.Broadcast || kind === RecordKind.Relay) return Claim.Broadcast;
+    // What carries no frames is lost for good if it is refused here: it comes of messages that are done with.
+    if (kind >= RecordKind.Deliver) return Claim.Control;
+    return kind === RecordKind.Send && this.#counts.isKeepAlive(worker, type) ? Claim.Control : Claim.Direct;
+  }
+
   /** Joins the parts of a large record; acts on it when it is whole. */
   #part(worker: number, reader: OutboundReader): void {
     let assembly = this.#assemblies[worker];
+    const claim = this.#claimOf(worker, reader);
     if (assembly === null) {
-      assembly = { chunk: this.chunks.exact(reader.whole), kind: reader.kind, filled: 0 };
+      assembly = { chunk: this.chunks.exact(reader.whole, claim), kind: reader.kind, filled: 0 };
       this.#assemblies[worker] = assembly;
     }
     const { chunk } = assembly;
@@ -262,20 +288,21 @@ export class OutboundPump {
     this.#assemblies[worker] = null;
     if (chunk === null) {
       this.#counts.skipped(1);
+      this.#counts.shed(claim, 1);
       return;
     }
-    if (reader.kind < RecordKind.Deliver) this.#frames(worker, reader, chunk, 0, reader.whole);
+    if (reader.kind < RecordKind.Deliver) this.#frames(worker, reader, chunk, 0, reader.whole, claim);
     else this.#command(worker, reader, chunk.buffer);
     chunk.release();
   }
 
-  #frames(worker: number, reader: OutboundReader, chunk: Chunk, start: number, length: number): void {
+  #frames(worker: number, reader: OutboundReader, chunk: Chunk, start: number, length: number, claim: Claim): void {
     const { kind, a, b, type, frames } = reader;
     const idBytes = kind === RecordKind.Send ? 0 : a * RECORD_ID_BYTES;
     const at = start + idBytes;
     const bytes = length - idBytes;
     const give = (connection: Connection | undefined) => {
-      if (connection === undefined || !this.queue(connection, chunk, at, bytes, frames)) return false;
+      if (connection === undefined || !this.queue(connection, chunk, at, bytes, frames, claim)) return false;
       this.#counts.sent(connection, worker, type, frames);
       return true;
     };
@@ -357,9 +384,9 @@ export class OutboundPump {
   }
 
   /** The turn's chunk if it has room, else another. A chunk that is not the turn's own is the caller's to release. */
-  #room(bytes: number): Chunk | null {
+  #room(bytes: number, claim: Claim): Chunk | null {
     if (this.#chunk !== null && this.#chunk.room >= bytes) return this.#chunk;
-    const fresh = this.chunks.take(bytes);
+    const fresh = this.chunks.take(bytes, claim);
     if (fresh === null || bytes > this.chunks.chunkBytes) return fresh;
     this.#chunk?.release();
     this.#chunk = fresh;

@@ -10,7 +10,6 @@ import { Slot, SlotState } from '../../shared/memory/arena-layout.js';
 import { encodeDisconnect } from '../../shared/wire/disconnect.js';
 import { ControlType } from '../../shared/wire/message-type.js';
 import type { OptionKey } from '../config/options.js';
-import type { PersistentPeers } from '../peers/persistent-peers.js';
 import { type Ages, due } from '../peers/timeouts.js';
 import type { Workers } from '../pool/workers.js';
 import { delay } from '../timers.js';
@@ -53,7 +52,6 @@ export interface PeerConnectionsParts extends HandshakesParts {
   readonly arena: Arena;
   readonly pump: OutboundPump;
   readonly workers: Workers;
-  readonly persistent: PersistentPeers;
   readonly events: PeerEvents;
 }
 
@@ -88,6 +86,11 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     this.attach(connection, socket);
     this.#handshakes.expect(connection);
     socket.resume();
+  }
+
+  /** File descriptors are short: of the handshakes under way, the host that has most loses its oldest. */
+  giveWay(): void {
+    this.#handshakes.giveWay();
   }
 
   create(direction: 'inbound' | 'outbound'): Connection {
@@ -132,6 +135,16 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     const nowMs = clock.nowMs();
     rates.received(bytes, statistics.framesFrom(connection), nowMs);
     if (!rates.mayRead(nowMs)) connection.throttle();
+  }
+
+  /** The worker of a seated connection looks at it. */
+  wake(connection: Connection): void {
+    if (connection.isHeard) this.#wakeWorker(connection);
+  }
+
+  /** Whether the operator has named a peer: persistent, or unconditional. */
+  isNamed({ persistent, peerId }: Connection): boolean {
+    return persistent || this.#handshakes.isUnconditional(peerId);
   }
 
   #wakeWorker(connection: Connection): void {
@@ -245,6 +258,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     }
     connection.become('leaving');
     connection.leavingMs = this.#parts.clock.nowMs();
+    connection.isCutOff = how.abort === true;
     this.#noLongerPeer(connection, how.abort === true ? SlotState.Aborted : SlotState.Closing);
     this.#tellGone(connection);
     // Reads on into nowhere until the peer closes: a close with unread bytes would reset what we still send.
@@ -318,7 +332,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
       writeStalledMs: connection.writer.stalledMs(nowMs),
       partialMs: partial === 0 ? null : sinceSharedMs(nowMs, partial),
       paused: connection.paused || connection.throttled,
-      mayIdle: connection.persistent || this.#handshakes.isUnconditional(connection.peerId),
+      mayIdle: this.isNamed(connection),
       goodbyeMs: connection.goodbyeMs === 0 ? null : nowMs - connection.goodbyeMs,
       leavingMs: finSentMs > 0 ? nowMs - finSentMs : this.#overdueMs(connection, nowMs),
       hurried: this.#stopping,

@@ -3,6 +3,7 @@
  * write; while the kernel has not taken an earlier write, what comes is copied aside into memory of this queue's own,
  * so that a slow peer pins nothing that others need.
  */
+import { Claim } from '../../shared/memory/memory-budget.js';
 import type { Chunk, ChunkPool } from './chunk-pool.js';
 import type { PeerSocket } from './network.js';
 
@@ -54,12 +55,12 @@ export class SocketWriter {
 
   /**
    * Adds bytes that lie in a chunk.
-   * @returns false, and nothing added, if they had to be copied and the memory budget has no room
+   * @returns false, and nothing added, if they had to be copied and the memory budget has no room for such a claim
    */
-  add(chunk: Chunk, start: number, length: number): boolean {
+  add(chunk: Chunk, start: number, length: number, claim?: Claim): boolean {
     if (this.#closed) return false;
     if ((this.#inFlight.length > 0 || this.#held) && length <= this.#pool.chunkBytes) {
-      if (!this.#copyAside(chunk, start, length)) return false;
+      if (!this.#copyAside(chunk, start, length, claim)) return false;
     } else {
       this.#push(chunk, start, length);
     }
@@ -138,10 +139,12 @@ export class SocketWriter {
     this.#segments.push({ chunk, start, end: start + length });
   }
 
-  #copyAside(from: Chunk, start: number, length: number): boolean {
+  #copyAside(from: Chunk, start: number, length: number, claim: Claim | undefined): boolean {
     let aside = this.#aside;
     if (aside === null || aside.room < length) {
-      const fresh = this.#pool.exact(Math.max(ASIDE_BYTES, length));
+      // Only a peer that is behind with its reading gets here.
+      const behind = claim === Claim.Broadcast ? Claim.Backlog : claim;
+      const fresh = this.#pool.exact(Math.max(ASIDE_BYTES, length), behind);
       if (fresh === null) return false;
       aside?.release();
       aside = fresh;

@@ -6,7 +6,7 @@ import { onread, settledOptions } from './adopt-socket.js';
 import type { Network } from './network.js';
 
 export const systemNetwork: Network = {
-  listener: (onConnection, onError) => new Acceptor(onConnection, onError),
+  listener: (onConnection, onError, onNoFiles) => new Acceptor(onConnection, onError, onNoFiles),
   connect: ({ host, port }, sink) =>
     connect({ host, port, onread: onread(sink), allowHalfOpen: true, ...settledOptions }),
   async resolve(host) {

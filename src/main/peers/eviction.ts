@@ -27,18 +27,41 @@ const PROTECTED_BY_REPUTATION = 4;
  * @param key secret, so that nobody can compute which netgroups are protected
  */
 export function chooseEviction<T extends EvictionCandidate>(candidates: readonly T[], key: Uint8Array): T | null {
+  return chooseEvictions(candidates, key, 1)[0] ?? null;
+}
+
+/**
+ * The peers that give way one after the other: as if each were chosen anew once the one before is gone, for the price of
+ * one look at all of them.
+ * @param candidates inbound peers that may be evicted at all
+ * @param key secret, so that nobody can compute which netgroups are protected
+ * @param count how many at most
+ * @returns fewer where the others deserve to stay
+ */
+export function chooseEvictions<T extends EvictionCandidate>(
+  candidates: readonly T[],
+  key: Uint8Array,
+  count: number,
+): T[] {
   const groups = new Map<string, string>();
   const keyOf = ({ netGroup }: T): string => {
     const known = groups.get(netGroup) ?? keyedHash(key, netGroup);
     groups.set(netGroup, known);
     return known;
   };
+  // Whoever goes was not protected, so who is protected stays the same.
   let left = withoutFirst(candidates, PROTECTED_BY_NETGROUP, (a, b) => keyOf(a) < keyOf(b));
   left = withoutFirst(left, PROTECTED_BY_RTT, (a, b) => (a.rttMs ?? Infinity) < (b.rttMs ?? Infinity));
   left = withoutFirst(left, PROTECTED_BY_MESSAGE, (a, b) => a.lastMessageMs > b.lastMessageMs);
   left = withoutFirst(left, PROTECTED_BY_REPUTATION, (a, b) => a.reputation > b.reputation);
-  const younger = left.sort((a, b) => a.connectedMs - b.connectedMs).slice(Math.floor(left.length / 2));
-  return youngestOfLargestGroup(younger);
+  left.sort((a, b) => a.connectedMs - b.connectedMs);
+  const chosen: T[] = [];
+  while (chosen.length < count && left.length > 0) {
+    const next = youngestOfLargestGroup(left.slice(Math.floor(left.length / 2)))!;
+    left.splice(left.indexOf(next), 1);
+    chosen.push(next);
+  }
+  return chosen;
 }
 
 /** All but the few that come first. Not sorted for that: there may be thousands, and a newcomer waits. */

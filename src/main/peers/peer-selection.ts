@@ -1,10 +1,12 @@
 /**
  * Which addresses to dial next. Pure but for the book's and the caller's randomness; main thread. At most one outbound
- * peer, dials under way included, per netgroup, so that nobody who owns one neighbourhood can surround us.
+ * peer, dials under way included, per netgroup, so that nobody who owns one neighbourhood can surround us. And as long as
+ * there are others to dial, at most half of them were told by one netgroup: whoever meets us first, before anybody else
+ * has told us of anybody, could else fill all places at once (docs/simulation.md).
  */
 
 import type { Direction } from '../api.js';
-import type { AddressBook, KnownAddress } from '../discovery/address-book.js';
+import type { AddressBook, AddressRecord, KnownAddress } from '../discovery/address-book.js';
 import { netGroupOf } from './net-group.js';
 
 /**
@@ -21,7 +23,7 @@ export interface ConnectedPeer extends KnownAddress {
 }
 
 export interface SelectionInput {
-  readonly book: Pick<AddressBook, 'candidate' | 'toTest'>;
+  readonly book: Pick<AddressBook, 'candidate' | 'toTest' | 'tellerOf'>;
   readonly connected: readonly ConnectedPeer[];
   /** Addresses of dials that have not ended, whatever they are for. */
   readonly dialling: readonly KnownAddress[];
@@ -65,8 +67,15 @@ export function selectDials(input: SelectionInput): Selection {
     groups.add(groupOf(address));
   };
   const missing = () => minOutbound - input.outbound - dials.length;
-  const find = (want: 'any' | 'new' | 'tried') =>
-    book.candidate({ nowMs, want, excludeGroups: groups, isUsable: isFree });
+  const told = new Tally(
+    [...connected.filter(({ direction }) => direction === 'outbound'), ...dialling].map((one) => book.tellerOf(one)),
+  );
+  const mostOfOne = Math.ceil(minOutbound / 2);
+  const find = (want: 'any' | 'new' | 'tried') => {
+    const ask = (isUsable: (address: AddressRecord) => boolean) =>
+      book.candidate({ nowMs, want, excludeGroups: groups, isUsable });
+    return ask((one) => isFree(one) && told.count(one.sourceGroup) < mostOfOne) ?? ask(isFree);
+  };
 
   for (const anchor of anchors) {
     if (missing() > 0 && dials.length < DIALS_PER_LOOK && isFree(anchor) && !groups.has(groupOf(anchor))) {
@@ -77,7 +86,10 @@ export function selectDials(input: SelectionInput): Selection {
   while (missing() > 0 && dials.length < DIALS_PER_LOOK && !isExhausted) {
     const address = find('any');
     if (address === null) isExhausted = true;
-    else plan(address, 'outbound');
+    else {
+      plan(address, 'outbound');
+      told.add(address.sourceGroup);
+    }
   }
   const isFull = missing() <= 0;
   if (isFull && input.beside === 'feeler') {
@@ -88,6 +100,23 @@ export function selectDials(input: SelectionInput): Selection {
     if (address !== null) plan(address, 'extra');
   }
   return { dials, starved: isExhausted && missing() > 0 };
+}
+
+/** How often each was named. */
+class Tally {
+  readonly #counts = new Map<string | null, number>();
+
+  constructor(names: readonly (string | null)[]) {
+    for (const name of names) this.add(name);
+  }
+
+  add(name: string | null): void {
+    this.#counts.set(name, this.count(name) + 1);
+  }
+
+  count(name: string | null): number {
+    return this.#counts.get(name) ?? 0;
+  }
 }
 
 function groupOf({ ip, port }: KnownAddress): string {

@@ -13,6 +13,7 @@ import { NodeError } from '../../shared/errors.js';
 import type { Arena } from '../../shared/memory/arena.js';
 import { Slot, Worker } from '../../shared/memory/arena-layout.js';
 import { addCounter } from '../../shared/memory/counters.js';
+import { heapWeight } from '../../shared/memory/heap-weight.js';
 import { type MemoryBudget, TrackedAllowance } from '../../shared/memory/memory-budget.js';
 import { openEntries } from '../../shared/memory/queue-segment.js';
 import { ReadyQueue } from '../../shared/memory/ready-queue.js';
@@ -36,6 +37,8 @@ const LOOK_EVERY_MS_MAX = 100;
 /** The spare is started a while after the node, which has better to do at first, and which may be a short-lived one. */
 const SPARE_AFTER_MS = 500;
 const MIB = 1024 * 1024;
+/** How often a group that stops looks whether its time is up. */
+const STOP_LOOK_MS = 50;
 
 /** What the group needs of the node. */
 export interface WorkerGroupEvents {
@@ -57,10 +60,11 @@ export interface WorkerGroupEvents {
 interface Member {
   pool: Piscina | null;
   port: MessagePort | null;
-  /** Buffers of frames that are assembled aside, by ID. */
+  /** Buffers of frames that are assembled aside, by ID; and beside each what V8 counts for it. */
   readonly asides: Map<number, SharedArrayBuffer>;
-  /** Buffers of messages that wait for queued handlers, by ID. */
+  /** The same of messages that wait for queued handlers; their weights stand under the negative ID. */
   readonly segments: Map<number, SharedArrayBuffer>;
+  readonly asideWeights: Map<number, ArrayBuffer>;
   readonly ready: ReadyQueue;
   readonly signal: Signal;
   task: Promise<void>;
@@ -131,6 +135,7 @@ export class WorkerGroup implements Workers {
       port: null,
       asides: new Map(),
       segments: new Map(),
+      asideWeights: new Map(),
       ready: new ReadyQueue(arena, worker),
       signal: new Signal(arena.words, arena.layout.worker(worker) + Worker.Signal),
       task: Promise.resolve(),
@@ -241,6 +246,10 @@ export class WorkerGroup implements Workers {
     this.#commandAll({ kind: 'relay', relay });
   }
 
+  spareMemory(): void {
+    this.#commandAll({ kind: 'spare' });
+  }
+
   /** Connections that are pinned to a worker. */
   connections(worker: number): number {
     return this.#members[worker].connections;
@@ -275,8 +284,8 @@ export class WorkerGroup implements Workers {
     return this.#members.reduce((sum, _, worker) => sum + this.queuedBy(worker), 0);
   }
 
-  /** Lets every worker finish its turn and end; after `timeoutMs` threads are terminated. */
-  async stop(timeoutMs: number): Promise<void> {
+  /** Lets every worker finish its turn and end; once `leftMs`, which is asked again and again, is 0 threads are terminated. */
+  async stop(leftMs: () => number): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#watchTimer);
     clearTimeout(this.#spareTimer);
@@ -284,7 +293,13 @@ export class WorkerGroup implements Workers {
     this.#commandAll({ kind: 'stop' });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, timeoutMs);
+      // Looked at again, since whoever stops may be hurried meanwhile.
+      const look = () => {
+        const ms = leftMs();
+        if (ms <= 0) resolve();
+        else timer = setTimeout(look, Math.min(ms, STOP_LOOK_MS));
+      };
+      look();
     });
     await Promise.race([Promise.allSettled(this.#members.map((member) => member.task)), late]);
     clearTimeout(timer);
@@ -414,10 +429,16 @@ export class WorkerGroup implements Workers {
       this.policies = notice.policies;
       return;
     }
-    const { asides, segments } = this.#members[worker];
+    const { asides, asideWeights, segments } = this.#members[worker];
     const buffers = notice.kind === 'aside' ? asides : segments;
-    if (notice.buffer === null) buffers.delete(notice.id);
-    else buffers.set(notice.id, notice.buffer);
+    const key = notice.kind === 'aside' ? notice.id : -notice.id;
+    if (notice.buffer === null) {
+      buffers.delete(notice.id);
+      asideWeights.delete(key);
+    } else {
+      buffers.set(notice.id, notice.buffer);
+      asideWeights.set(key, heapWeight(notice.buffer.byteLength));
+    }
   }
 
   #replace(worker: number, error: Error, reason: string): void {
@@ -474,22 +495,29 @@ export class WorkerGroup implements Workers {
       // The main thread lets go of such a one by itself: nobody here may hear of it.
       if (!connection.isHeard) continue;
       inUse.add(words[control + Slot.AsideId]);
+      words[control + Slot.QueuedBytes] = 0;
       Atomics.store(words, control + Slot.ReadCursor, words[control + Slot.Progress]);
       Atomics.store(words, control + Slot.Queued, 0);
       member.ready.push(slot, lastTurnUs);
       this.#resumeOrWait(connection, control);
     }
+    let keptBytes = 0;
     for (const [id, buffer] of member.asides) {
-      if (inUse.has(id)) continue;
+      if (inUse.has(id)) {
+        keptBytes += buffer.byteLength;
+        continue;
+      }
       member.asides.delete(id);
-      this.#budget.release(buffer.byteLength);
+      member.asideWeights.delete(id);
     }
+    // Also what the thread took and had told nobody of.
+    new TrackedAllowance(this.#budget, words, block + Worker.AsideKib).forfeit(keptBytes);
   }
 
   /** What waited for queued handlers waits for those of the replacement. Before anything of the connections changes. */
   #takeOverQueues(worker: number): void {
     const { words, layout } = this.#arena;
-    const { segments } = this.#members[worker];
+    const { segments, asideWeights } = this.#members[worker];
     const block = layout.worker(worker);
     const isFrameInHand = words[block + Worker.InHand] !== 0;
     const { waiting, wasStarting, poisoned } = takeOverQueues(segments.values(), this.#arena, worker, isFrameInHand);
@@ -498,7 +526,10 @@ export class WorkerGroup implements Workers {
     let keptBytes = 0;
     for (const [id, buffer] of segments) {
       if (openEntries(new Int32Array(buffer)).length > 0) keptBytes += buffer.byteLength;
-      else segments.delete(id);
+      else {
+        segments.delete(id);
+        asideWeights.delete(-id);
+      }
     }
     // Also what the thread took and had told nobody of.
     new TrackedAllowance(this.#budget, words, block + Worker.QueuedKib).forfeit(keptBytes);

@@ -12,8 +12,8 @@ export interface Workers {
   readonly liveCount: number;
   /** Starts all workers. @throws NodeError if one can't start, such as ERR_PAW_HANDLER_MODULE */
   start(): Promise<void>;
-  /** Lets every worker finish its turn and end; after `timeoutMs` they are ended. */
-  stop(timeoutMs: number): Promise<void>;
+  /** Lets every worker finish its turn and end; once `leftMs`, which is asked again and again, is 0 they are ended. */
+  stop(leftMs: () => number): Promise<void>;
   /** The worker for a new connection. */
   pin(): number;
   unpin(worker: number): void;
@@ -30,6 +30,8 @@ export interface Workers {
   subscribe(type: string, wanted: boolean): void;
   /** The types that are passed on whatever their declarations say. In force for all bytes that are read from now on. */
   relay(relay: readonly RelayedType[]): void;
+  /** Memory is short: workers give back what they keep for later. */
+  spareMemory(): void;
   /** Connections that are pinned to a worker. */
   connections(worker: number): number;
   restarts(worker: number): number;

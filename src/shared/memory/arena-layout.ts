@@ -47,9 +47,11 @@ export const Header = {
   Workers: 2,
   OutboundBytes: 3,
   SeenEntries: 4,
-  /** Budget and its use in KiB, so that 31 bits hold terabytes. */
-  BudgetKib: PAIR_WORDS,
-  BudgetUsedKib: PAIR_WORDS + 1,
+  /** Use of the memory budget in KiB, so that 31 bits hold terabytes; and how far each claim may bring it, the last the whole. */
+  BudgetUsedKib: PAIR_WORDS,
+  BudgetLimitsKib: PAIR_WORDS + 1,
+  /** Of that use, the send queues' part. Main thread. */
+  SendQueuesKib: PAIR_WORDS + 7,
   /** Signal of the main thread: two words, see signal.ts. */
   MainSignal: 2 * PAIR_WORDS,
 } as const;
@@ -106,10 +108,12 @@ export const Slot = {
   PartialSinceMs: PAIR_WORDS + 7,
   /** When the last frame other than ping and pong arrived, shared milliseconds. */
   LastFrameMs: PAIR_WORDS + 8,
-  /** 1: the memory budget keeps a begun frame from growing. */
-  Starved: PAIR_WORDS + 9,
+  /** Since when the memory budget keeps the connection from going on, shared milliseconds, 0 for not at all. */
+  StarvedSinceMs: PAIR_WORDS + 9,
   /** Bytes of the aside buffer. */
   AsideBytes: PAIR_WORDS + 10,
+  /** Bytes of its messages that wait or run in handler queues. */
+  QueuedBytes: PAIR_WORDS + 11,
   MessagesReceived: PAIR_WORDS + 12,
   FramesDropped: PAIR_WORDS + 16,
 
@@ -149,6 +153,8 @@ export const Worker = {
   QueuedKib: 2 * PAIR_WORDS + 8,
   /** Entries of the seen table that this worker holds, or more: what a replacement has to forget. */
   SeenHeld: 2 * PAIR_WORDS + 9,
+  /** KiB of the memory budget that buffers of frames aside hold, free ones too. */
+  AsideKib: 2 * PAIR_WORDS + 10,
   Counters: 3 * PAIR_WORDS,
 } as const;
 
@@ -162,6 +168,7 @@ export const workerCounters = [
   'droppedTooLarge',
   'droppedPoisoned',
   'sendsRefused',
+  'shedDirect',
   'gossipDuplicates',
   'gossipForgotten',
 ] as const;
@@ -181,6 +188,10 @@ export const mainCounters = [
   'feelers',
   'evictions',
   'sendsSkipped',
+  'shedBroadcast',
+  'shedDirect',
+  'shedControl',
+  'refusedNoFiles',
   'gossipRelayed',
   'gossipForgotten',
 ] as const;
@@ -315,6 +326,11 @@ export class ArenaLayout {
   /** First byte of a worker's outbound ring. */
   outboundRing(worker: number): number {
     return this.#outbound + worker * this.geometry.outboundBytes;
+  }
+
+  /** Bytes of the seen table and its locks. */
+  get seenBytes(): number {
+    return this.totalBytes - 4 * this.#seenLocks;
   }
 
   /** Lock of a stripe of the seen table. */

@@ -104,6 +104,13 @@ describe('the token', () => {
     expect((await ask('/status', { authorization: 'Bearer second' })).status).toBe(200);
   });
 
+  test('that is wrong or missing is counted', async () => {
+    await start(TOKEN);
+    for (const authorization of ['Bearer wr0ng', '']) await ask('/status', { authorization });
+    const { text } = await ask('/metrics', { authorization: bearer });
+    expect(text).toContain('\npaw_p2p_admin_unauthorized_total 2\n');
+  });
+
   test('that is wrong is logged with where it came from and how many there were, and never what was given', async () => {
     await start(TOKEN);
     for (let i = 0; i < 5; i++) await ask('/status', { authorization: 'Bearer wr0ng' });
@@ -169,6 +176,18 @@ describe.each([
       );
       expect([type, status, body]).toMatchObject([type, 400, { field: 'content-type' }]);
     }
+  });
+
+  test('can not drain the node by a call without a body either, as a program can', async () => {
+    await start(token);
+    const post = { method: 'POST' };
+    const { address: host } = server!;
+    const own = { origin: `http://${host}`, 'sec-fetch-site': 'same-origin' };
+    expect((await ask('/drain', shown, post)).status).toBe(202);
+    for (const headers of [{ origin: 'http://evil.example' }, { origin: 'null' }, { 'sec-fetch-site': 'cross-site' }]) {
+      expect([headers, (await ask('/drain', { ...shown, ...headers }, post)).status]).toEqual([headers, 403]);
+    }
+    expect((await ask('/drain', { ...shown, ...own }, post)).json).toMatchObject({ field: 'content-type' });
   });
 
   test('can open the dashboard in a window of its own, and nothing else', async () => {

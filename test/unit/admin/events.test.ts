@@ -2,14 +2,15 @@
 import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import http from 'node:http';
+import net from 'node:net';
 import { Writable } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
 import { EventStream, WATCHERS_MAX } from '../../../src/main/admin/event-stream.js';
 import { openApiDocument } from '../../../src/main/admin/openapi/document.js';
 import type { AdminServer } from '../../../src/main/admin/server.js';
-import type { NodeView, PeerEnd } from '../../../src/main/api.js';
+import type { DoctorReport, NodeView, PeerEnd } from '../../../src/main/api.js';
 import { faultOf, operationsOf } from './description.js';
-import { ban, call, fakeNode, peer, startAdmin, status } from './fake-node.js';
+import { ban, call, fakeNode, peer, report, startAdmin, status } from './fake-node.js';
 
 const STORM = 1000;
 const end: PeerEnd = {
@@ -115,6 +116,18 @@ describe('who watches', () => {
     }
   });
 
+  test('is told nothing more once the token is another than the one that it came with', async () => {
+    let token: string | null = null;
+    server = await startAdmin(view(), () => token);
+    const { told, isEnded } = await watch();
+    await until(() => told.length > 0, 'the first sample');
+    token = 'new';
+    node.emit('peer:banned', ban);
+    await until(isEnded, 'the end');
+    expect(named(told, 'peer:banned')).toEqual([]);
+    await until(() => node.listenerCount('peer:banned') === 0, 'nobody to listen');
+  });
+
   test('is told what happens, as it is described', async () => {
     await start();
     const { told } = await watch();
@@ -175,6 +188,22 @@ describe('who watches', () => {
     await until(() => named(third.told, 'peer:connected').length === 1, 'the third to be told');
   });
 
+  test('is gone with the connection also when the stream waits behind another answer on it', async () => {
+    let answer: (found: DoctorReport) => void = () => undefined;
+    const doctor = () =>
+      new Promise<DoctorReport>((resolve) => {
+        answer = resolve;
+      });
+    server = await startAdmin(view({ doctor }));
+    const [host, port] = server.address.split(':');
+    const socket = net.connect({ host, port: Number(port) });
+    socket.write(['/doctor', '/events'].map((path) => `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`).join(''));
+    await until(() => node.eventNames().length > 0, 'the watcher');
+    socket.destroy();
+    await until(() => node.eventNames().length === 0, 'the listeners to go');
+    answer(report);
+  });
+
   test('is turned away when enough others do, and let in when one leaves', async () => {
     await start();
     for (let i = 0; i < WATCHERS_MAX; i++) await watch();
@@ -230,7 +259,7 @@ describe('a watcher that does not read', () => {
   }
 
   test('never makes memory grow, and learns how much it missed when it reads again', async () => {
-    const stream = new EventStream(view());
+    const stream = new EventStream(view(), () => null);
     const { response, chunks, read } = stalled();
     stream.add(response as unknown as ServerResponse);
     const reason = 'x'.repeat(10_000);
@@ -251,7 +280,7 @@ describe('a watcher that does not read', () => {
   });
 
   test('does not keep others from being told', async () => {
-    const stream = new EventStream(view());
+    const stream = new EventStream(view(), () => null);
     const [slow, quick] = [stalled(), stalled()];
     quick.read();
     for (const { response } of [slow, quick]) stream.add(response as unknown as ServerResponse);

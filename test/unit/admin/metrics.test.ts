@@ -4,7 +4,7 @@ import type { NodeStatus } from '../../../src/main/api.js';
 import { parseExposition } from './exposition.js';
 import { fakeNode, status, timings } from './fake-node.js';
 
-const scrape = (of: NodeStatus = status) => createMetrics(fakeNode({ status: () => of })).scrape();
+const scrape = (of: NodeStatus = status) => createMetrics(fakeNode({ status: () => of }), () => 0).scrape();
 
 /** Without what is never the same twice. */
 const still = (text: string) => text.replace(/^paw_p2p_process_cpu_seconds_total .*$/m, '');
@@ -99,7 +99,7 @@ describe('the metrics', () => {
 
   it('say whether the node is healthy, and how many things it lacks', async () => {
     const health = () => ({ ok: false, reasons: ['a worker is down'], degraded: ['no peers', 'seeds unreachable'] });
-    const text = await createMetrics(fakeNode({ health })).scrape();
+    const text = await createMetrics(fakeNode({ health }), () => 0).scrape();
     expect(text).toContain('\npaw_p2p_healthy 0\n');
     expect(text).toContain('\npaw_p2p_degraded 2\n');
   });
@@ -113,7 +113,7 @@ describe('the metrics', () => {
       },
       timings: () => timings,
     });
-    const metrics = createMetrics(node);
+    const metrics = createMetrics(node, () => 0);
     const texts = await Promise.all([metrics.scrape(), metrics.scrape()]);
     for (const [i, text] of texts.entries()) {
       expect(text).toContain(`\npaw_p2p_uptime_seconds ${i + 1}\n`);

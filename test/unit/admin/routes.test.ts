@@ -89,6 +89,22 @@ describe('what there is', () => {
   });
 });
 
+test.each([
+  '/health',
+  '/status',
+  '/config',
+  '/metrics',
+  '/openapi.json',
+  '/peers',
+  '/addresses',
+  '/bans',
+  '/doctor',
+  '/events',
+])('%s refuses a query parameter that it does not know', async (path) => {
+  await start();
+  expect(await ask(`${path}?x=1`)).toEqual([400, expect.objectContaining({ error: 'bad_request', field: 'x' })]);
+});
+
 describe('what changes something', () => {
   test('dials, and answers with the peer', async () => {
     const dialled: string[] = [];
@@ -479,6 +495,7 @@ describe('how the node runs', () => {
     await start();
     expect(await post('/reload', {})).toEqual([200, reloaded]);
     expect((await ask('/reload', { method: 'POST', headers: { 'content-type': 'application/json' } }))[0]).toBe(200);
+    expect((await ask('/reload', { method: 'POST' }))[0]).toBe(200);
     expect(await post('/reload', { maxPeers: 5 })).toEqual([400, expect.objectContaining({ field: 'maxPeers' })]);
   });
 
@@ -506,7 +523,9 @@ describe('how the node runs', () => {
     expect(await post('/drain', { within: '5s' })).toEqual([202, drain]);
     expect(await post('/drain', { within: 5000 })).toEqual([202, drain]);
     expect((await ask('/drain', { method: 'POST', headers: { 'content-type': 'application/json' } }))[0]).toBe(202);
+    expect((await ask('/drain', { method: 'POST' }))[0]).toBe(202);
+    expect((await ask('/drain', { method: 'POST', headers: { 'content-length': 0 } }))[0]).toBe(202);
     expect(await post('/drain', { within: -1 })).toEqual([400, expect.objectContaining({ field: 'within' })]);
-    expect(asked).toEqual([undefined, '5s', 5000, undefined]);
+    expect(asked).toEqual([undefined, '5s', 5000, undefined, undefined, undefined]);
   });
 });

@@ -77,6 +77,23 @@ describe('a run as a page', () => {
     for (const { id } of charts) expect(page).toContain(`<canvas id="${id}">`);
   });
 
+  it('shows how figures went where a run tells that', () => {
+    const course = { title: 'threads', unit: 'threads', minutes: [0, 0.5], values: [12, 13] };
+    const { measurements } = scenario;
+    const soaked = { ...measurements[0]!, runs: [{ ...run(1), courses: [course] }] };
+    const charts = JSON.parse(
+      /const charts=(\[.*?\]);\n/s.exec(
+        pageOf({ ...result, scenarios: [{ ...scenario, measurements: [soaked] }] }),
+      )![1]!,
+    );
+    expect(charts.at(-1)).toMatchObject({
+      id: 'ingest-course-0',
+      kind: 'line',
+      labels: ['0 min', '0.50 min'],
+      series: [{ name: 'node', values: [12, 13] }],
+    });
+  });
+
   it('shows text as text', () => {
     expect(page).toContain('A &lt;fine&gt; one');
     expect(page).toContain('frames &lt;that&gt; arrive');

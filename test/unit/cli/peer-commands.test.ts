@@ -1,8 +1,9 @@
 /** Commands that talk to a running node, against a made-up one behind the real admin HTTP. */
-import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { HistoryQuery, NodeView } from '../../../src/main/api.js';
+import { AdminClient, silence } from '../../../src/main/cli/admin-client.js';
 import { ConfigError, ErrorCode, NodeError, PeerError } from '../../../src/shared/errors.js';
 import { ban, drain, entry, peer, status } from '../admin/fake-node.js';
 import { startNode, stopNode, tell, theNode } from './made-up-node.js';
@@ -299,6 +300,57 @@ describe('a drain', () => {
       err: '',
     });
     expect(asked).toEqual([{ within: '5s' }]);
+  });
+
+  /** A node whose `/status` is answered by one of these after the other; then nobody listens any more. */
+  async function listening(until: string, ...answers: ((response: ServerResponse) => void)[]) {
+    const server = createHttpServer((request, response) => {
+      const body = (connections: number) => JSON.stringify({ ...drain, until, connections });
+      if (request.method === 'POST') response.end(body(9));
+      else answers.shift()!(response);
+      if (answers.length === 0) server.close();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return { server, admin: `127.0.0.1:${(server.address() as AddressInfo).port}` };
+  }
+  const cut = (response: ServerResponse) => response.destroy();
+
+  test('goes on while a node does not answer, and has an end only where nobody listens', async () => {
+    const until = new Date(Date.now() + 60_000).toISOString();
+    const { admin } = await listening(
+      until,
+      cut,
+      (response) => response.writeHead(200, { 'content-length': 50 }).write('{"', () => response.destroy()),
+      (response) => response.end('no JSON'),
+      (response) => response.end(JSON.stringify({ ...status, draining: { ...drain, until, connections: 5 } })),
+      cut,
+    );
+    const { code, out } = await run('drain', '--admin', admin);
+    const left = (n: number) => `draining: ${n} connections left, 401 messages in queues, 402 B to send\n`;
+    expect([code, out]).toEqual([0, `${left(9)}${left(5)}the node has stopped\n`]);
+  });
+
+  test('fails where the node has not answered long after its time, or says no', async () => {
+    const late = await listening(new Date(Date.now() - 15_000).toISOString(), cut, cut, cut);
+    const { code, err } = await run('drain', '--admin', late.admin);
+    late.server.close();
+    expect([code, err]).toEqual([1, expect.stringMatching(/the node (does not answer|has not stopped by)/)]);
+    const refused = await listening(new Date(Date.now() + 60_000).toISOString(), (response) => {
+      response.writeHead(401).end('{"error":"unauthorized","message":"no"}');
+    });
+    expect(await run('drain', '--admin', refused.admin)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/refuses: no\n/),
+    });
+  });
+
+  test('does not take a node for stopped that has no answer in time', async () => {
+    const { server, admin } = await listening('', () => undefined, cut);
+    const silent = await new AdminClient({ admin }).call({ path: '/status', timeoutMs: 50 }).catch(silence);
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    const gone = await new AdminClient({ admin }).call({ path: '/status' }).catch(silence);
+    expect([silent, gone]).toEqual(['unknown', 'nobody listens']);
   });
 
   test('that takes no time, or too much, is wrong usage', async () => {

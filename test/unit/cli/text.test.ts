@@ -1,8 +1,9 @@
 /** How values look on a terminal, above all those that a peer chose. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { humanBytes, humanSeconds } from '../../../src/main/amounts.js';
 import { tapLine } from '../../../src/main/cli/tap.js';
-import { alignedRows, harmless, humanBytes, humanSeconds } from '../../../src/main/cli/text.js';
+import { alignedRows, harmless } from '../../../src/main/cli/text.js';
 
 describe('text for a terminal', () => {
   test('loses what could move the cursor, colour or turn the line', () => {

@@ -64,6 +64,21 @@ describe('the settings of a running node', () => {
     expect(live.reload(settingsOf({ maxPeers: 10, unconditionalPeerIds: named(26) })).needsRestart).toEqual([]);
   });
 
+  it('have a preset only once all is in force that it sets; what can be is, and the rest is named with it', () => {
+    const larger = running({}).reload(settingsOf({ preset: 'high-traffic' }));
+    expect(keys(larger.applied)).toEqual([]);
+    expect(keys(larger.needsRestart)).toEqual(['preset', 'maxPeers', 'maxInbound', 'maxOutbound']);
+    const live = running({});
+    const smaller = live.reload(settingsOf({ preset: 'low-resource' }));
+    expect(keys(smaller.applied)).toEqual(['maxPeers', 'maxInbound', 'maxOutbound', 'receiveRate', 'sendRate']);
+    expect(keys(smaller.needsRestart).sort()).toEqual(['gossipCache', 'preset', 'ringSize']);
+    expect(live.current.preset).toBe('default');
+    const back = live.reload(settingsOf({}));
+    expect([keys(back.applied).length, back.needsRestart]).toEqual([5, []]);
+    const same = { maxPeers: 100, maxInbound: 50, maxOutbound: 50 };
+    expect(keys(running({}).reload(settingsOf({ preset: 'high-traffic', ...same })).applied)).toEqual(['preset']);
+  });
+
   it('change in nothing if something is wrong', () => {
     const live = running({ memoryBudget: '512MiB' });
     const before = { ...live.current };

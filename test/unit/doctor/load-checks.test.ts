@@ -89,6 +89,19 @@ describe('workers', () => {
     expect(told(find('workers', change))).toMatch(words);
   });
 
+  it('are told with the types whose handlers are slowest', () => {
+    const handlers = [
+      { type: 'busy', messages: 4, meanMs: 250.4 },
+      { type: 'vote', messages: 100, meanMs: 2.25 },
+      { type: 'tx', messages: 100_000, meanMs: 0.0042 },
+      { type: 'quick', messages: 1, meanMs: 0.001 },
+    ];
+    const { evidence } = find('workers', { ...workers({ lagMs: 350 }), handlers });
+    expect(evidence).toContain(
+      'slowest handlers since the start: busy 250 ms (4), vote 2.3 ms (100), tx 0.004 ms (100000)',
+    );
+  });
+
   it('that are busy but quick, or hold few messages, are no matter', () => {
     const change = workers({ inHand: { forMs: 4, peerId: 'p' }, lagMs: 60, queuedMessages: 300 }, {});
     expect(find('workers', change).level).toBe('ok');

@@ -77,6 +77,12 @@ describe('file descriptors', () => {
     expect(told(find('files', { files: { limit: null, open: null } }))).toMatch(/^fail\n.*run out/);
   });
 
+  it('were short, if connections had to be closed for them', () => {
+    const finding = find('files', { status: { connections: { refusedNoFiles: 12 } } });
+    expect(told(finding)).toMatch(/^warn\n12 connections had to be closed unread/);
+    expect(finding.remedy).toContain('LimitNOFILE');
+  });
+
   it('are not known where the system does not tell', () => {
     expect(find('files', { files: null }).level).toBe('unknown');
   });

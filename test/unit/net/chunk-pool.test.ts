@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ChunkPool } from '../../../src/main/net/chunk-pool.js';
+import { Claim } from '../../../src/shared/memory/memory-budget.js';
 import { makeArena } from '../workers/stage.js';
 
 const KIB = 1024;
@@ -49,6 +50,19 @@ describe('the pool', () => {
     expect(used()).toBe(256 * KIB);
     chunks[0]!.release();
     expect(pool.take(1)).toBe(chunks[0]);
+  });
+
+  it('refuses broadcasts before direct messages, and those before control messages', () => {
+    const { budget } = makeArena({}, 4096 * KIB);
+    const pool = new ChunkPool(64 * KIB, budget);
+    const claims = [Claim.Broadcast, Claim.Direct, Claim.Control];
+    const given = claims.map((claim) => {
+      let chunks = 0;
+      while (pool.take(1, claim) !== null) chunks++;
+      return chunks;
+    });
+    expect(given).toEqual([60, 2, 2]);
+    expect(pool.exact(KIB, Claim.Direct)).toBeNull();
   });
 
   it('keeps no more than eight free chunks, and on clear none', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chooseEviction, type EvictionCandidate } from '../../../src/main/peers/eviction.js';
+import { chooseEviction, chooseEvictions, type EvictionCandidate } from '../../../src/main/peers/eviction.js';
 
 interface Peer extends EvictionCandidate {
   readonly name: string;
@@ -20,6 +20,30 @@ function honest(count: number): Peer[] {
 }
 
 describe('who gives way', () => {
+  it('of several at once are those that would have given way one after the other', () => {
+    const candidate = fc.record({
+      netGroup: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
+      connectedMs: fc.integer({ min: 0, max: 50 }),
+      rttMs: fc.option(fc.integer({ min: 0, max: 50 }), { nil: null }),
+      lastMessageMs: fc.integer({ min: 0, max: 50 }),
+      reputation: fc.integer({ min: 0, max: 100 }),
+    });
+    fc.assert(
+      fc.property(fc.array(candidate, { maxLength: 60 }), fc.nat(60), (candidates, count) => {
+        const expected: EvictionCandidate[] = [];
+        for (let left = candidates; expected.length < count; ) {
+          const next = chooseEviction(left, key);
+          if (next === null) break;
+          expected.push(next);
+          left = left.filter((candidate) => candidate !== next);
+        }
+        const chosen = chooseEvictions(candidates, key, count);
+        expect(chosen.every((candidate, i) => candidate === expected[i])).toBe(true);
+        expect(chosen).toHaveLength(expected.length);
+      }),
+    );
+  });
+
   it('is nobody where there are few enough that all are protected', () => {
     expect(chooseEviction([], key)).toBeNull();
     expect(chooseEviction(honest(20), key)).toBeNull();

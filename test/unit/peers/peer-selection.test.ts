@@ -16,6 +16,7 @@ function bookOf(addresses: readonly KnownAddress[], tested: KnownAddress | null 
       (addresses.find((one) => !excludeGroups.has(netGroupOf(one.ip, one.port)) && isUsable(one as AddressRecord)) as
         | AddressRecord
         | undefined) ?? null,
+    tellerOf: (address: KnownAddress) => (address as AddressRecord).sourceGroup ?? null,
   };
 }
 
@@ -45,6 +46,23 @@ describe('what to dial', () => {
     expect(ips(select({ book: bookOf(many), outbound: 1 }))).toEqual(['8.0.0.1', '8.1.0.1']);
     expect(ips(select({ book: bookOf(many), outbound: 3 }))).toEqual([]);
     expect(ips(select({ book: bookOf(many), minOutbound: 50 }))).toHaveLength(8);
+  });
+
+  it('is told by one netgroup for no more than half, as long as others have told somebody', () => {
+    const toldBy = (sourceGroup: string, ...told: string[]) => told.map((ip) => ({ ...address(ip), sourceGroup }));
+    const first = toldBy('66.6.0.0/16', '8.0.0.1', '8.1.0.1', '8.2.0.1', '8.3.0.1', '8.4.0.1');
+    const later = toldBy('9.9.0.0/16', '9.0.0.1', '9.1.0.1');
+    expect(ips(select({ book: bookOf([...first, ...later]), minOutbound: 4 }))).toEqual([
+      '8.0.0.1',
+      '8.1.0.1',
+      '9.0.0.1',
+      '9.1.0.1',
+    ]);
+    // Nobody stays alone for it.
+    expect(ips(select({ book: bookOf(first), minOutbound: 4 }))).toHaveLength(4);
+    const connected = first.slice(0, 2).map((one) => ({ ...one, direction: 'outbound' }) as const);
+    const selection = select({ book: bookOf([...first, ...later]), connected, outbound: 2, minOutbound: 4 });
+    expect(ips(selection)).toEqual(['9.0.0.1', '9.1.0.1']);
   });
 
   it('is nobody of a netgroup that is connected outbound or being dialled; an inbound peer does not take one', () => {

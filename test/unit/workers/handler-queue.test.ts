@@ -57,7 +57,11 @@ function rig(overflow: Overflow, concurrency: number, queueLength: number) {
   });
   /** As the pipeline does: takes a message, and once its frame is done has handlers called. */
   const offerTo = (bytes: number, run: () => unknown) => {
-    const dropped = queue.offer(bytes, () => ({ entry: log.append(stream, source, 0, bytes, null), run }));
+    const dropped = queue.offer(bytes, () => ({
+      entry: log.append(stream, source, 0, bytes, null),
+      run,
+      released: () => undefined,
+    }));
     queue.start();
     return dropped;
   };

@@ -89,7 +89,7 @@ export class Stage {
       if (onFull === undefined) throw new Error('outbound ring full');
       onFull(this);
     });
-    const outbox = new Outbox(arena, 0, ring, sendQueueBytes);
+    const outbox = new Outbox(arena, 0, ring, sendQueueBytes, budget);
     const gossip = new Gossip({ arena, worker: 0, clock: this.clock, key: new Uint8Array(32) });
     gossip.seen.forgetHeld(heldBy(this.segments.values()));
     const parts = { worker: 0, log, outbox, gossip, types };

@@ -15,6 +15,7 @@ import { nodeClient } from './node-client.js';
 import { PeersTable } from './peers-table.js';
 import { Poll } from './poll.js';
 import { NodeMeter, type NodeRates } from './rates.js';
+import { Staleness } from './staleness.js';
 import { showConnection, showSummary } from './summary.js';
 import { showThemeButton } from './theme.js';
 import { Troubles } from './troubles.js';
@@ -126,26 +127,32 @@ function showNewConnection(now: Connection): void {
 const isWatched = () => source.isLive && !document.hidden;
 const isOpen = (id: string) => isWatched() && byId(id, HTMLDetailsElement).open;
 
-const peersPoll = new Poll({
-  everyMs: PEERS_EVERY_MS,
-  isWanted: isWatched,
-  ask: async () => peersTable.update(await nodeClient.peers(), Date.now() + clockAheadMs),
-});
-const bansPoll = new Poll({
-  everyMs: LISTS_EVERY_MS,
-  isWanted: isWatched,
-  ask: async () => bansTable.update(await nodeClient.bans()),
-});
-const addressesPoll = new Poll({
-  everyMs: LISTS_EVERY_MS,
-  isWanted: () => isOpen('addresses-details'),
-  ask: async () => addressTable.update(await nodeClient.addresses()),
-});
-const historyPoll = new Poll({
-  everyMs: LISTS_EVERY_MS,
-  isWanted: () => isOpen('history-details'),
-  ask: async () => troubles.updateEntries(await nodeClient.history(HISTORY_SHOWN)),
-});
+/** Asks for the rows of a card again and again; the card says so when they are old. */
+function rowsOf(card: string, everyMs: number, isWanted: () => boolean, ask: () => Promise<void>): Poll {
+  const staleness = new Staleness(byId(card, HTMLElement));
+  const asked = async () => {
+    await ask();
+    staleness.fresh();
+  };
+  return new Poll({ everyMs, isWanted, ask: asked, failed: (error) => staleness.failed(error) });
+}
+
+const peersPoll = rowsOf('peers-card', PEERS_EVERY_MS, isWatched, async () =>
+  peersTable.update(await nodeClient.peers(), Date.now() + clockAheadMs),
+);
+const bansPoll = rowsOf('bans-card', LISTS_EVERY_MS, isWatched, async () => bansTable.update(await nodeClient.bans()));
+const addressesPoll = rowsOf(
+  'addresses-details',
+  LISTS_EVERY_MS,
+  () => isOpen('addresses-details'),
+  async () => addressTable.update(await nodeClient.addresses()),
+);
+const historyPoll = rowsOf(
+  'history-details',
+  LISTS_EVERY_MS,
+  () => isOpen('history-details'),
+  async () => troubles.updateEntries(await nodeClient.history(HISTORY_SHOWN)),
+);
 const doctorPoll = new Poll({
   everyMs: DOCTOR_EVERY_MS,
   isWanted: () => isWatched() && !doctor.isMissing,

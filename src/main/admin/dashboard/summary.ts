@@ -43,10 +43,24 @@ export function showSummary(sample: Sample, rates: NodeRates | null): void {
   const share = memory.budget === 0 ? 0 : memory.used / memory.budget;
   setTextOf('memory-now', bytes(memory.used));
   setTextOf('memory-note', `of ${bytes(memory.budget)}`);
+  byId('memory-tile', HTMLElement).title = memoryParts(memory.by);
   mark(byId('memory-tile', HTMLElement), 'tone', tone(share, MEMORY_WARN_SHARE, MEMORY_FAIL_SHARE));
   byId('memory-meter', HTMLMeterElement).value = share;
   setTextOf('known-now', count(discovery.known));
   setTextOf('known-note', `${count(discovery.tried)} tried`);
+}
+
+/** What the budget is in use for, the most first. */
+function memoryParts({ rings, partialFrames, sendQueues, handlerQueues, caches }: Sample['memory']['by']): string {
+  const parts = [
+    ['rings', rings],
+    ['partial frames', partialFrames],
+    ['send queues', sendQueues],
+    ['handler queues', handlerQueues],
+    ['caches', caches],
+  ] as const;
+  const most = [...parts].sort(([, a], [, b]) => b - a);
+  return most.map(([name, size]) => `${name} ${bytes(size)}`).join(', ');
 }
 
 function showIdentity(sample: Sample): void {

@@ -88,7 +88,7 @@ export const banRoutes: RouteDescriptions = {
       example: { target: '203.0.113.0/24', for: '24h', reason: 'spam' },
     },
     answers: { 200: { description: 'The ban', schema: banInfo } },
-    errors: { 400: 'The body is wrong; `field` names what' },
+    errors: { 400: 'The body is wrong; `field` names what', 503: 'The node is closing' },
   },
   'DELETE /bans/{target}': {
     id: 'unban',
@@ -103,6 +103,10 @@ export const banRoutes: RouteDescriptions = {
         schema: objectOf<{ target: string }>('Whose', { target: text('The target as it was given') }),
       },
     },
-    errors: { 400: 'The target is none, or there is a query or a body', 404: 'There is no such ban' },
+    errors: {
+      400: 'The target is none, or there is a query or a body',
+      404: 'There is no such ban',
+      503: 'The node is closing',
+    },
   },
 };

@@ -20,7 +20,8 @@ const description = `The admin HTTP of a PAW peer-to-peer node.
 
 On loopback no token is needed. On any other address every call must bear the admin token, as \`Authorization: Bearer\` or
 as the password of Basic (with any user name), which lets browsers in. Pages of other sites are refused, and there is no
-CORS. Bodies are JSON and every POST must say so in its content-type. Unknown fields and query parameters are errors.
+CORS. Bodies are JSON, and a POST that has one, or comes from a browser, must say so in its content-type. Unknown fields are
+errors, and so are unknown query parameters but for the pages.
 
 A GET answers to HEAD, too. Times are ISO 8601. Bytes that are no HTTP request get 400, a request that does not arrive in
 time 408, headers that are too large 431: all in the shape of the other errors.`;

@@ -23,7 +23,10 @@ const reloadResult = named<ReloadResult>(
 
 const within: Schema<string | number> = {
   json: {
-    anyOf: [{ type: 'string' }, { type: 'number', minimum: 0 }],
+    anyOf: [
+      { type: 'string', minLength: 1 },
+      { type: 'number', minimum: 0 },
+    ],
     description: 'How long it may take: a duration such as `30s`, or milliseconds',
     examples: ['30s', 30_000],
   },
@@ -40,7 +43,8 @@ export const lifecycleRoutes: RouteDescriptions = {
     answers: { 200: { description: 'What changed', schema: reloadResult } },
     errors: {
       400: 'The file is refused; `field` names the key',
-      409: 'The node was not started from a file',
+      409: 'The node got its options from the program that it runs in',
+      503: 'The node is closing',
     },
   },
   'POST /drain': {

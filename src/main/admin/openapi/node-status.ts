@@ -36,6 +36,14 @@ const messages = objectOf<NodeStatus['messages']>('Messages since start', {
   ),
   droppedByCode: mapOf(count('frames dropped with the code'), 'Frames dropped, by name of the error code'),
   sendsSkipped: count('messages that did not go to a peer because its send queue was full'),
+  shedByClass: objectOf<NodeStatus['messages']['shedByClass']>(
+    'Messages that were not sent because the memory budget had no room for their class; the first go first',
+    {
+      broadcast: count('messages broadcast or passed on, once for each peer where that is known'),
+      direct: count('messages to one peer'),
+      control: count('pings, pongs, farewells and peer exchange'),
+    },
+  ),
   queueDropped: count('queued messages that the overflow policy of their type dropped'),
   handlerErrors: count('message handlers that threw or rejected'),
 });
@@ -45,6 +53,7 @@ const connections = objectOf<NodeStatus['connections']>('Connections since start
   inbound: count('connections accepted'),
   outbound: count('connections made'),
   rejectedInbound: count('inbound connections refused'),
+  refusedNoFiles: count('connections closed before their handshake, because file descriptors were short'),
   handshaking: count('connections whose handshake is under way now'),
   handshakesFailedByCode: mapOf(count('handshakes'), 'Handshakes that failed, by name of the error code'),
   disconnectsByCode: mapOf(count('connections'), 'Connections that ended, by name of the error code'),
@@ -80,7 +89,10 @@ const worker = named<WorkerStatus>(
   'WorkerStatus',
   objectOf('A worker thread', {
     messages: count('messages that it took up'),
-    lagMs: quantity('milliseconds', 'How long the oldest unread byte of its last turn had waited'),
+    lagMs: quantity(
+      'milliseconds',
+      'The longest that a ring with something to read waited for it in its last full second',
+    ),
     restarts: count('times that it was replaced after it exited'),
     connections: count('connections that are pinned to it'),
     queuedMessages: count('messages that wait or run in its handler queues'),
@@ -130,8 +142,15 @@ export const nodeStatus = named<NodeStatus>(
     workers: listOf(worker, 'The worker threads, in the order of their index'),
     memory: objectOf('Memory', {
       rss: quantity('bytes', 'Resident memory of the process'),
-      budget: quantity('bytes', 'Most that rings, partial frames and send queues may take together'),
-      used: quantity('bytes', 'What of the budget is in use'),
+      budget: quantity('bytes', 'Most that rings, partial frames, queues and caches may take together'),
+      used: quantity('bytes', 'What of the budget is in use: the sum of its parts'),
+      by: objectOf('What it is in use for', {
+        rings: quantity('bytes', 'Receive and outbound rings and what lies beside them, laid out at the start'),
+        partialFrames: quantity('bytes', 'Frames too large for a ring'),
+        sendQueues: quantity('bytes', 'What waits to be sent'),
+        handlerQueues: quantity('bytes', 'Messages that wait or run in queued handlers'),
+        caches: quantity('bytes', 'Hashes of messages seen, laid out at the start'),
+      }),
     }),
     eventLoopLagMs: quantity('milliseconds', 'Lag of the event loop of the main thread'),
     lastHour: listOf(

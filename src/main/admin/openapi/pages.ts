@@ -15,7 +15,7 @@ export const pageRoutes: RouteDescriptions = {
     id: 'getDashboardAsset',
     tag: 'Pages',
     summary: 'A file that the dashboard needs',
-    parameters: { asset: { in: 'path', schema: text('Name of the file'), example: 'dashboard.js' } },
+    parameters: { asset: { in: 'path', schema: text('Name of the file'), example: 'page.js' } },
     answers: { 200: { description: 'The file', type: '*/*', schema: text('Scripts and styles') } },
     empty: { 304: 'Still the one with the ETag of If-None-Match' },
     errors: { 404: 'There is no such file' },
@@ -25,5 +25,6 @@ export const pageRoutes: RouteDescriptions = {
     tag: 'Pages',
     summary: 'This description',
     answers: { 200: { description: 'OpenAPI 3.1', schema: { json: { type: 'object' } } } },
+    errors: { 400: 'There are no query parameters' },
   },
 };

@@ -54,18 +54,21 @@ export const statusRoutes: RouteDescriptions = {
         example: { ok: false, reasons: ['a worker is down'], degraded: [] },
       },
     },
+    errors: { 400: 'There are no query parameters' },
   },
   'GET /status': {
     id: 'getStatus',
     tag: 'Node',
     summary: 'Everything that the node counts',
     answers: { 200: { description: 'One reading', schema: nodeStatus } },
+    errors: { 400: 'There are no query parameters' },
   },
   'GET /config': {
     id: 'getConfig',
     tag: 'Node',
     summary: 'The configuration in force',
     answers: { 200: { description: 'By key', schema: settings } },
+    errors: { 400: 'There are no query parameters' },
   },
   'GET /metrics': {
     id: 'getMetrics',
@@ -78,5 +81,6 @@ export const statusRoutes: RouteDescriptions = {
         schema: text('Metrics whose names begin with paw_p2p_'),
       },
     },
+    errors: { 400: 'There are no query parameters' },
   },
 };

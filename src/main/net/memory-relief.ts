@@ -1,0 +1,131 @@
+/**
+ * Ends a shortage of memory that does not end by itself. Main thread, by the sweep. While the budget is short, what is kept
+ * for later goes back. Once peers have waited too long for memory, or messages have been left out for want of it all that
+ * time, the largest holder is disconnected with ResourceExhausted, one after the other until nobody starves.
+ */
+import { type Clock, sinceSharedMs } from '../../shared/clock.js';
+import { ErrorCode } from '../../shared/errors.js';
+import type { Arena } from '../../shared/memory/arena.js';
+import { Slot, SlotState } from '../../shared/memory/arena-layout.js';
+import { Claim, type MemoryBudget } from '../../shared/memory/memory-budget.js';
+import { largestHolders } from '../peers/largest-holder.js';
+import type { Cause, Connection } from './connection.js';
+import type { ConnectionTable } from './connection-table.js';
+
+/** How long somebody starves before somebody else has to go: handlers and readers that are only slow come round by then. */
+export const PATIENCE_MS = 2000;
+/** Then it is looked again: what they held has come back by then. */
+const RELIEF_EVERY_MS = 250;
+/** What those that go at once hold together, of the part that moves: one large holder, or several small ones. */
+const RELIEF_SHARE = 1 / 8;
+/** What is kept for later is asked back so often while memory is short. */
+const SPARE_EVERY_MS = 250;
+/** Messages that are left out so far apart are no shortage that lasts. */
+const SHED_GAP_MS = 1000;
+/** A connection that is closed, and whose last frame finds no memory for so long, is let go without it. */
+const LAST_FRAME_MS = 5000;
+/** With more than this in its send queue nobody reads a farewell behind it. */
+const READING_BYTES = 256 * 1024;
+
+const cause: Cause = { code: ErrorCode.ResourceExhausted, reason: 'holds most of the memory while others wait for it' };
+
+export interface MemoryReliefParts {
+  readonly arena: Arena;
+  readonly budget: MemoryBudget;
+  readonly table: ConnectionTable;
+  readonly clock: Clock;
+  /** Messages not sent for want of memory so far. */
+  shed(): number;
+  /** What is kept for later goes back. */
+  spare(): void;
+  /** Whether the operator has named the peer. */
+  isNamed(connection: Connection): boolean;
+  /** Tells a peer why, and lets go of it with all that it sent. */
+  cutOff(connection: Connection, cause: Cause): void;
+  /** The state of a slot has changed: its worker looks at it. */
+  wake(connection: Connection): void;
+}
+
+export class MemoryRelief {
+  readonly #parts: MemoryReliefParts;
+  #sparedMs = Number.NEGATIVE_INFINITY;
+  #relievedMs = Number.NEGATIVE_INFINITY;
+  #shed = 0;
+  /** When messages were first and last left out, of a time in which they were all along. */
+  #shedSinceMs = 0;
+  #shedLastMs = Number.NEGATIVE_INFINITY;
+  #starvedMs = 0;
+
+  constructor(parts: MemoryReliefParts) {
+    this.#parts = parts;
+  }
+
+  /** For how long somebody has been waiting for memory, or messages have been left out; 0 for nobody. */
+  get starvedMs(): number {
+    return this.#starvedMs;
+  }
+
+  /** Looks whether somebody starves, and does what is due. */
+  sweep(): void {
+    const { budget, clock, table } = this.#parts;
+    const nowMs = clock.nowMs();
+    const hasRoom = budget.hasRoom(Claim.Inbound);
+    const messagesMs = this.#messagesStarvedMs(nowMs);
+    // Messages that were left out until those went who held the memory are nobody's fault who is still there.
+    this.#starvedMs = Math.max(this.#peersStarvedMs(nowMs), hasRoom ? 0 : messagesMs);
+    if (hasRoom && this.#starvedMs === 0) return;
+    if (nowMs - this.#sparedMs >= SPARE_EVERY_MS) {
+      this.#sparedMs = nowMs;
+      this.#parts.spare();
+    }
+    if (this.#starvedMs < PATIENCE_MS || nowMs - this.#relievedMs < RELIEF_EVERY_MS) return;
+    const holders = [...table.connected()].map((connection) => ({
+      connection,
+      ip: connection.ip,
+      heldBytes: this.#heldBytes(connection),
+      named: this.#parts.isNamed(connection),
+    }));
+    this.#relievedMs = nowMs;
+    for (const { connection } of largestHolders(holders, budget.movingBytes * RELIEF_SHARE)) {
+      const isReading = connection.writer.queuedBytes <= READING_BYTES;
+      this.#parts.cutOff(connection, cause);
+      if (!isReading) connection.destroy();
+    }
+  }
+
+  /** What a disconnect would give back, now or once its handlers are through. */
+  #heldBytes({ seat, writer }: Connection): number {
+    if (seat === null) return 0;
+    const { words, layout } = this.#parts.arena;
+    const control = layout.slot(seat.slot);
+    const inbound = Atomics.load(words, control + Slot.AsideBytes) + Atomics.load(words, control + Slot.QueuedBytes);
+    return inbound + writer.queuedBytes;
+  }
+
+  #peersStarvedMs(nowMs: number): number {
+    const { words, layout } = this.#parts.arena;
+    let longestMs = 0;
+    for (const connection of this.#parts.table.seatedConnections()) {
+      const control = layout.slot(connection.seat!.slot);
+      const since = Atomics.load(words, control + Slot.StarvedSinceMs);
+      if (since === 0) continue;
+      const starvedMs = Math.max(1, sinceSharedMs(nowMs, since));
+      longestMs = Math.max(longestMs, starvedMs);
+      const isClosing = Atomics.load(words, control + Slot.State) === SlotState.Closing;
+      if (!isClosing || starvedMs < LAST_FRAME_MS) continue;
+      Atomics.store(words, control + Slot.State, SlotState.Aborted);
+      this.#parts.wake(connection);
+    }
+    return longestMs;
+  }
+
+  #messagesStarvedMs(nowMs: number): number {
+    const shed = this.#parts.shed();
+    if (shed !== this.#shed) {
+      if (nowMs - this.#shedLastMs > SHED_GAP_MS) this.#shedSinceMs = nowMs;
+      this.#shedLastMs = nowMs;
+      this.#shed = shed;
+    }
+    return nowMs - this.#shedLastMs > SHED_GAP_MS ? 0 : Math.max(1, nowMs - this.#shedSinceMs);
+  }
+}

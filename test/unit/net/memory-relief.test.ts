@@ -1,0 +1,190 @@
+import { describe, expect, it } from 'vitest';
+import type { Connection } from '../../../src/main/net/connection.js';
+import type { ConnectionTable } from '../../../src/main/net/connection-table.js';
+import { MemoryRelief, PATIENCE_MS } from '../../../src/main/net/memory-relief.js';
+import { toSharedMs } from '../../../src/shared/clock.js';
+import { Slot, SlotState } from '../../../src/shared/memory/arena-layout.js';
+import { Claim } from '../../../src/shared/memory/memory-budget.js';
+import { FakeClock, MIB, makeArena, openSlot } from '../workers/stage.js';
+
+const STEP_MS = 50;
+
+/** Peers in slots, each of its own host, that hold what the test says. */
+function rig(peers: number) {
+  const { arena, budget } = makeArena({ slots: peers }, 16 * MIB);
+  const clock = new FakeClock();
+  const state = { shed: 0, spared: 0 };
+  const cut: number[] = [];
+  const destroyed: number[] = [];
+  const woken: number[] = [];
+  const named = new Set<number>();
+  const connections = Array.from({ length: peers }, (_, slot) => {
+    openSlot(arena, slot);
+    const writer = { queuedBytes: 0 };
+    const destroy = () => void destroyed.push(slot);
+    return { ip: `10.0.0.${slot + 1}`, seat: { slot, generation: 1 }, writer, destroy } as unknown as Connection;
+  });
+  const present = new Set(connections);
+  const slotOf = (connection: Connection) => connection.seat!.slot;
+  const relief = new MemoryRelief({
+    arena,
+    budget,
+    table: {
+      connected: () => present.values(),
+      seatedConnections: () => connections.values(),
+    } as unknown as ConnectionTable,
+    clock,
+    shed: () => state.shed,
+    spare: () => void state.spared++,
+    isNamed: (connection) => named.has(slotOf(connection)),
+    cutOff: (connection, { code }) => {
+      expect(code).toBe(0x49);
+      cut.push(slotOf(connection));
+      present.delete(connection);
+    },
+    wake: (connection) => void woken.push(slotOf(connection)),
+  });
+  const set = (slot: number, word: number, value: number) => {
+    arena.words[arena.layout.slot(slot) + word] = value;
+  };
+  return {
+    arena,
+    budget,
+    clock,
+    state,
+    relief,
+    cut,
+    destroyed,
+    woken,
+    named,
+    connections,
+    /** A peer holds so much; half of it in a frame, half in handler queues. */
+    holds(slot: number, bytes: number) {
+      set(slot, Slot.AsideBytes, bytes / 2);
+      set(slot, Slot.QueuedBytes, bytes / 2);
+    },
+    starve: (slot: number) => set(slot, Slot.StarvedSinceMs, toSharedMs(clock.ms)),
+    feed: (slot: number) => set(slot, Slot.StarvedSinceMs, 0),
+    set,
+    /** Sweeps for so long. */
+    pass(ms: number, meanwhile: () => void = () => undefined) {
+      for (let done = 0; done < ms; done += STEP_MS) {
+        clock.ms += STEP_MS;
+        meanwhile();
+        relief.sweep();
+      }
+    },
+  };
+}
+
+describe('a shortage of memory', () => {
+  it('costs nobody the connection as long as nobody starves, however long it lasts', () => {
+    const r = rig(3);
+    r.holds(0, MIB);
+    while (r.budget.reserve(MIB / 4, Claim.Inbound));
+    r.pass(10 * PATIENCE_MS);
+    expect([r.cut, r.relief.starvedMs]).toEqual([[], 0]);
+  });
+
+  it('makes what is kept for later go back, four times a second', () => {
+    const r = rig(1);
+    r.pass(1000);
+    expect(r.state.spared).toBe(0);
+    while (r.budget.reserve(1024, Claim.Inbound));
+    r.pass(1000);
+    expect(r.state.spared).toBe(4);
+  });
+
+  it('costs the largest holder its connection once another has starved for two seconds', () => {
+    const r = rig(3);
+    r.holds(0, 2 * MIB);
+    r.holds(1, 6 * MIB);
+    r.starve(2);
+    r.pass(PATIENCE_MS - STEP_MS);
+    expect(r.cut).toEqual([]);
+    r.pass(2 * STEP_MS);
+    expect(r.cut).toEqual([1]);
+    // What it held comes back.
+    r.feed(2);
+    r.pass(PATIENCE_MS);
+    expect(r.cut).toEqual([1]);
+  });
+
+  it('costs one after the other theirs until nobody starves', () => {
+    const r = rig(4);
+    for (const slot of [0, 1, 2]) r.holds(slot, (3 + slot) * MIB);
+    r.starve(3);
+    r.pass(PATIENCE_MS + 700);
+    expect(r.cut).toEqual([2, 1, 0]);
+  });
+
+  it('costs nobody the connection while those that wait get on, however slowly', () => {
+    const r = rig(3);
+    r.holds(0, 8 * MIB);
+    // Each is served once a second, and waits again.
+    let turn = 0;
+    r.pass(10 * PATIENCE_MS, () => {
+      if (turn++ % 20 === 0) for (const slot of [1, 2]) r.starve(slot);
+    });
+    expect(r.cut).toEqual([]);
+  });
+
+  it('spares peers that the operator has named while others hold as much', () => {
+    const r = rig(3);
+    r.holds(0, 3 * MIB);
+    r.holds(1, 3 * MIB);
+    r.named.add(0);
+    r.starve(2);
+    r.pass(PATIENCE_MS + STEP_MS);
+    expect(r.cut).toEqual([1]);
+  });
+
+  it('ends the connection at once where a farewell would stand behind what is not read', () => {
+    const r = rig(2);
+    r.connections[0]!.writer.queuedBytes = 4 * MIB;
+    r.starve(1);
+    r.pass(PATIENCE_MS + STEP_MS);
+    expect([r.cut, r.destroyed]).toEqual([[0], [0]]);
+    const q = rig(2);
+    q.holds(0, 4 * MIB);
+    q.starve(1);
+    q.pass(PATIENCE_MS + STEP_MS);
+    expect([q.cut, q.destroyed]).toEqual([[0], []]);
+  });
+
+  it('counts messages that are left out all the time as starvation, and some now and then not', () => {
+    const r = rig(1);
+    r.holds(0, MIB);
+    while (r.budget.reserve(MIB / 4, Claim.Inbound));
+    let turn = 0;
+    r.pass(10 * PATIENCE_MS, () => {
+      if (turn++ % 40 === 0) r.state.shed++;
+    });
+    expect(r.cut).toEqual([]);
+    r.pass(PATIENCE_MS + 4 * STEP_MS, () => void r.state.shed++);
+    expect(r.cut).toEqual([0]);
+  });
+
+  it('costs nobody the connection once there is room again, whatever was left out before', () => {
+    const r = rig(1);
+    r.holds(0, MIB);
+    const taken = 15 * MIB;
+    expect(r.budget.reserve(taken, Claim.Control)).toBe(true);
+    r.pass(PATIENCE_MS - STEP_MS, () => void r.state.shed++);
+    // Those who held it have gone by themselves.
+    r.budget.release(taken);
+    r.pass(PATIENCE_MS);
+    expect([r.cut, r.relief.starvedMs]).toEqual([[], 0]);
+  });
+
+  it('does not keep the place of a closed connection whose last frame finds no memory', () => {
+    const r = rig(2);
+    r.set(0, Slot.State, SlotState.Closing);
+    r.starve(0);
+    r.pass(4900);
+    expect(r.woken).toEqual([]);
+    r.pass(200);
+    expect(r.woken).toContain(0);
+    expect(r.arena.words[r.arena.layout.slot(0) + Slot.State]).toBe(SlotState.Aborted);
+  });
+});
