@@ -9,6 +9,7 @@ import { type Faults, SoakPeer } from '../soak/peer.js';
 import { Seeded } from '../soak/seeded.js';
 import { NODE_ORIGIN } from '../soak/stamp.js';
 import { strangerKinds, visitAsStranger } from '../soak/stranger.js';
+import { sharedNowUs } from './latency.js';
 import { Pacer } from './pacer.js';
 
 export interface SoakOptions {
@@ -38,6 +39,8 @@ const BLOCKS_PER_SECOND = 0.5;
 const VOTE_SHARE = 0.25;
 /** Each resident has one message sent back so often. */
 const ECHOES_PER_SECOND = 1;
+/** All at once, what was not sent in a minute would be more than any queue holds. */
+const LATE_US = 1e6;
 const LOOK_MS = 500;
 /** IDs that come again: rested for many times as long as the node needs to see that the last connection ended. */
 const KNOWN_IDS = 300;
@@ -109,17 +112,24 @@ const told = (type: 'tx' | 'vote' | 'block') => {
   const resident = nextResident();
   if (resident.isOpen) resident.tell(type);
 };
+/** Does something so often; what comes too late, after a time in which this process got no core, is left out. */
+function paced(rate: number, act: () => void): Pacer {
+  return new Pacer(rate, (intendedUs) => {
+    if (sharedNowUs() - intendedUs < LATE_US) act();
+  });
+}
+
 const pacers = [
-  new Pacer(ratePerSecond, () => told(chance.next() < VOTE_SHARE ? 'vote' : 'tx')),
-  new Pacer(BLOCKS_PER_SECOND, () => told('block')),
-  new Pacer(ECHOES_PER_SECOND * count, () => {
+  paced(ratePerSecond, () => told(chance.next() < VOTE_SHARE ? 'vote' : 'tx')),
+  paced(BLOCKS_PER_SECOND, () => told('block')),
+  paced(ECHOES_PER_SECOND * count, () => {
     const resident = nextResident();
     if (resident.isOpen) resident.echo();
   }),
-  new Pacer(visitsPerSecond, () => {
+  paced(visitsPerSecond, () => {
     if (visitors < VISITORS_MAX) track(visit());
   }),
-  new Pacer(strangersPerSecond, () => track(strangerComes())),
+  paced(strangersPerSecond, () => track(strangerComes())),
 ];
 const looks = setInterval(() => ledger.look(), LOOK_MS);
 

@@ -15,6 +15,7 @@ import { readStamp, type SoakType, stampedPayload } from './stamp.js';
 
 /** Different addresses of this host, so that ports do not run out while closed connections age. */
 const HOSTS = 200;
+const ECHO_MS_MOST = 60_000;
 const GOING_AWAY = 0;
 let nextHost = 0;
 
@@ -173,9 +174,17 @@ export class SoakPeer {
 
   async #echoed(): Promise<void> {
     if (this.#echoesBack < this.#echoesSent) {
-      await Promise.race([this.closed, new Promise<void>((resolve) => this.#awaitsEchoes.push(resolve))]);
+      const echoed = new Promise<void>((resolve) => this.#awaitsEchoes.push(resolve));
+      // One that never comes is counted; nobody waits for it for ever.
+      const tooLate = setTimeout(() => this.#waitNoMore(), ECHO_MS_MOST);
+      await Promise.race([this.closed, echoed]);
+      clearTimeout(tooLate);
     }
     this.#parts.faults.echoesLost += this.#echoesSent - this.#echoesBack;
+  }
+
+  #waitNoMore(): void {
+    for (const isDone of this.#awaitsEchoes.splice(0)) isDone();
   }
 
   #isClosed(): void {
@@ -225,7 +234,7 @@ export class SoakPeer {
       this.#echoesBack = stamp.number + 1;
       this.#sentBeforeEcho.splice(0, missed);
       this.#confirmed = this.#sentBeforeEcho.shift() ?? this.#confirmed;
-      if (this.#echoesBack === this.#echoesSent) for (const isDone of this.#awaitsEchoes.splice(0)) isDone();
+      if (this.#echoesBack === this.#echoesSent) this.#waitNoMore();
     }
   }
 }

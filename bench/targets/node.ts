@@ -63,19 +63,20 @@ serve(Number(node.listen.slice(node.listen.lastIndexOf(':') + 1)), {
   /** What the node holds. @param isCollected its main thread's garbage is collected before that */
   vitals: (isCollected: boolean) => {
     if (isCollected) collectGarbage();
-    const { peers, connections, memory, workers } = node.stats();
+    const { peers, connections, memory, workers, messages } = node.stats();
     return {
       ...readVitals(),
       connections: peers.total + connections.handshaking,
       budgetBytes: memory.used,
+      queuedBytes: memory.by.sendQueues + memory.by.handlerQueues,
+      skipped: messages.sendsSkipped,
       restarts: workers.reduce((sum, { restarts }) => sum + restarts, 0),
     };
   },
-  /** Why connections ended, by the name of the code, and messages that full queues passed over. */
+  /** Why connections ended, by the name of the code. */
   endings: () => {
-    const { connections, messages } = node.stats();
-    const { disconnectsByCode, handshakesFailedByCode } = connections;
-    return { disconnectsByCode, handshakesFailedByCode, sendsSkipped: messages.sendsSkipped };
+    const { disconnectsByCode, handshakesFailedByCode } = node.stats().connections;
+    return { disconnectsByCode, handshakesFailedByCode };
   },
   /** Broadcasts a numbered message every so often. */
   announce: (everyMs: number) => {

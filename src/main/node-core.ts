@@ -130,7 +130,8 @@ export class NodeCore {
 
   constructor(parts: CoreParts) {
     const { settings, nodeId, memory, world, log, events } = parts;
-    const { clock, random } = world;
+    const { random } = world;
+    const { clock } = memory;
     this.memory = memory;
     this.#settings = settings;
     this.#nodeId = nodeId;
@@ -436,7 +437,6 @@ export class NodeCore {
     this.discovery.settingsChanged(keys);
     if (this.#sweepTimer === null) return;
     this.#sweepTimer.cancel();
-    this.loopWatch.setInterval(sweepIntervalMs(settings), this.#clock.nowMs());
     this.#sweepRegularly();
   }
 
@@ -456,12 +456,17 @@ export class NodeCore {
   }
 
   #sweepRegularly(): void {
-    this.#sweepTimer = this.#world.timers.every(sweepIntervalMs(this.#settings), () => this.#sweep());
+    const intervalMs = sweepIntervalMs(this.#settings);
+    // What the event loop was held up by before, such as starting, is not the timer's.
+    this.loopWatch.setInterval(intervalMs, this.#clock.nowMs());
+    this.#sweepTimer = this.#world.timers.every(intervalMs, () => {
+      this.loopWatch.tick(this.#clock.nowMs());
+      this.#sweep();
+    });
   }
 
   #sweep(): void {
     const nowMs = this.#clock.nowMs();
-    this.loopWatch.tick(nowMs);
     this.connections.sweep();
     this.#keepLimits();
     this.relief.sweep();
@@ -502,6 +507,7 @@ export class NodeCore {
       settings: this.#settings,
       book: this.memory.book,
       clock: this.#clock,
+      timers: this.#world.timers,
       own: () => this.ownAddress,
       isWanted: (who) => this.record.conduct.judge(who) === null,
       fault: (event, connection) => this.record.pexFault(event, connection),
@@ -546,6 +552,8 @@ export class NodeCore {
       pong: (connection, payload) => this.connections.pong(connection, payload),
       disconnect: (connection, payload) => this.connections.goodbye(connection, decodeDisconnect(payload)),
       violation: (connection, code) => {
+        // Whoever is cut off for it may have sent thousands more.
+        if (connection.isCutOff) return;
         this.record.violation(connection, code);
         this.connections.violation(connection, code);
       },

@@ -9,6 +9,7 @@ import { AddressBook, type KnownAddress } from './discovery/address-book.js';
 import { Bans } from './peers/bans.js';
 import { Reputation } from './peers/reputation.js';
 import type { Store, StoreContents } from './store/store.js';
+import { WatchedClock } from './watched-clock.js';
 import type { World } from './world.js';
 
 const BOOK_SECRET_BYTES = 32;
@@ -35,6 +36,8 @@ export type RunCounters = Omit<Lifetime, 'firstStartedMs' | 'starts' | 'notedMs'
 export type PeerStore = Pick<Store, 'put' | 'remove' | 'close' | 'fault'> & { contents(): StoreContents };
 
 export class PeerMemory {
+  /** Whoever asks what is remembered asks by this clock: it moves what lasts by the wall clock along with it. */
+  readonly clock: Clock;
   readonly book: AddressBook;
   readonly bans: Bans;
   readonly reputation: Reputation;
@@ -46,19 +49,22 @@ export class PeerMemory {
   /** The book's own views of the settings. */
   readonly #privateIds = new Set<string>();
   readonly #persistentIds = new Set<string>();
-  readonly #clock: Clock;
   readonly #randomBytes: World['randomBytes'];
   readonly #before: Lifetime;
   #sweptMs: number;
 
   /** Restores what is in the store, which is its own from now on. */
   constructor(store: PeerStore, settings: Settings, nodeId: string, world: World) {
-    const { clock, random } = world;
+    const { random } = world;
+    const clock = new WatchedClock(world.clock, (byMs) => {
+      this.bans.shift(byMs);
+      this.reputation.shift(byMs);
+    });
     const contents = store.contents();
-    const nowMs = clock.wallMs();
+    const nowMs = world.clock.wallMs();
     this.#store = store;
     this.#settings = settings;
-    this.#clock = clock;
+    this.clock = clock;
     this.#randomBytes = (bytes) => world.randomBytes(bytes);
     this.#sweptMs = nowMs;
     this.settingsChanged();
@@ -106,7 +112,7 @@ export class PeerMemory {
 
   /** Forgets what has expired and notes what this run has counted; does something every 10 s. */
   sweep(run: RunCounters): void {
-    const nowMs = this.#clock.wallMs();
+    const nowMs = this.clock.wallMs();
     if (Math.abs(nowMs - this.#sweptMs) < SWEEP_MS) return;
     this.#sweptMs = nowMs;
     this.bans.sweep(nowMs);
@@ -137,7 +143,7 @@ export class PeerMemory {
     return {
       firstStartedMs: before.firstStartedMs,
       starts: before.starts,
-      notedMs: this.#clock.wallMs(),
+      notedMs: this.clock.wallMs(),
       uptimeSeconds: before.uptimeSeconds + run.uptimeSeconds,
       messagesReceived: before.messagesReceived + run.messagesReceived,
       messagesSent: before.messagesSent + run.messagesSent,

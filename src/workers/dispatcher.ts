@@ -181,6 +181,9 @@ export class Dispatcher {
         ]);
         break;
       case Control.Disconnect:
+        // The first one is the cause; more would only keep the main thread busy.
+        if (stream.saidGoodbye) break;
+        stream.saidGoodbye = true;
         this.#sender.outbox.tell(RecordKind.Disconnect, stream.slot, stream.generation, [payload.subarray(0, 256)]);
         break;
       case Control.Pex:

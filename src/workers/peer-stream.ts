@@ -36,6 +36,8 @@ export class PeerStream {
   asideStart = 0;
   /** All of that frame has arrived. */
   asideWhole = false;
+  /** Has said that it disconnects: once is enough. */
+  saidGoodbye = false;
   /** After a frame that is too large nothing more is read (rulings 1). */
   latched: boolean;
   /** Stands in the pipeline's run list. */

@@ -33,6 +33,10 @@ import type { TypeInterner } from './type-interner.js';
 
 const VISIT_BYTES = 256 * 1024;
 const VISIT_MS = 2;
+/** Frames that one look ahead for control messages passes over, of all waiting connections together. */
+const SWEEP_FRAMES = 2048;
+/** And of each at least: however many wait, whoever sends little is seen through. */
+const SCAN_FRAMES_MIN = 16;
 /** The clock is looked at after this many frames, and after each frame of a type whose handler is not known as quick. */
 const STRIDE = 32;
 
@@ -306,7 +310,7 @@ export class Pipeline {
         if (done === Dispatched.Full) {
           // Asked before the look ahead, which is at other types.
           this.#isStarved = this.#decoder.type.route.queue!.lacksMemory;
-          this.#scanControls(stream);
+          this.#scanControls(stream, SWEEP_FRAMES);
           return 'waiting';
         }
         if (done === Dispatched.Held) this.#letGo(stream);
@@ -538,19 +542,24 @@ export class Pipeline {
     return 'released';
   }
 
-  /** Handlers are slow: answers the control messages of every connection that waits for its visit. */
+  /**
+   * Handlers are slow: answers the control messages of every connection that waits for its visit. Each is looked through
+   * for its share of frames only, since whoever floods us with frames has many; the next look goes on behind them.
+   */
   #sweepControls(run: readonly PeerStream[], from: number): void {
     this.#takeReady();
-    for (let i = from; i < run.length; i++) this.#scanControls(run[i]);
-    for (const stream of this.#run) this.#scanControls(stream);
-    for (const stream of this.#waiting) this.#scanControls(stream);
+    const waiting = run.length - from + this.#run.length + this.#waiting.length;
+    const most = Math.max(SCAN_FRAMES_MIN, Math.trunc(SWEEP_FRAMES / waiting));
+    for (let i = from; i < run.length; i++) this.#scanControls(run[i], most);
+    for (const stream of this.#run) this.#scanControls(stream, most);
+    for (const stream of this.#waiting) this.#scanControls(stream, most);
   }
 
   /**
    * Handles control messages in a connection's ring ahead of the frames before them, without consuming anything. Each is
    * handled once: `Scanned` remembers how far this went, and `#frame` passes over them in their turn.
    */
-  #scanControls(stream: PeerStream): void {
+  #scanControls(stream: PeerStream, most: number): void {
     if (stream.latched || stream.skip > 0 || this.#streams[stream.slot] !== stream) return;
     // A large frame that is not whole has everything that has arrived behind it; a whole one that waits has left the ring.
     if (stream.aside !== null && !stream.asideWhole) return;
@@ -560,7 +569,7 @@ export class Pipeline {
     stream.end = Atomics.load(words, stream.control + Slot.WriteCursor);
     const ahead = (words[stream.control + Slot.Scanned] - position) | 0;
     if (ahead > 0) stream.position = (position + ahead) | 0;
-    while (decoder.peek(stream)) {
+    for (let frames = 0; frames < most && decoder.peek(stream); frames++) {
       if (decoder.type.route.control !== Control.None) this.#dispatcher.control(stream, decoder);
       stream.position = (stream.position + decoder.wireBytes) | 0;
       this.#ring.markProgress();

@@ -176,6 +176,7 @@ export class Discovery {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#parts.exchange?.stop();
     await this.#bootstrap.stop();
   }
 

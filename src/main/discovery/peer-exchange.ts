@@ -13,6 +13,7 @@ import type { Who } from '../peers/conduct.js';
 import { isLocal, voiceOf } from '../peers/net-group.js';
 import type { ReputationEvent } from '../peers/reputation-events.js';
 import { TokenBucket } from '../peers/token-bucket.js';
+import type { Timers } from '../timers.js';
 import type { AddressBook, AddressRecord } from './address-book.js';
 import type { Hearsay } from './hearsay.js';
 import { isWildcard, type OwnAddress } from './own-address.js';
@@ -34,6 +35,18 @@ const EARLY_MS = 30_000;
 /** A seed keeps an inbound peer so long at most to hear where it listens. */
 const SEED_PATIENCE_MS = 3000;
 
+/** Addresses that are looked at in one turn of the event loop: a message of 200 takes several milliseconds. */
+const LEARNED_AT_ONCE = 50;
+/** Addresses that may wait for that; a message for which there is no room is left unread, without penalty. */
+const MAX_UNLEARNED = 10_000;
+
+/** What a peer has told, and how much of it has been looked at. */
+interface Told {
+  readonly connection: Connection;
+  readonly addresses: readonly ToldAddress[];
+  done: number;
+}
+
 /** What is remembered of the exchange with one connected peer. */
 interface Exchange {
   readonly sinceMs: number;
@@ -48,6 +61,7 @@ export interface PeerExchangeParts {
   readonly settings: Pick<Settings, 'strictAddresses' | 'pexIntervalMs' | 'seedMode'>;
   readonly book: AddressBook;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly own: () => OwnAddress;
   readonly isWanted: (who: Who) => boolean;
   /** A message was not as it must be. */
@@ -64,6 +78,11 @@ export class PeerExchange {
   readonly #exchanges = new Map<Connection, Exchange>();
   /** Addresses that a netgroup may still tell; what is over is left unread, without penalty. */
   readonly #allowances = new Map<string, TokenBucket>();
+  /** The oldest first. */
+  readonly #told: Told[] = [];
+  /** Addresses in it that have not been looked at. */
+  #unlearned = 0;
+  #stopped = false;
   #received = 0;
   #sent = 0;
   #learned = 0;
@@ -100,7 +119,7 @@ export class PeerExchange {
   /** A peer tells addresses. */
   receive(connection: Connection, payload: Uint8Array): void {
     const exchange = this.#exchanges.get(connection);
-    if (exchange === undefined) return;
+    if (exchange === undefined || this.#stopped) return;
     const { clock, settings, fault, hearsay } = this.#parts;
     const nowMs = clock.nowMs();
     exchange.received = true;
@@ -111,19 +130,47 @@ export class PeerExchange {
       return;
     }
     const allowance = this.#allowanceOf(connection);
-    if (allowance.waitMs(nowMs) > 0) return;
+    if (allowance.waitMs(nowMs) > 0 || this.#unlearned >= MAX_UNLEARNED) return;
     const message = decodePex(payload, settings.strictAddresses);
     if (message.kind === 'too-large') fault('pexTooLarge', connection);
     else if (message.kind === 'invalid') fault('pexInvalid', connection);
     else {
       const voice = { group: voiceOf(connection.ip, connection.port), isChosen: connection.direction === 'outbound' };
       if (message.sentMs !== null) hearsay.time(voice, message.sentMs, nowMs);
+      const addresses: ToldAddress[] = [];
       for (const address of message.addresses) {
         if (allowance.waitMs(nowMs) > 0) break;
         allowance.take(1, nowMs);
-        this.#learn(connection, address);
+        addresses.push(address);
       }
+      this.#learnSoon({ connection, addresses, done: 0 });
     }
+  }
+
+  /** Nothing more is learned: the book is about to be closed. */
+  stop(): void {
+    this.#stopped = true;
+    this.#told.length = 0;
+    this.#unlearned = 0;
+  }
+
+  #learnSoon(told: Told): void {
+    const isUnderWay = this.#unlearned > 0;
+    if (told.addresses.length === 0) return;
+    this.#told.push(told);
+    this.#unlearned += told.addresses.length;
+    if (!isUnderWay) this.#parts.timers.soon(() => this.#learnSome());
+  }
+
+  /** A part in each turn: whoever tells us much holds up nobody else. */
+  #learnSome(): void {
+    for (let left = LEARNED_AT_ONCE; left > 0 && this.#unlearned > 0; left--) {
+      const told = this.#told[0]!;
+      this.#learn(told.connection, told.addresses[told.done++]!);
+      this.#unlearned--;
+      if (told.done === told.addresses.length) this.#told.shift();
+    }
+    if (this.#unlearned > 0) this.#parts.timers.soon(() => this.#learnSome());
   }
 
   /** Many nodes of one machine or LAN are many: there it is kept by ID. */

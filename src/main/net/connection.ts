@@ -80,6 +80,8 @@ export class Connection implements ReadSink {
   graceTimer: Timer | null = null;
   /** How much the peer may send and get, null for no limit. */
   rates: PeerRates | null = null;
+  /** It is left, and nothing more of what it sent counts. */
+  isCutOff = false;
   /** There was a TCP connection: what fails now is the handshake. */
   socketOpened: boolean;
   /** Bytes of it have gone to its worker. */

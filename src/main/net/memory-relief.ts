@@ -69,8 +69,11 @@ export class MemoryRelief {
   sweep(): void {
     const { budget, clock, table } = this.#parts;
     const nowMs = clock.nowMs();
-    this.#starvedMs = Math.max(this.#peersStarvedMs(nowMs), this.#messagesStarvedMs(nowMs));
-    if (budget.hasRoom(Claim.Inbound) && this.#starvedMs === 0) return;
+    const hasRoom = budget.hasRoom(Claim.Inbound);
+    const messagesMs = this.#messagesStarvedMs(nowMs);
+    // Messages that were left out until those went who held the memory are nobody's fault who is still there.
+    this.#starvedMs = Math.max(this.#peersStarvedMs(nowMs), hasRoom ? 0 : messagesMs);
+    if (hasRoom && this.#starvedMs === 0) return;
     if (nowMs - this.#sparedMs >= SPARE_EVERY_MS) {
       this.#sparedMs = nowMs;
       this.#parts.spare();

@@ -21,6 +21,8 @@ import type { ConnectionTable } from './connection-table.js';
 
 /** Most that is taken from one worker before the next one has its turn. */
 const TURN_BYTES = 1024 * 1024;
+/** And so many records: the smallest are commands that take the longest, and whoever floods us causes many. */
+const TURN_RECORDS = 2048;
 const CHUNK_BYTES = 256 * 1024;
 /** Copies from this size on gain more by their phase than is lost by the gaps before them. */
 const PHASED_BYTES = 256;
@@ -172,7 +174,9 @@ export class OutboundPump {
     if (connection.state !== 'Connected' && connection.state !== 'Disconnecting') return false;
     if (connection.finSentMs > 0 || !connection.writer.add(chunk, start, length, claim)) {
       this.#counts.skipped(frames);
-      if (connection.finSentMs === 0 && connection.isOpen) this.#counts.shed(claim, frames);
+      // A broadcast is left out only for a peer that does not keep up, as if its queue were full.
+      if (claim !== Claim.Broadcast && connection.finSentMs === 0 && connection.isOpen)
+        this.#counts.shed(claim, frames);
       return false;
     }
     this.#dirty.add(connection);
@@ -224,7 +228,10 @@ export class OutboundPump {
     const reader = this.#readers[worker];
     if (reader.isEmpty) return false;
     const start = reader.position;
-    while (((reader.position - start) | 0) < maxBytes && reader.next()) this.#record(worker, reader);
+    for (let records = 0; records < TURN_RECORDS && ((reader.position - start) | 0) < maxBytes; records++) {
+      if (!reader.next()) break;
+      this.#record(worker, reader);
+    }
     reader.release();
     return !reader.isEmpty;
   }

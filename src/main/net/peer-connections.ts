@@ -258,6 +258,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     }
     connection.become('leaving');
     connection.leavingMs = this.#parts.clock.nowMs();
+    connection.isCutOff = how.abort === true;
     this.#noLongerPeer(connection, how.abort === true ? SlotState.Aborted : SlotState.Closing);
     this.#tellGone(connection);
     // Reads on into nowhere until the peer closes: a close with unread bytes would reset what we still send.

@@ -3,7 +3,7 @@
  * write; while the kernel has not taken an earlier write, what comes is copied aside into memory of this queue's own,
  * so that a slow peer pins nothing that others need.
  */
-import type { Claim } from '../../shared/memory/memory-budget.js';
+import { Claim } from '../../shared/memory/memory-budget.js';
 import type { Chunk, ChunkPool } from './chunk-pool.js';
 import type { PeerSocket } from './network.js';
 
@@ -142,7 +142,9 @@ export class SocketWriter {
   #copyAside(from: Chunk, start: number, length: number, claim: Claim | undefined): boolean {
     let aside = this.#aside;
     if (aside === null || aside.room < length) {
-      const fresh = this.#pool.exact(Math.max(ASIDE_BYTES, length), claim);
+      // Only a peer that is behind with its reading gets here.
+      const behind = claim === Claim.Broadcast ? Claim.Backlog : claim;
+      const fresh = this.#pool.exact(Math.max(ASIDE_BYTES, length), behind);
       if (fresh === null) return false;
       aside?.release();
       aside = fresh;

@@ -66,7 +66,7 @@ export class Bans {
   ban({ target, forMs, reason, code, nowMs }: BanRequest): BanRecord {
     const { text } = requireParsed(target);
     const lastsMs = forMs === 'escalate' ? this.#escalate(text, nowMs) : forMs;
-    const untilMs = lastsMs === null ? null : Math.min(nowMs + lastsMs, MAX_TIME_MS);
+    const untilMs = lastsMs === null ? null : asTime(nowMs + lastsMs);
     const ban = { target: text, reason, code, sinceMs: nowMs, untilMs };
     this.#put(ban);
     this.#parts.onBan?.(text, ban);
@@ -110,6 +110,19 @@ export class Bans {
     for (const offences of [...this.#offences.values()]) {
       if (offences.lastMs > nowMs) this.#putOffences({ ...offences, lastMs: nowMs });
       else if (!isRemembered(offences, nowMs)) this.#forgetOffences(offences.target);
+    }
+  }
+
+  /** The wall clock was set while we ran: everything lasts as long as it would have, and is as long ago. */
+  shift(byMs: number): void {
+    for (const ban of [...this.#bans.values()]) {
+      const untilMs = ban.untilMs === null ? null : asTime(ban.untilMs + byMs);
+      const moved = { ...ban, sinceMs: asTime(ban.sinceMs + byMs), untilMs };
+      this.#bans.set(ban.target, moved);
+      this.#parts.onBan?.(ban.target, moved);
+    }
+    for (const offences of [...this.#offences.values()]) {
+      this.#putOffences({ ...offences, lastMs: asTime(offences.lastMs + byMs) });
     }
   }
 
@@ -219,6 +232,11 @@ function requireParsed(text: string): BanTarget {
   const target = parseBanTarget(text);
   if (target === null) throw new Error(`'${text}' is no target of a ban`);
   return target;
+}
+
+/** The nearest that a date can tell. */
+function asTime(ms: number): number {
+  return Math.min(MAX_TIME_MS, Math.max(-MAX_TIME_MS, ms));
 }
 
 function isTime(value: unknown): value is number {

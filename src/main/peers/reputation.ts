@@ -109,6 +109,14 @@ export class Reputation {
     }
   }
 
+  /** The wall clock was set while we ran: everything is as long ago as it was. */
+  shift(byMs: number): void {
+    for (const records of [this.#standings, this.#debts]) {
+      for (const record of [...records.values()]) this.#set(records, { ...record, atMs: record.atMs + byMs });
+    }
+    for (const times of this.#recent.values()) for (let i = 0; i < times.length; i++) times[i]! += byMs;
+  }
+
   /** The operator forgives a host, given by its key. */
   clear(host: string): void {
     const debt = this.#debts.get(host);
@@ -185,8 +193,13 @@ export class Reputation {
   /** How often an event has happened at a host within a time, this one included. */
   #countRecent(event: ReputationEvent, host: string, withinMs: number, enough: number, nowMs: number): number {
     const key = `${event} ${host}`;
-    const before = within(this.#recent.get(key) ?? [], withinMs, nowMs);
-    const times = [...before, nowMs].slice(-enough);
+    const times = this.#recent.get(key) ?? [];
+    // Changed in place, since a flood of faults comes this way: in order, and none in the future.
+    for (let i = times.length - 1; i >= 0 && times[i]! > nowMs; i--) times[i] = nowMs;
+    times.push(nowMs);
+    let over = Math.max(0, times.length - enough);
+    while (nowMs - times[over]! >= withinMs) over++;
+    if (over > 0) times.splice(0, over);
     this.#recent.delete(key);
     this.#recent.set(key, times);
     if (this.#recent.size > this.#maxRecords) this.#recent.delete(this.#recent.keys().next().value!);

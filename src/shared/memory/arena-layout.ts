@@ -51,7 +51,7 @@ export const Header = {
   BudgetUsedKib: PAIR_WORDS,
   BudgetLimitsKib: PAIR_WORDS + 1,
   /** Of that use, the send queues' part. Main thread. */
-  SendQueuesKib: PAIR_WORDS + 6,
+  SendQueuesKib: PAIR_WORDS + 7,
   /** Signal of the main thread: two words, see signal.ts. */
   MainSignal: 2 * PAIR_WORDS,
 } as const;

@@ -3,8 +3,9 @@
  * queues, handler queues. Any thread reserves and releases; `used` never passes `budget` through `reserve`.
  *
  * What is laid out at the start stays; the rest moves. Who may still take of what moves when little is left goes by how
- * much a refusal costs: inbound frames and queued messages wait (back-pressure), then broadcasts are left out, then
- * direct messages are refused, and what is left belongs to control messages.
+ * much a refusal costs: peers that do not keep up are passed over, inbound frames and queued messages wait
+ * (back-pressure), then broadcasts are left out, then direct messages are refused, and what is left belongs to control
+ * messages.
  */
 import type { Arena } from './arena.js';
 import { Header, Worker } from './arena-layout.js';
@@ -19,19 +20,21 @@ function toKib(bytes: number): number {
 export const Claim = {
   /** What is kept for later, and nobody needs now. */
   Spare: 0,
+  /** Copies of broadcasts for peers that do not keep up: these are passed over, and nobody else waits for their sake. */
+  Backlog: 1,
   /** Frames assembled aside and copies for queued handlers: refused, their connection waits. */
-  Inbound: 1,
+  Inbound: 2,
   /** Broadcasts and what is passed on: others have it, too. */
-  Broadcast: 2,
+  Broadcast: 3,
   /** Sends and replies to one peer. */
-  Direct: 3,
+  Direct: 4,
   /** The protocol's own: ping, pong, disconnect, peer exchange. */
-  Control: 4,
+  Control: 5,
 } as const;
 export type Claim = (typeof Claim)[keyof typeof Claim];
 
 /** What of the part that moves each claim must leave to those after it: 1 / 2^shift of it. */
-const LEFT_SHIFTS = [1, 3, 4, 5, 31] as const;
+const LEFT_SHIFTS = [1, 2, 3, 4, 5, 31] as const;
 
 /** The budget's use by what it is for, in bytes; the sum is what is used. */
 export interface MemoryParts {

@@ -5,29 +5,29 @@ import { MIB, makeArena } from '../workers/stage.js';
 
 const KIB = 1024;
 /** In the order in which they are refused. */
-const claims = [Claim.Spare, Claim.Inbound, Claim.Broadcast, Claim.Direct, Claim.Control] as const;
+const claims = [Claim.Spare, Claim.Backlog, Claim.Inbound, Claim.Broadcast, Claim.Direct, Claim.Control] as const;
 
 describe('the memory budget', () => {
-  it('refuses what waits first, then broadcasts, then direct messages, and control messages last', () => {
+  it('refuses what is for peers that do not keep up first, what waits next, then broadcasts, then direct messages, and control messages last', () => {
     const { budget } = makeArena({}, MIB);
     const base = budget.usedBytes;
     const most = claims.map((claim) => {
       while (budget.reserve(KIB, claim));
       return budget.usedBytes - base;
     });
-    expect(most).toEqual([MIB / 2, MIB - MIB / 8, MIB - MIB / 16, MIB - MIB / 32, MIB]);
-    expect(claims.map((claim) => budget.hasRoom(claim))).toEqual([false, false, false, false, false]);
+    expect(most).toEqual([MIB / 2, MIB - MIB / 4, MIB - MIB / 8, MIB - MIB / 16, MIB - MIB / 32, MIB]);
+    expect(claims.map((claim) => budget.hasRoom(claim))).toEqual([false, false, false, false, false, false]);
     budget.release(MIB / 32);
-    expect(claims.map((claim) => budget.hasRoom(claim))).toEqual([false, false, false, false, true]);
+    expect(claims.map((claim) => budget.hasRoom(claim))).toEqual([false, false, false, false, false, true]);
     budget.release(KIB);
-    expect(claims.map((claim) => budget.hasRoom(claim))).toEqual([false, false, false, true, true]);
+    expect(claims.map((claim) => budget.hasRoom(claim))).toEqual([false, false, false, false, true, true]);
   });
 
   it('that is set lower gives nothing more, and takes nothing away', () => {
     const { arena, budget } = makeArena({}, MIB);
     expect(budget.reserve(MIB / 2, Claim.Inbound)).toBe(true);
     budget.resize(arena.buffer.byteLength + MIB / 4);
-    expect(claims.map((claim) => budget.reserve(KIB, claim))).toEqual([false, false, false, false, false]);
+    expect(claims.map((claim) => budget.reserve(KIB, claim))).toEqual([false, false, false, false, false, false]);
     budget.release(MIB / 2);
     expect(budget.reserve(MIB / 4, Claim.Control)).toBe(true);
   });

@@ -155,6 +155,7 @@ describe('a shortage of memory', () => {
   it('counts messages that are left out all the time as starvation, and some now and then not', () => {
     const r = rig(1);
     r.holds(0, MIB);
+    while (r.budget.reserve(MIB / 4, Claim.Inbound));
     let turn = 0;
     r.pass(10 * PATIENCE_MS, () => {
       if (turn++ % 40 === 0) r.state.shed++;
@@ -162,6 +163,18 @@ describe('a shortage of memory', () => {
     expect(r.cut).toEqual([]);
     r.pass(PATIENCE_MS + 4 * STEP_MS, () => void r.state.shed++);
     expect(r.cut).toEqual([0]);
+  });
+
+  it('costs nobody the connection once there is room again, whatever was left out before', () => {
+    const r = rig(1);
+    r.holds(0, MIB);
+    const taken = 15 * MIB;
+    expect(r.budget.reserve(taken, Claim.Control)).toBe(true);
+    r.pass(PATIENCE_MS - STEP_MS, () => void r.state.shed++);
+    // Those who held it have gone by themselves.
+    r.budget.release(taken);
+    r.pass(PATIENCE_MS);
+    expect([r.cut, r.relief.starvedMs]).toEqual([[], 0]);
   });
 
   it('does not keep the place of a closed connection whose last frame finds no memory', () => {
