@@ -10,7 +10,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'all', include: ['test/**/*.test.ts'], exclude: ['test/attacks/**'], sequence: { groupOrder: 0 } },
+        test: {
+          name: 'all',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/attacks/**'],
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         // After the others and one file at a time: they hold a node to times, and need the machine for themselves.

@@ -39,7 +39,7 @@ export class PeerStream {
   /** Has said that it disconnects: once is enough. */
   saidGoodbye = false;
   /** After a frame that is too large nothing more is read (rulings 1). */
-  latched = false;
+  latched: boolean;
   /** Stands in the pipeline's run list. */
   scheduled = false;
   /** Waits for room in a handler queue. */
@@ -74,6 +74,7 @@ export class PeerStream {
     this.published = words[control + Slot.ReadCursor];
     this.end = this.position;
     this.skip = words[control + Slot.SkipRemaining];
+    this.latched = words[control + Slot.Latched] === 1;
   }
 
   /** So many bytes more of its messages wait or run in handler queues, or fewer. */

@@ -299,6 +299,7 @@ export class Pipeline {
         this.#drop(stream, ErrorCode.MessageTooLarge);
         stream.latched = true;
         this.#ring.markProgress();
+        words[control + Slot.Latched] = 1;
         this.#discardAll(stream);
         return 'idle';
       case Step.Dropped:

@@ -34,6 +34,11 @@ describe('a frame', () => {
     expect(got).toEqual(['before']);
     expect(node.stats().messages.droppedByCode.MessageTooLarge).toBe(1);
     expect(node.peers()).toEqual([]);
+    // Whoever gets its place is read again.
+    const next = await RawPeer.join(portOf(node));
+    next.socket.write(frame('tx', Buffer.from('next')));
+    await until(() => got.length === 2, 'the message of the next');
+    expect(got).toEqual(['before', 'next']);
   });
 
   it('that is malformed is dropped and counted, and the next is read', async () => {

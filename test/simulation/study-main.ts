@@ -25,7 +25,7 @@ const plain = {
   seed: 1,
   seeds: 10,
   fanout: 'all',
-  settleMs: 40_000,
+  settleMs: 30_000,
   broadcasts: 5,
   attackers: 0,
   attackerGroups: 1,
@@ -52,8 +52,8 @@ function* planned(): Generator<Pick<StudyEntry, 'name' | 'options'>> {
     }
   }
   for (const fanout of [2, 4, 6, 8, 'all'] as const)
-    yield { name: 'fanout', options: { ...plain, nodes: 1000, fanout } };
-  for (const nodes of [10_000, 1000, 100, 3000, 300]) yield { name: 'size', options: { ...plain, nodes } };
+    yield { name: 'fanout', options: { ...plain, nodes: 300, fanout } };
+  for (const nodes of [100, 300, 1000, 3000, 10_000]) yield { name: 'size', options: { ...plain, nodes } };
 }
 
 function kept(): StudyEntry[] {

@@ -33,6 +33,14 @@ function readToml(filePath: string): RawValues {
     const { code } = error as NodeJS.ErrnoException;
     throw new ConfigError('config', `config is '${filePath}' (--config): must be a file that can be read (${code})`);
   }
+  return parseConfigText(text, filePath);
+}
+
+/**
+ * The values that a configuration file holds.
+ * @throws ConfigError (key `config`) for what is no TOML
+ */
+export function parseConfigText(text: string, filePath: string): RawValues {
   try {
     return parse(text);
   } catch (error) {

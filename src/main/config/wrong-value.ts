@@ -5,6 +5,7 @@ import { ConfigError } from '../../shared/errors.js';
 
 /** What a message shows of a value at most. */
 const SHOWN_CHARS_MAX = 120;
+const SHOWN_DEPTH_MAX = 3;
 
 /** The error for a wrong value of `key`: names the key, the value, where it was said and what is allowed. */
 export function wrongValue(key: string, raw: unknown, source: string, allowed: string): ConfigError {
@@ -16,10 +17,15 @@ export function wrongSecret(key: string, source: string, allowed: string): Confi
   return new ConfigError(key, `${key} is not valid (${source}): must be ${allowed}`);
 }
 
-/** A raw value on one line of bounded length. */
-function show(raw: unknown): string {
+/** A raw value on one line of bounded length. @param depth of lists around it: a list of the library may hold itself */
+function show(raw: unknown, depth = 0): string {
   if (typeof raw === 'string') return `'${oneLine(raw)}'`;
-  if (Array.isArray(raw)) return `[${oneLine(raw.map((item) => show(item)).join(', '))}]`;
+  if (Array.isArray(raw)) {
+    if (depth === SHOWN_DEPTH_MAX) return 'a list';
+    // Each item takes a character and a comma at least: no more of them are shown.
+    const items = raw.slice(0, SHOWN_CHARS_MAX).map((item) => show(item, depth + 1));
+    return `[${oneLine(items.join(', '))}]`;
+  }
   if (typeof raw === 'object' && raw !== null && !(raw instanceof URL) && !(raw instanceof Date)) return 'a table';
   return oneLine(String(raw));
 }

@@ -135,6 +135,7 @@ export class ConnectionTable {
       Slot.AsideId,
       Slot.AsideBytes,
       Slot.SkipRemaining,
+      Slot.Latched,
       Slot.PartialSinceMs,
       Slot.LastFrameMs,
       Slot.StarvedSinceMs,

@@ -116,6 +116,8 @@ export const Slot = {
   QueuedBytes: PAIR_WORDS + 11,
   MessagesReceived: PAIR_WORDS + 12,
   FramesDropped: PAIR_WORDS + 16,
+  /** 1: a frame was too large, and nothing more is read (rulings 1), not by a replacement worker either. */
+  Latched: PAIR_WORDS + 20,
 
   // Both, by compare-and-exchange.
   /** 1: the slot stands in its worker's ready queue. */

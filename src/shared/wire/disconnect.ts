@@ -20,7 +20,12 @@ export function decodeDisconnect(payload: Uint8Array): { code: number; reason: s
 export function readReason(bytes: Uint8Array): string {
   const isCut = bytes.length > MAX_REASON_BYTES;
   // With `stream` the beginning of a character that the cut went through is left out, not replaced.
-  return new TextDecoder().decode(bytes.subarray(0, MAX_REASON_BYTES), { stream: isCut }).replace(HARMFUL, '?');
+  return harmless(new TextDecoder().decode(bytes.subarray(0, MAX_REASON_BYTES), { stream: isCut }));
+}
+
+/** A text that a peer chose, an ID say, fit to stand within a sentence: on one line, in reading order. */
+export function harmless(text: string): string {
+  return text.replace(HARMFUL, '?');
 }
 
 /** UTF-8 of a text, cut on a character boundary. */

@@ -3,7 +3,7 @@
  */
 import { ConfigError, ErrorCode, errorCodeName } from '../errors.js';
 import { HANDSHAKE_BYTES, ID_BYTES, PROTOCOL_VERSION } from '../limits.js';
-import { cutText, readReason } from './disconnect.js';
+import { cutText, harmless, readReason } from './disconnect.js';
 import { isValidTypeBytes } from './message-type.js';
 
 /** First byte of a refusal: no version 1 peer takes it for a handshake. */
@@ -97,7 +97,9 @@ export function checkAsInitiator(input: {
   const theirs = readId(bytes, NODE_AT);
   if (theirs === null) return { kind: 'reject', ...noNodeId };
   if (dialledId !== null && theirs !== dialledId) {
-    return { kind: 'reject', code: ErrorCode.IdentityMismatch, reason: `dialled ${dialledId}, found ${theirs}` };
+    // The one dialled may be hearsay, too.
+    const reason = harmless(`dialled ${dialledId}, found ${theirs}`);
+    return { kind: 'reject', code: ErrorCode.IdentityMismatch, reason };
   }
   return { kind: 'accept', nodeId: theirs };
 }
@@ -113,7 +115,8 @@ function versionOrChainFault(bytes: Uint8Array, chainId: string): Fault | null {
   }
   const theirs = readId(bytes, CHAIN_AT);
   if (theirs === chainId) return null;
-  return { code: ErrorCode.ChainIDMismatch, reason: `chain ${theirs ?? 'ID not readable'}, ours is ${chainId}` };
+  const shown = theirs === null ? 'ID not readable' : harmless(theirs);
+  return { code: ErrorCode.ChainIDMismatch, reason: `chain ${shown}, ours is ${chainId}` };
 }
 
 /** An ID field: text, then zeros to the end. Null if it is empty or not such a text. */

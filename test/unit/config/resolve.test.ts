@@ -411,6 +411,17 @@ describe('a wrong value', () => {
     );
   });
 
+  test('that holds itself, or very many, is told as any other', () => {
+    const endless: unknown[] = ['a:1'];
+    endless.push(endless);
+    const { key, message } = failure({ library: { seeds: endless as string[] } });
+    expect([key, message]).toEqual([
+      'seeds',
+      expect.stringMatching(/^seeds is \['a:1', \['a:1', \['a:1', a list\]\]\] \(options\): must be /),
+    ]);
+    expect(failure({ library: { seeds: Array(2000).fill('a') } }).message.length).toBeLessThan(300);
+  });
+
   test('limits that only together are wrong are named as the preset gave them', () => {
     expect(failure({ flags: { preset: 'low-resource', maxInbound: '21' } }).message).toBe(
       "maxInbound is '21' (--max-inbound): must be at most maxPeers, which is 20",

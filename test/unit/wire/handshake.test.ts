@@ -85,6 +85,20 @@ describe('a handshake', () => {
   });
 });
 
+describe('a reason that quotes an ID of the other side', () => {
+  const hostile = 'a\u202eb\u2028c';
+
+  it('keeps to one line and to the reading order', () => {
+    const chain = withField(CHAIN_AT, hostile);
+    expect(checkAsResponder({ bytes: chain, ...own })).toMatchObject({ reason: 'chain a?b?c, ours is chain' });
+    const node = withField(NODE_AT, hostile);
+    expect(checkAsInitiator({ bytes: node, chainId: 'chain', dialledId: '\u2066x' })).toMatchObject({
+      code: ErrorCode.IdentityMismatch,
+      reason: 'dialled ?x, found a?b?c',
+    });
+  });
+});
+
 describe('a refusal', () => {
   it('is a version mismatch to a peer that does not know it', () => {
     expect(checkAsResponder({ bytes: encodeRefusal(0x06, 'full'), ...own })).toMatchObject({ code: 0x01 });

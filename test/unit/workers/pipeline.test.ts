@@ -45,6 +45,16 @@ describe('a pipeline', () => {
     expect(commands).toEqual([[RecordKind.Violation, 0, 0x04]]);
   });
 
+  it('reads nothing behind a frame that is too large after its worker was replaced, either', () => {
+    const stage = new Stage({ seq: echo });
+    stage.arrive(0, Buffer.from('00a00001', 'hex'));
+    stage.turns();
+    stage.takeOver();
+    stage.arrive(0, seq(1));
+    stage.turns();
+    expect(stage.out()).toMatchObject({ frames: [], commands: [[RecordKind.Violation, 0, 0x04]] });
+  });
+
   it('takes a thousand malformed frames as the first thing it ever sees', () => {
     const stage = new Stage({ seq: echo });
     const bad = encodeFrame('bad', Buffer.alloc(0));
