@@ -6,8 +6,8 @@ import { Fuzzer, failureOf } from './fuzzer.js';
 import { targets } from './targets.js';
 
 /** Inputs that are made up in one test run, the same ones each time. */
-const INPUTS: Readonly<Record<string, number>> = { pipeline: 300, pex: 1000, config: 1000 };
-const MANY = 3000;
+const INPUTS: Readonly<Record<string, number>> = { pipeline: 500, pex: 1000, config: 1000 };
+const MANY = 2000;
 const SEED = 20_260_101;
 
 describe.each(targets.map((target) => [target.name, target] as const))('the %s', (name, target) => {

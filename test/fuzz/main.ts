@@ -80,14 +80,15 @@ function fuzz(target: Target, run: Run, coverage: Coverage): boolean {
     process.stdout.write(`  npm run fuzz -- --target ${target.name} --input ${file}\n`);
     return false;
   }
+  // Asked before the corpus is chosen, for which everything counts anew.
+  const { all, ran, idle } = coverage.of(target.sources);
+  process.stdout.write(`${ran} of ${all} branches ran; not those at\n`);
+  for (const { file, line } of idle) process.stdout.write(`  build/fuzz/${file}.js:${line}\n`);
   if (run.save) {
     const kept = smallestSet(target, fuzzer.inputs, coverage);
     replaceCorpus(target.name, kept);
     process.stdout.write(`${kept.length} inputs are the corpus now\n`);
   }
-  const { all, ran, idle } = coverage.of(target.sources);
-  process.stdout.write(`${ran} of ${all} branches ran; not those at\n`);
-  for (const { file, line } of idle) process.stdout.write(`  build/fuzz/${file}.js:${line}\n`);
   return true;
 }
 

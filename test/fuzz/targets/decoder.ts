@@ -28,6 +28,8 @@ const TIGHT_BYTES = 80 * 1024;
 const STALE = 0xfb;
 /** A stream comes in so many pieces at most, and then the rest at once: an input must not take long. */
 const MAX_PIECES = 256;
+/** Workers are replaced before each of the first pieces, and from then on before one of so many: each takes memory. */
+const REPLACED_PIECES = 8;
 /** Sizes of fillers: more and more coarse, and from here on units large enough to need other buffers. */
 const COARSE_FROM = 224;
 const COARSE_BYTES = 8192;
@@ -243,9 +245,11 @@ function* piecesOf({ stream, lengths }: Plan): Generator<Uint8Array> {
 function runWorker(plan: Plan, note: (what: number) => void): void {
   const { items, begun } = framesOf(plan.stream);
   const bench = new Bench(plan, items, note);
+  let pieces = 0;
   for (const piece of piecesOf(plan)) {
     if (bench.closed) break;
-    if (plan.isReplaced) bench.replaceWorker();
+    if (plan.isReplaced && (pieces < REPLACED_PIECES || pieces % REPLACED_PIECES === 0)) bench.replaceWorker();
+    pieces++;
     bench.arrive(piece);
   }
   const last = items.at(-1);

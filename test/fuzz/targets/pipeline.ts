@@ -166,7 +166,8 @@ function run(input: Uint8Array, note: (what: number) => void): void {
     mustEqual(`pongs to peer ${slot}`, found.pongs, wanted[slot].pongs);
     // A replacement does not know what its predecessor has told, so it may tell of one more goodbye.
     const firstGoodbye = found.told.findIndex(isGoodbye);
-    const foundTold = worker.deaths === 0 ? found.told : found.told.filter((one, i) => !isGoodbye(one) || i === firstGoodbye);
+    const foundTold =
+      worker.deaths === 0 ? found.told : found.told.filter((one, i) => !isGoodbye(one) || i === firstGoodbye);
     mustEqual(`told of peer ${slot}`, foundTold, wanted[slot].told);
     const { violations } = wanted[slot];
     const isGivenUp = early === 1 && found.violations.length === violations.length - 1;
