@@ -71,6 +71,8 @@ export class Siege {
   static readonly goodPeerId = 'good';
   readonly node: NodeProcess;
   readonly #goodPeer: ChildProcess;
+  /** Descriptors before the first attack. */
+  #atRest: number | null = null;
   /** Attacks so far. */
   #attacks = 0;
   /** Attackers that have not gone by themselves, because something failed. */
@@ -120,7 +122,7 @@ export class Siege {
    */
   async withstands(attack: string, options: Readonly<Record<string, unknown>>, forMs: number): Promise<Figures> {
     await this.#found();
-    const atRest = { descriptors: await this.#steadyDescriptors(), residentBytes: this.node.residentBytes };
+    const atRest = { descriptors: await this.#descriptorsAtRest(), residentBytes: this.node.residentBytes };
     const watch = this.#watch();
     const startMs = performance.now();
     const cpuMs = this.node.cpuMs;
@@ -202,10 +204,11 @@ export class Siege {
   }
 
   /**
-   * Descriptors of the node at rest, once they stay the same: it goes on starting, a spare thread for one, when it is
-   * ready. A visitor or a question to the admin HTTP comes and goes meanwhile.
+   * Descriptors of the node at rest, before the first attack, once they stay the same: it goes on starting, a spare thread
+   * for one, when it is ready. A visitor or a question to the admin HTTP comes and goes meanwhile.
    */
-  async #steadyDescriptors(): Promise<number> {
+  async #descriptorsAtRest(): Promise<number> {
+    if (this.#atRest !== null) return this.#atRest;
     await this.#settled({ descriptors: Number.POSITIVE_INFINITY });
     let seen: number[] = [];
     await eventually(
@@ -216,7 +219,8 @@ export class Siege {
       },
       SETTLE_MS,
     );
-    return Math.min(...seen);
+    this.#atRest = Math.min(...seen);
+    return this.#atRest;
   }
 
   /** Waits until only the good peer is there, with no more descriptors than before. A visitor may be there at a time. */
