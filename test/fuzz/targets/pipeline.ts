@@ -158,13 +158,25 @@ function run(input: Uint8Array, note: (what: number) => void): void {
     const others = ({ acks }: Account) => acks.filter((ack) => !ack.startsWith('gs'));
     mustEqual(`answers to peer ${slot}`, others(found), others(wanted[slot]));
     mustEqual(`pongs to peer ${slot}`, found.pongs, wanted[slot].pongs);
-    mustEqual(`told of peer ${slot}`, found.told, wanted[slot].told);
+    mustEqual(`told of peer ${slot}`, withFirstGoodbye(found.told), withFirstGoodbye(wanted[slot].told));
+    const goodbyes = found.told.filter(isGoodbye).length;
+    must(goodbyes <= 1 + worker.deaths, () => `a peer's disconnect is told ${goodbyes} times`);
     const { violations } = wanted[slot];
     const isGivenUp = early === 1 && found.violations.length === violations.length - 1;
     mustEqual(`violations of peer ${slot}`, found.violations, isGivenUp ? violations.slice(0, -1) : violations);
   }
   note(Math.min(3, worker.deaths) * 4 + Math.min(3, worker.stage.errors.length));
   for (const [i, item] of items.entries()) note(100 + kindOf(items[i - 1]) * 10 + kindOf(item));
+}
+
+function isGoodbye(what: string): boolean {
+  return what.startsWith('disconnect ');
+}
+
+/** Of several `disconnect` the first is the cause; a worker that replaces a dead one may tell another. */
+function withFirstGoodbye(all: readonly string[]): readonly string[] {
+  const first = all.findIndex(isGoodbye);
+  return all.filter((what, i) => i <= first || !isGoodbye(what));
 }
 
 const KINDS = ['tx', 'mp', 'gs', 'ping', 'pong', 'disconnect', 'pex/peers'];
