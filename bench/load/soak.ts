@@ -29,6 +29,7 @@ export interface SoakCounts extends Faults {
   readonly delivered: number;
   readonly lost: number;
   readonly doubled: number;
+  readonly strange: number;
   readonly visits: number;
   readonly visitors: number;
   readonly strangers: number;
@@ -139,10 +140,17 @@ function counts(): SoakCounts {
 
 serve(0, {
   counts,
-  /** Everybody leaves, and what is still missing then is lost. @param announced messages that the node has broadcast */
-  finish: async (announced: number) => {
+  /** Nobody comes any more, and those who came leave. */
+  emptyHouse: async () => {
     for (const pacer of pacers) pacer.stop();
     await Promise.all(guests);
+  },
+  /**
+   * The residents leave, and what is still missing then is lost. Asked once the node has let go of all others: nothing of
+   * theirs comes behind what it sends back to the residents now.
+   * @param announced messages that the node has broadcast
+   */
+  finish: async (announced: number) => {
     ledger.close(NODE_ORIGIN, announced);
     const endMs = performance.now() + SETTLE_MS;
     // Their last messages come to the others while these still stay.

@@ -345,8 +345,9 @@ export interface PeerEnd {
 /** A worker thread that died, and why. */
 export interface WorkerRestart {
   readonly worker: number;
-  /** How often it has been replaced so far. */
+  /** How often it has died and was started again so far. */
   readonly restarts: number;
+  /** What kind of error it was and where it came from, never its message, which may quote what a peer sent. */
   readonly reason: string;
 }
 
@@ -357,7 +358,7 @@ export interface NodeEvents {
   'peer:rejected': [end: PeerEnd];
   /** An address or a node ID is banned, by the operator or for what it did. */
   'peer:banned': [ban: BanInfo];
-  /** A worker thread died and is replaced. */
+  /** A worker thread died, and its replacement is up: it has all that was left, and handles messages from here on. */
   'worker:restarted': [restart: WorkerRestart];
   /** A value that a worker handler gave to `context.publish`. */
   published: [value: unknown, worker: number];

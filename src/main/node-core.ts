@@ -62,7 +62,9 @@ export interface CoreEvents {
   rejected(connection: Connection, cause: Cause): void;
   banned(info: BanInfo): void;
   published(worker: number, data: Buffer): void;
-  workerDied(worker: number, error: Error): void;
+  workerDied(worker: number, reason: string): void;
+  /** The replacement of a worker that died is up. */
+  workerReplaced(worker: number, reason: string): void;
   /** A fault that no peer caused, told in the log already. */
   error(error: Error): void;
   /** Whether an inbound connection that shows this ID is a dial of our own, made to see whether it gets here. */
@@ -189,23 +191,28 @@ export class NodeCore {
       timers: world.timers,
       signal: parts.sleep ?? new Signal(arena.words, Header.MainSignal),
     });
-    const { handlers, sendQueueBytes, relay } = settings;
+    const { handlers, sendQueueBytes, relay, workerHeapBytes: heapBytes } = settings;
     this.workers = parts.makeWorkers({
       arena,
       budget: this.budget,
       clock,
-      options: { handlers, types: parts.types, sendQueueBytes, relay, gossipKey },
+      options: { handlers, types: parts.types, sendQueueBytes, relay, gossipKey, heapBytes },
       events: {
         log: (worker, notice) => this.peerLog.fromWorker(worker, notice),
-        pinnedTo: (worker) => this.table.pinnedTo(worker),
-        died: (worker, error) => {
-          log.error({ worker, ...errorTrace(error) }, 'worker died, replacing it');
-          this.pump.recover(worker);
-          events.workerDied(worker, error);
+        poisoned: (slot, generation) => {
+          const connection = this.table.seatedOrFormer(slot, generation);
+          if (connection !== undefined) this.record.violation(connection, ErrorCode.WorkerPoisoned);
         },
+        pinnedTo: (worker) => this.table.pinnedTo(worker),
+        died: (worker, error, reason) => {
+          log.error({ worker, reason, ...errorTrace(error) }, 'worker died, replacing it');
+          this.pump.recover(worker);
+          events.workerDied(worker, reason);
+        },
+        replaced: (worker, reason) => events.workerReplaced(worker, reason),
         released: (connection) => this.connections.released(connection),
-        failing: (worker, error) => {
-          this.fail(new NodeError('ERR_PAW_WORKER', `worker ${worker} does not come up: ${error.message}`));
+        failing: (worker, reason) => {
+          this.fail(new NodeError('ERR_PAW_WORKER', `worker ${worker} does not come up: ${reason}`));
         },
       },
     });

@@ -214,10 +214,10 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       },
       banned: (info) => this.emit('peer:banned', info),
       published: (worker, data) => this.emit('published', this.#unpackr.unpack(data), worker),
-      workerDied: (worker, error) => {
-        this.#doctor.workerDied(worker, error.message);
+      workerDied: (worker, reason) => this.#doctor.workerDied(worker, reason),
+      workerReplaced: (worker, reason) => {
         const restarts = this.#core.workers.restarts(worker);
-        this.emit('worker:restarted', { worker, restarts, reason: error.message });
+        this.emit('worker:restarted', { worker, restarts, reason });
       },
       error: (error) => {
         if (this.listenerCount('error') > 0) this.emit('error', error);

@@ -14,7 +14,10 @@ export interface ErrorTrace {
 
 export function errorTrace(error: unknown): ErrorTrace {
   if (!(error instanceof Error)) return { error: `a thrown ${typeof error}`, at: [] };
-  const { name, message, stack = '' } = error;
+  // Whoever throws may have put anything there.
+  const [name, message, stack] = [error.name, error.message, error.stack].map((part: unknown) =>
+    typeof part === 'string' ? part : '',
+  );
   const { code } = error as NodeJS.ErrnoException;
   const kind = /^\w{1,64}$/.test(name) ? name : 'Error';
   const shownCode = typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? ` ${code}` : '';

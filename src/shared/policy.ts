@@ -11,7 +11,10 @@ export type Fanout = number | 'all';
 
 /** The part of a policy that an application may state beside its handler; what it leaves out has the default. */
 export interface PolicyDeclaration {
-  /** `inline`: synchronous, on a view into the ring. `queued`: on a copy, async, in a bounded queue. */
+  /**
+   * `inline`: synchronous, on a view into the ring. `queued`: on a copy in shared memory, async, in a bounded queue. Either
+   * way a message that was in hand when its worker died is handled again, and all others once.
+   */
   readonly mode?: 'inline' | 'queued';
   /** Queued handlers of this type that run at once in each worker. Default 1, which keeps messages in order. */
   readonly concurrency?: number;

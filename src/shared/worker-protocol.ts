@@ -22,6 +22,8 @@ export interface WorkerInit {
   readonly sendQueueBytes: number;
   /** Buffers of half-assembled frames that the worker before this one left, by ID. */
   readonly asides: ReadonlyMap<number, SharedArrayBuffer>;
+  /** The same of messages that waited for queued handlers (`queue-segment.ts`). */
+  readonly segments: ReadonlyMap<number, SharedArrayBuffer>;
 }
 
 /** Main thread to worker. Posted, then announced by the worker's CommandEpoch. */
@@ -40,7 +42,8 @@ export type WorkerNotice =
   | { readonly kind: 'policies'; readonly policies: Readonly<Record<string, Policy>> }
   /** It can't start: a handler module is not what it must be. Its task ends. */
   | { readonly kind: 'failed'; readonly message: string }
-  | { readonly kind: 'aside'; readonly id: number; readonly buffer: SharedArrayBuffer | null }
+  /** There is, or with null there is no longer, a buffer for frames that are assembled aside, or for queued messages. */
+  | { readonly kind: 'aside' | 'segment'; readonly id: number; readonly buffer: SharedArrayBuffer | null }
   | {
       readonly kind: 'log';
       readonly level: 'debug' | 'info' | 'warn' | 'error';

@@ -1,5 +1,5 @@
 /**
- * Memory for frames that don't fit in a ring. Worker thread. Buffers are shared, and the main thread is told of each, so
+ * Memory for frames that don't fit in a ring, and for messages that wait for queued handlers. Worker thread. Buffers are shared, and the main thread is told of each, so
  * that a replacement worker finds half-assembled frames. Sizes are powers of two from 64 KiB and three steps between each; some
  * free buffers are kept for the next large frames while memory is not short. All of it counts against the memory budget,
  * the free ones too.

@@ -14,7 +14,7 @@ import { encodeValue } from '../shared/wire/msgpack.js';
 import type { Gossip } from './gossip.js';
 import { newRoute, type Route } from './handler-registry.js';
 import type { Outbox } from './outbox.js';
-import type { PeerStream } from './peer-stream.js';
+import type { Origin } from './peer-stream.js';
 import type { TypeEntry, TypeInterner } from './type-interner.js';
 
 /** The message of inline handlers. Its payload is a view that is made when somebody asks for it. */
@@ -106,11 +106,11 @@ export class Sender {
   }
 
   /** Passes a stream's message on. @returns false if it was before, which for gossip types the caller knows */
-  relay(stream: PeerStream, entry: TypeEntry<Route>, payload: Uint8Array): boolean {
+  relay(origin: Origin, entry: TypeEntry<Route>, payload: Uint8Array): boolean {
     const { route } = entry;
     const hold = route.gossip ? null : this.gossip.claim(entry.bytes, payload);
     if (!route.gossip && hold === null) return false;
-    this.outbox.relay(stream.peerIdBytes, route.fanout, entry, payload);
+    this.outbox.relay(origin.peerIdBytes, route.fanout, entry, payload);
     this.#afterSend();
     if (hold !== null) this.letGoSoon(hold);
     return true;
@@ -121,9 +121,9 @@ export class Sender {
     queueMicrotask(() => this.gossip.seen.letGo(hold));
   }
 
-  penalize(stream: PeerStream, reason: string): void {
+  penalize(origin: Origin, reason: string): void {
     const text = cutText(reason, MAX_REASON_BYTES);
-    this.outbox.tell(RecordKind.Penalize, stream.slot, stream.generation, [text]);
+    this.outbox.tell(RecordKind.Penalize, origin.slot, origin.generation, [text]);
     this.#afterSend();
   }
 
@@ -173,7 +173,7 @@ export class Sender {
 export class Context implements HandlerContext {
   readonly #sender: Sender;
   readonly #message: Message;
-  #stream!: PeerStream;
+  #origin!: Origin;
   #type!: TypeEntry<Route>;
   #hasMessage = false;
   /** Not passed on yet, and not held against its sender. */
@@ -184,8 +184,8 @@ export class Context implements HandlerContext {
     this.#message = message;
   }
 
-  point(stream: PeerStream, type: TypeEntry<Route>): void {
-    this.#stream = stream;
+  point(origin: Origin, type: TypeEntry<Route>): void {
+    this.#origin = origin;
     this.#type = type;
     this.#hasMessage = true;
     this.#mayRelay = true;
@@ -215,7 +215,7 @@ export class Context implements HandlerContext {
   }
 
   reply(type: string, payload: unknown): boolean {
-    return this.#sender.reply(this.#stream.slot, this.#stream.generation, type, payload);
+    return this.#sender.reply(this.#origin.slot, this.#origin.generation, type, payload);
   }
 
   send(peerId: string, type: string, payload: unknown): boolean {
@@ -235,7 +235,7 @@ export class Context implements HandlerContext {
   penalize(reason: string): void {
     this.#requireMessage();
     this.#mayRelay = false;
-    this.#sender.penalize(this.#stream, reason);
+    this.#sender.penalize(this.#origin, reason);
   }
 
   publish(value: unknown): void {
@@ -244,7 +244,7 @@ export class Context implements HandlerContext {
 
   #relay(): boolean {
     this.#mayRelay = false;
-    return this.#sender.relay(this.#stream, this.#type, this.#message.payload);
+    return this.#sender.relay(this.#origin, this.#type, this.#message.payload);
   }
 
   /** The context of inline handlers has another message by now, or none: that must not suffer. */

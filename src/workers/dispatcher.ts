@@ -6,18 +6,22 @@ import type { ErrorCode } from '../shared/errors.js';
 import type { Handler, Message } from '../shared/handler.js';
 import { MAX_PEX_BYTES, MAX_PONG_BYTES } from '../shared/limits.js';
 import type { Arena } from '../shared/memory/arena.js';
-import { inPhase } from '../shared/memory/copy-phase.js';
+import { Slot } from '../shared/memory/arena-layout.js';
 import { addCounter } from '../shared/memory/counters.js';
 import { Claim } from '../shared/memory/memory-budget.js';
 import { RecordKind } from '../shared/memory/outbound-ring.js';
+import { EntryWord, entryPeerId, openEntries, SegmentWord, segmentType } from '../shared/memory/queue-segment.js';
 import type { SeenHold } from '../shared/memory/seen-table.js';
 import { decodeValue } from '../shared/wire/msgpack.js';
+import type { Aside, AsideStore } from './aside-store.js';
 import { Context, InlineMessage, type Sender } from './context.js';
 import type { FrameDecoder } from './frame-decoder.js';
 import type { Gossip } from './gossip.js';
-import { Control, type Route } from './handler-registry.js';
+import type { QueuedMessage } from './handler-queue.js';
+import { Control, newRoute, type Route } from './handler-registry.js';
 import type { SendType } from './outbox.js';
-import type { PeerStream } from './peer-stream.js';
+import type { Origin, PeerStream } from './peer-stream.js';
+import type { QueueEntry, QueueLog } from './queue-log.js';
 import type { TypeEntry, TypeInterner } from './type-interner.js';
 
 /** What became of a frame. */
@@ -248,38 +252,81 @@ export class Dispatcher {
 
   /** Copies a message into its type's queue. `hold` is that of a gossip type; it ends with the handler. */
   #enqueue(stream: PeerStream, frame: FrameDecoder<Route>, value: unknown, hold: SeenHold | null): void {
-    const { type } = frame;
-    const handler = type.route.handler!;
-    const { seen } = this.#gossip;
+    const { type, source, payloadOffset, payloadBytes } = frame;
+    const queue = type.route.queue!;
     let isTaken = false;
-    const { payloadBytes } = frame;
-    const dropped = type.route.queue!.offer(payloadBytes, () => {
+    const dropped = queue.offer(payloadBytes, () => {
       isTaken = true;
-      const payload = this.#copy(frame);
-      const message = { type: type.name, payload, payloadBytes: payload.length, value, peerId: stream.peerId };
-      const context = new Context(this.#sender, message);
-      context.point(stream, type);
-      stream.addQueued(payloadBytes);
-      const released = () => stream.addQueued(-payloadBytes);
-      if (hold === null) return { payload, run: () => handler(message, context), released };
-      return {
-        payload,
-        run: () => this.#runGossip(handler, message, context, hold),
-        dropped: () => seen.forget(hold),
-        released,
-      };
+      const entry = queue.log.append(stream, source, payloadOffset, payloadBytes, hold);
+      return this.#queued(type, entry, value, stream);
     });
-    if (!isTaken && hold !== null) seen.forget(hold);
+    if (!isTaken && hold !== null) this.#gossip.seen.forget(hold);
     if (dropped > 0) addCounter(this.#arena.words, this.#queueDropped, dropped);
   }
 
-  async #runGossip(handler: Handler, message: Message, context: Context, hold: SeenHold): Promise<void> {
-    try {
-      await handler(message, context);
-      context.settle();
-    } finally {
-      this.#sender.letGoSoon(hold);
+  #queued(type: TypeEntry<Route>, entry: QueueEntry, value: unknown, origin: Origin): QueuedMessage {
+    const handler = type.route.handler!;
+    const { payload } = entry;
+    const message = { type: type.name, payload, payloadBytes: payload.length, value, peerId: origin.peerId };
+    const context = new Context(this.#sender, message);
+    context.point(origin, type);
+    this.#addQueued(origin, payload.length);
+    const released = () => this.#addQueued(origin, -payload.length);
+    if (!type.route.gossip) return { entry, run: () => handler(message, context), released };
+    return { entry, run: () => settleAfter(handler, message, context), released };
+  }
+
+  /** So many bytes more of a connection's messages wait or run in handler queues, or fewer. */
+  #addQueued({ slot, generation }: Origin, bytes: number): void {
+    const { words, layout } = this.#arena;
+    const control = layout.slot(slot);
+    if (words[control + Slot.Generation] !== generation || words[control + Slot.Released] === generation) return;
+    words[control + Slot.QueuedBytes] += bytes;
+  }
+
+  /**
+   * Takes over what waited in the queues of a worker that died, in order. Once all handlers are known, before the first turn.
+   * @param segments by ID, of which `store` is told
+   * @returns how many messages were at work when it died
+   */
+  adoptQueues(segments: ReadonlyMap<number, SharedArrayBuffer>, store: AsideStore): number {
+    const left = new Map<QueueLog, { memory: Aside; sequence: number; type: TypeEntry<Route> }[]>();
+    for (const [id, buffer] of segments) {
+      const memory = store.adopt(id, buffer);
+      const words = new Int32Array(buffer);
+      const entries = openEntries(words).length;
+      const type = entries === 0 ? null : this.#types.declare(segmentType(words), newRoute);
+      const log = type?.route.queue?.log;
+      if (type === null || log === undefined) {
+        // Nobody here handles the type any more.
+        words[SegmentWord.Tail] = 0;
+        if (entries > 0) addCounter(this.#arena.words, this.#queueDropped, entries);
+        store.give(memory);
+        continue;
+      }
+      const segment = { memory, sequence: words[SegmentWord.Sequence], type };
+      left.set(log, [...(left.get(log) ?? []), segment]);
     }
+    let suspects = 0;
+    for (const [log, ofLog] of left) {
+      ofLog.sort((a, b) => a.sequence - b.sequence);
+      const { type } = ofLog[0];
+      const entries = ofLog.flatMap(({ memory }) => log.adopt(memory));
+      suspects += entries.filter(({ isSuspect }) => isSuspect).length;
+      type.route.queue!.adopt(entries.map((entry) => this.#adopted(type, entry)));
+    }
+    return suspects;
+  }
+
+  #adopted(type: TypeEntry<Route>, entry: QueueEntry): QueuedMessage {
+    const { words } = entry.segment;
+    const peerIdBytes = entryPeerId(words, entry.at);
+    const peerId = Buffer.from(peerIdBytes.subarray(0, words[entry.at + EntryWord.PeerIdLength])).toString();
+    const slot = words[entry.at + EntryWord.Slot];
+    const generation = words[entry.at + EntryWord.Generation];
+    // It was found to decode when it was queued.
+    const value = type.route.policy?.codec === 'msgpack' ? decodeOwn(entry.payload) : undefined;
+    return this.#queued(type, entry, value, { slot, generation, peerId, peerIdBytes });
   }
 
   #deliver(stream: PeerStream, frame: FrameDecoder<Route>): void {
@@ -292,14 +339,17 @@ export class Dispatcher {
     const decoded = decodeValue(payloadOf(frame));
     return decoded.ok ? decoded.value : payloadInvalid;
   }
+}
 
-  #copy(frame: FrameDecoder<Route>): Buffer {
-    const { payloadBytes, source, payloadOffset } = frame;
-    const start = inPhase(0, source.byteOffset + payloadOffset);
-    const copy = Buffer.allocUnsafeSlow(start + payloadBytes).subarray(start);
-    copy.set(payloadOf(frame));
-    return copy;
-  }
+/** A queued handler of a gossip type: what it takes well is passed on. */
+async function settleAfter(handler: Handler, message: Message, context: Context): Promise<void> {
+  await handler(message, context);
+  context.settle();
+}
+
+function decodeOwn(payload: Buffer): unknown {
+  const decoded = decodeValue(payload);
+  return decoded.ok ? decoded.value : undefined;
 }
 
 /** Where a frame's payload lies. */

@@ -4,7 +4,11 @@
  */
 import type { WorkerInit } from '../shared/worker-protocol.js' with { 'resolution-mode': 'import' };
 
+// Begun at once, so that a spare thread has it when it becomes a worker. Who runs the task is told if it fails.
+const loading = import('./worker.js');
+loading.catch(() => undefined);
+
 module.exports = async function run(init: WorkerInit): Promise<void> {
-  const worker = await import('./worker.js');
+  const worker = await loading;
   await worker.default(init);
 };

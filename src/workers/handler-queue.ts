@@ -1,42 +1,43 @@
 /**
  * Messages of one queued type that wait for their handler, with bounded concurrency and a bounded queue. Worker thread.
- * A full queue is answered as the type's policy says; each message's copy counts against the memory budget.
+ * A full queue is answered as the type's policy says; the copies lie in shared memory, which counts against the memory
+ * budget, and outlive this thread.
  */
 import type { Clock } from '../shared/clock.js';
-import type { Allowance } from '../shared/memory/memory-budget.js';
+import { EntryState } from '../shared/memory/queue-segment.js';
 import type { Policy } from '../shared/policy.js';
+import type { QueueGate } from './queue-gate.js';
+import type { QueueEntry, QueueLog } from './queue-log.js';
 
-/** One waiting message: a copy of its payload, and what to do with it. */
+/** One waiting message: where it lies, and what to do with it. */
 export interface QueuedMessage {
-  readonly payload: Buffer;
+  readonly entry: QueueEntry;
   run(): unknown;
-  /** It gave way to a newer one and will not run. */
-  dropped?(): void;
   /** Its copy is given up: it has run, or was dropped. */
-  released?(): void;
+  released(): void;
 }
 
 export class HandlerQueue {
+  readonly log: QueueLog;
   readonly #policy: Policy;
-  readonly #budget: Allowance;
+  readonly #gate: QueueGate;
   readonly #onError: (error: unknown) => void;
   readonly #onDone: () => void;
   readonly #addWaiting: (messages: number) => void;
   readonly #clock: Clock;
   readonly #took: (ms: number) => void;
   /** Ring of waiting messages; `#head` is the oldest. */
-  readonly #waiting: (QueuedMessage | undefined)[];
+  #waiting: (QueuedMessage | undefined)[];
   #head = 0;
   #length = 0;
   #running = 0;
-  /** Bytes that `isFull` set aside for the message that it found room for, -1 for none. */
-  #promised = -1;
   /** What `isFull` last said no to had a place in the queue, but no memory. */
   lacksMemory = false;
 
   constructor(parts: {
     policy: Policy;
-    budget: Allowance;
+    log: QueueLog;
+    gate: QueueGate;
     /** Gets what a handler throws. */
     onError: (error: unknown) => void;
     /** Called when a message is through and there is room again. */
@@ -48,8 +49,10 @@ export class HandlerQueue {
     took: (ms: number) => void;
   }) {
     const { policy } = parts;
+    this.log = parts.log;
     this.#policy = policy;
-    this.#budget = parts.budget;
+    this.#gate = parts.gate;
+    this.#gate.add(this);
     this.#onError = parts.onError;
     this.#onDone = parts.onDone;
     this.#addWaiting = parts.addWaiting;
@@ -60,62 +63,64 @@ export class HandlerQueue {
 
   /**
    * Whether the next message must wait in its connection's ring. The caller asks before it copies the payload; with a
-   * dropping overflow the answer is always no. Under back-pressure a no sets the memory aside, since another thread may
-   * take what is left of the budget before `offer`: the caller then offers the message, or says `forgo`.
+   * dropping overflow the answer is always no. Under back-pressure a no holds the memory that it takes: the caller then
+   * offers the message, or says `forgo`.
    */
   isFull(payloadBytes: number): boolean {
     if (this.#policy.overflow !== 'back-pressure') return false;
-    this.forgo();
-    const hasPlace = this.#length < this.#waiting.length;
-    this.lacksMemory = hasPlace && !this.#budget.reserve(payloadBytes);
-    if (!hasPlace || this.lacksMemory) return true;
-    this.#promised = payloadBytes;
-    return false;
+    const hasPlace = this.#length < this.#policy.queueLength;
+    this.lacksMemory = hasPlace && !this.log.hasRoom(payloadBytes);
+    return !hasPlace || this.lacksMemory;
   }
 
   /** The message that `isFull` found room for does not come. */
   forgo(): void {
-    if (this.#promised === -1) return;
-    this.#budget.release(this.#promised);
-    this.#promised = -1;
+    this.log.trim();
   }
 
   /**
-   * Takes a message. Under `drop-new` a full queue drops it, under `drop-old` the oldest one waiting.
+   * Takes a message that `make` copies. Under `drop-new` a full queue drops it, under `drop-old` the oldest one waiting. Its
+   * handler is not called before `start`.
    * @returns messages dropped: 0 or 1, or 2 if the one given up did not free memory enough
    */
-  offer(payloadBytes: number, message: () => QueuedMessage): number {
-    if (this.#promised === payloadBytes) {
-      this.#promised = -1;
-      this.#take(message());
-      return 0;
-    }
-    this.forgo();
+  offer(payloadBytes: number, make: () => QueuedMessage): number {
     let dropped = 0;
     if (!this.#hasRoom(payloadBytes)) {
       if (this.#policy.overflow !== 'drop-old' || this.#length === 0) return 1;
       const oldest = this.#shift();
-      oldest.dropped?.();
-      this.#release(oldest);
+      const { entry } = oldest;
+      const { isSuspect } = entry;
+      this.#addWaiting(-1);
+      oldest.released();
+      this.log.drop(entry);
+      if (isSuspect) this.#gate.through(false);
       dropped = 1;
+      if (!this.#hasRoom(payloadBytes)) return 2;
     }
-    if (!this.#budget.reserve(payloadBytes)) return dropped + 1;
-    this.#take(message());
+    this.#waiting[(this.#head + this.#length) % this.#waiting.length] = make();
+    this.#length++;
+    this.#addWaiting(1);
     return dropped;
   }
 
-  #take(message: QueuedMessage): void {
-    this.#waiting[(this.#head + this.#length) % this.#waiting.length] = message;
-    this.#length++;
-    this.#addWaiting(1);
-    this.#start();
+  /** Takes over what a worker that died left; the oldest first, before anything else is taken. */
+  adopt(messages: readonly QueuedMessage[]): void {
+    this.#waiting = new Array(Math.max(this.#policy.queueLength, messages.length)).fill(undefined);
+    for (const [i, message] of messages.entries()) this.#waiting[i] = message;
+    this.#length = messages.length;
+  }
+
+  /** Calls handlers of waiting messages, as many at once as the policy says. */
+  start(): void {
+    while (this.#running < this.#policy.concurrency && this.#length > 0) {
+      if (!this.#gate.admits(this, this.#waiting[this.#head]!.entry.isSuspect)) return;
+      this.#running++;
+      void this.#run(this.#shift());
+    }
   }
 
   #hasRoom(payloadBytes: number): boolean {
-    if (this.#length === this.#waiting.length) return false;
-    if (!this.#budget.reserve(payloadBytes)) return false;
-    this.#budget.release(payloadBytes);
-    return true;
+    return this.#length < this.#policy.queueLength && this.log.hasRoom(payloadBytes);
   }
 
   #shift(): QueuedMessage {
@@ -126,30 +131,26 @@ export class HandlerQueue {
     return message;
   }
 
-  #release(message: QueuedMessage): void {
-    this.#addWaiting(-1);
-    this.#budget.release(message.payload.length);
-    message.released?.();
-  }
-
-  #start(): void {
-    while (this.#running < this.#policy.concurrency && this.#length > 0) {
-      this.#running++;
-      void this.#run(this.#shift());
-    }
-  }
-
   async #run(message: QueuedMessage): Promise<void> {
+    const { entry } = message;
     const startMs = this.#clock.nowMs();
     try {
-      await message.run();
+      entry.mark(EntryState.Starting);
+      const result = message.run();
+      entry.mark(EntryState.Running);
+      this.#gate.spent(this.#clock.nowMs() - startMs);
+      await result;
     } catch (error) {
       this.#onError(error);
     }
     this.#took(this.#clock.nowMs() - startMs);
     this.#running--;
-    this.#release(message);
-    this.#start();
+    this.#addWaiting(-1);
+    message.released();
+    const { isSuspect } = entry;
+    this.log.finish(entry);
+    if (isSuspect) this.#gate.through(true);
+    this.start();
     this.#onDone();
   }
 }

@@ -6,7 +6,7 @@ import { FRAME_HEADER_BYTES, MAX_FRAME_LENGTH, MAX_WIRE_FRAME_BYTES } from '../s
 import type { Arena } from '../shared/memory/arena.js';
 import { Slot, SlotState } from '../shared/memory/arena-layout.js';
 import { addCounter } from '../shared/memory/counters.js';
-import { Claim, type MemoryBudget } from '../shared/memory/memory-budget.js';
+import { Claim, claimOfBacklog, type MemoryBudget } from '../shared/memory/memory-budget.js';
 import { type OutboundWriter, RECORD_ID_BYTES, RecordKind } from '../shared/memory/outbound-ring.js';
 import { writeFrameHeader } from '../shared/wire/frame.js';
 
@@ -46,11 +46,12 @@ export class Outbox {
     const state = words[control + Slot.State];
     const gone =
       words[control + Slot.Generation] !== generation || state === SlotState.Free || state === SlotState.Aborted;
-    if (gone || words[control + Slot.SendQueued] >= this.#sendQueueBytes) {
+    const queuedBytes = words[control + Slot.SendQueued];
+    if (gone || queuedBytes >= this.#sendQueueBytes) {
       addCounter(words, this.#refused, 1);
       return false;
     }
-    if (!this.#budget.hasRoom(claim)) {
+    if (!this.#budget.hasRoom(queuedBytes > 0 ? claimOfBacklog(claim) : claim)) {
       addCounter(words, this.#refused, 1);
       addCounter(words, this.#shed, 1);
       return false;

@@ -11,7 +11,16 @@ import type { TakenHash } from './gossip.js';
 /** Nothing that the ring held when it turned ready is left to be done. */
 export const NOT_READY = -1;
 
-export class PeerStream {
+/** Whom a message came from, who may have left since. */
+export interface Origin {
+  readonly slot: number;
+  readonly generation: number;
+  readonly peerId: string;
+  /** The same, zero-padded. */
+  readonly peerIdBytes: Uint8Array;
+}
+
+export class PeerStream implements Origin {
   readonly slot: number;
   readonly generation: number;
   /** First word of the slot's control block. */
@@ -20,6 +29,7 @@ export class PeerStream {
   readonly ring: number;
   readonly capacity: number;
   readonly peerId: string;
+  readonly peerIdLength: number;
   /** The same, zero-padded. */
   readonly peerIdBytes: Uint8Array;
   /** Cursor of the next byte to look at. */
@@ -46,19 +56,15 @@ export class PeerStream {
   waiting = false;
   /** Hash of the message that waits for that, so that it is not taken at each try. */
   waitingHash: TakenHash | null = null;
-  /** The worker has let go: the slot may be another's. */
-  released = false;
   /** When the ring turned ready, in milliseconds, and where what stood in it ended when this was noticed. */
   readyMs = NOT_READY;
   readyEnd = 0;
   /** Messages since counters were last published. */
   messages = 0;
   dropped = 0;
-  readonly #words: Int32Array;
 
   constructor(arena: Arena, slot: number) {
     const { words, layout } = arena;
-    this.#words = words;
     const control = layout.slot(slot);
     this.slot = slot;
     this.control = control;
@@ -68,6 +74,7 @@ export class PeerStream {
     const idAt = (control + Slot.PeerId) * 4;
     const id = arena.bytes.subarray(idAt, idAt + words[control + Slot.PeerIdLength]);
     this.peerId = Buffer.from(id).toString();
+    this.peerIdLength = id.length;
     this.peerIdBytes = new Uint8Array(ID_BYTES);
     this.peerIdBytes.set(id);
     this.position = words[control + Slot.Progress];
@@ -75,10 +82,5 @@ export class PeerStream {
     this.end = this.position;
     this.skip = words[control + Slot.SkipRemaining];
     this.latched = words[control + Slot.Latched] === 1;
-  }
-
-  /** So many bytes more of its messages wait or run in handler queues, or fewer. */
-  addQueued(bytes: number): void {
-    if (!this.released) this.#words[this.control + Slot.QueuedBytes] += bytes;
   }
 }

@@ -319,6 +319,8 @@ export class Pipeline {
     }
     this.#ring.markProgress();
     words[control + Slot.Progress] = stream.position;
+    // Only now: from here on the message is its queue's, and what it does to this thread is not put down to a frame.
+    this.#decoder.type.route.queue?.start();
     return null;
   }
 
@@ -536,7 +538,6 @@ export class Pipeline {
   #release(stream: PeerStream): Visit {
     this.#decoder.discard(stream);
     this.#streams[stream.slot] = null;
-    stream.released = true;
     Atomics.store(this.#arena.words, stream.control + Slot.Released, stream.generation);
     this.#outbox.tell(RecordKind.Released, stream.slot, stream.generation);
     return 'released';

@@ -14,6 +14,7 @@ import { Header, Worker } from '../shared/memory/arena-layout.js';
 import { addCounter } from '../shared/memory/counters.js';
 import { Claim, MemoryBudget, TrackedAllowance } from '../shared/memory/memory-budget.js';
 import { OutboundWriter } from '../shared/memory/outbound-ring.js';
+import { heldBy } from '../shared/memory/queue-segment.js';
 import { Signal } from '../shared/memory/signal.js';
 import { TypeTable } from '../shared/memory/type-table.js';
 import { ControlType } from '../shared/wire/message-type.js';
@@ -25,10 +26,12 @@ import { FrameDecoder } from './frame-decoder.js';
 import { Gossip } from './gossip.js';
 import { HandlerErrors } from './handler-errors.js';
 import { HandlerQueue } from './handler-queue.js';
-import { HandlerRegistry, type Route, unknownRoute } from './handler-registry.js';
+import { HandlerRegistry, newRoute, type Route, unknownRoute } from './handler-registry.js';
 import { logFields, logText } from './log-fields.js';
 import { Outbox } from './outbox.js';
 import { Pipeline } from './pipeline.js';
+import { QueueGate } from './queue-gate.js';
+import { QueueLog } from './queue-log.js';
 import { TypeInterner } from './type-interner.js';
 
 /** A worker that always has work still lets its event loop turn this often. */
@@ -42,6 +45,8 @@ const NAP_MS = 0.5;
 /** Memory kept for the next large frames: one of the largest, or a share of what all workers have beside the arena. */
 const MIN_FREE_BYTES = 16 * 1024 * 1024;
 const FREE_SHARE = 1 / 4;
+/** Of that, as much again for messages that wait for queued handlers. */
+const QUEUES_SHARE = 1 / 2;
 /** How often connections that wait for the memory budget try again. */
 const RETRY_MS = 20;
 
@@ -67,7 +72,11 @@ class WorkerThread {
   readonly #clock: Clock = systemClock();
   readonly #signal: Signal;
   readonly #registry: HandlerRegistry;
+  readonly #dispatcher: Dispatcher;
   readonly #pipeline: Pipeline;
+  /** Memory of messages that wait for queued handlers. */
+  readonly #segments: AsideStore;
+  readonly #gate = new QueueGate();
   readonly #handlerErrors: HandlerErrors;
   readonly #asides: AsideStore;
   #seenEpoch: number;
@@ -97,11 +106,25 @@ class WorkerThread {
       addCounter(arena.words, handlerErrors, 1);
       this.#handlerErrors.failed(type, error);
     };
+    const ring = new OutboundWriter(arena, worker, raiseMain);
+    const gossip = new Gossip({ arena, worker, clock: this.#clock, key: init.gossipKey });
+    gossip.seen.forgetHeld(heldBy(init.segments.values()));
+    const besideArena = budget.budgetBytes - arena.buffer.byteLength;
+    const maxFreeBytes = Math.max(MIN_FREE_BYTES, (besideArena * FREE_SHARE) / arena.layout.geometry.workers);
+    const mayKeep = () => budget.hasRoom(Claim.Spare);
+    this.#segments = new AsideStore(
+      queueBudget,
+      maxFreeBytes * QUEUES_SHARE,
+      (id, buffer) => this.#tell({ kind: 'segment', id, buffer }),
+      mayKeep,
+    );
+    const logParts = { arena, worker, store: this.#segments, seen: gossip.seen, keep: () => ring.markProgress() };
     this.#registry = new HandlerRegistry(types, (type, policy) => {
       const number = table.intern(type);
       return new HandlerQueue({
         policy,
-        budget: queueBudget,
+        log: new QueueLog(types.declare(type, newRoute).bytes, logParts),
+        gate: this.#gate,
         onError: (error) => onError(type, error),
         onDone: () => this.#queueMoved(),
         addWaiting: (messages) => Atomics.add(arena.words, block + Worker.QueuedMessages, messages),
@@ -109,10 +132,7 @@ class WorkerThread {
         took: (ms) => table.addHandled(number, ms * 1000, 1),
       });
     });
-    const ring = new OutboundWriter(arena, worker, raiseMain);
     const outbox = new Outbox(arena, worker, ring, init.sendQueueBytes, budget);
-    const gossip = new Gossip({ arena, worker, clock: this.#clock, key: init.gossipKey });
-    gossip.seen.forgetHeld();
     const packr = new Packr({ useRecords: false });
     const sender = new Sender({
       worker,
@@ -123,15 +143,14 @@ class WorkerThread {
       encodeOpaque: (value) => packr.pack(value),
       afterSend: () => this.#flushSoon(),
     });
-    const besideArena = budget.budgetBytes - arena.buffer.byteLength;
-    const maxFreeBytes = Math.max(MIN_FREE_BYTES, (besideArena * FREE_SHARE) / arena.layout.geometry.workers);
     this.#asides = new AsideStore(
       asideBudget,
       maxFreeBytes,
       (id, buffer) => this.#tell({ kind: 'aside', id, buffer }),
-      () => budget.hasRoom(Claim.Spare),
+      mayKeep,
     );
     const pong = types.declare(ControlType.pong, () => unknownRoute);
+    this.#dispatcher = new Dispatcher({ arena, worker, sender, types, pong, onError });
     this.#pipeline = new Pipeline({
       arena,
       worker,
@@ -142,7 +161,7 @@ class WorkerThread {
       types,
       table,
       decoder: new FrameDecoder(arena, worker, this.#asides, types),
-      dispatcher: new Dispatcher({ arena, worker, sender, types, pong, onError }),
+      dispatcher: this.#dispatcher,
       raiseMain,
       asides: init.asides,
     });
@@ -160,9 +179,12 @@ class WorkerThread {
       throw error;
     }
     for (const type of this.#init.subscriptions) this.#registry.subscribe(type, true);
+    const suspects = this.#dispatcher.adoptQueues(this.#init.segments, this.#segments);
     // The listener holds the event loop open: waiting on shared memory does not.
     this.#init.port.on('message', (command: WorkerCommand) => this.#obey(command));
     this.#tell({ kind: 'ready', policies: this.#registry.policies() });
+    this.#gate.isolate(suspects);
+    this.#gate.startAll();
   }
 
   async loop(): Promise<void> {
@@ -220,8 +242,10 @@ class WorkerThread {
 
   #obey(command: WorkerCommand): void {
     if (command.kind === 'stop') this.#stopped = true;
-    else if (command.kind === 'spare') this.#asides.clear();
-    else if (command.kind === 'subscribe') this.#registry.subscribe(command.type, command.wanted);
+    else if (command.kind === 'spare') {
+      this.#asides.clear();
+      this.#segments.clear();
+    } else if (command.kind === 'subscribe') this.#registry.subscribe(command.type, command.wanted);
     else {
       this.#registry.relay(command.relay);
       this.#tell({ kind: 'policies', policies: this.#registry.policies() });

@@ -147,11 +147,14 @@ describe('a worker that hangs', () => {
     const startMs = performance.now();
     guilty.socket.write(Buffer.concat([frame('hangOnce', Buffer.from(join(folder, 'once'))), numbered(10, () => 20)]));
     other.socket.write(numbered(10, () => 20));
+    await until(() => node.stats().workers[0].restarts === 1, 'the hung worker to be found');
+    const foundMs = performance.now();
     await until(() => acked(other).length === 10 && acked(guilty).length === 20, 'the replacement');
     expect(restarts.map(({ reason }) => reason)).toEqual(['hangs for 500ms']);
-    // When it is found; how long a new thread takes to come up is for `bench crash` to measure, on a machine that is quiet.
-    expect(restarts[0].atMs - startMs).toBeGreaterThan(500);
-    expect(restarts[0].atMs - startMs).toBeLessThan(500 + 250);
+    // When it is found; how long until its replacement is up is for `bench crash` to measure, on a machine that is quiet.
+    expect(foundMs - startMs).toBeGreaterThan(500);
+    expect(foundMs - startMs).toBeLessThan(500 + 250);
+    expect(restarts[0].atMs).toBeGreaterThanOrEqual(foundMs);
     rmSync(folder, { recursive: true });
   });
 
@@ -177,6 +180,94 @@ describe('a worker that hangs', () => {
     peer.socket.write(numbered(1, () => 20));
     await until(() => acked(peer).length === 1, 'all of them');
     expect(node.stats().workers[0].restarts).toBe(0);
+  });
+});
+
+describe('a message that kills each time', () => {
+  const cases = [
+    ...(['exit', 'hang', 'heap'] as const).map((manner) => ['die', manner] as const),
+    ...(['exit', 'hang', 'heap', 'throw'] as const).flatMap((manner) =>
+      (['dieQueued', 'dieLater'] as const).map((type) => [type, manner] as const),
+    ),
+  ];
+  const perishable = {
+    handlers: [handlerModule('perishable.mjs')],
+    workers: 1,
+    ringSize: '64KiB',
+    workerHeap: '32MiB',
+  };
+
+  it.each(cases)(
+    '(%s, %s) is skipped after the second time, its peer banned, both in history; others go on',
+    async (type, manner) => {
+      // A heap fills slowly on a machine that is busy.
+      const workerTimeout = manner === 'heap' ? '30s' : '400ms';
+      const node = await startNode({ ...perishable, workerTimeout });
+      const reasons: string[] = [];
+      node.on('worker:restarted', ({ reason }) => reasons.push(reason));
+      const guilty = await RawPeer.join(portOf(node), 'guilty', '127.7.0.1');
+      const other = await RawPeer.join(portOf(node), 'other');
+      guilty.socket.write(Buffer.concat([numbered(5, () => 30), frame(type, Buffer.from(JSON.stringify({ manner })))]));
+      for (let n = 0; n < 5; n++) other.send('queued', Buffer.from([0, 0, 0, n]));
+      await until(() => node.stats().messages.droppedByCode.WorkerPoisoned === 1, 'the message to be skipped', 20_000);
+      await until(() => guilty.ended, 'the end of its peer');
+      // A replacement that dies at once is not told of by itself.
+      await until(() => reasons.length > 0 && node.health().ok, 'the second replacement');
+      other.socket.write(numbered(5, () => 30));
+      await until(() => acked(other).length === 5 && other.of('qack').length >= 5, 'the other peer');
+      expect(
+        reckon(
+          other.of('qack').map(({ payload }) => payload[3]),
+          5,
+        ),
+      ).toMatchObject({ lost: [], isOrdered: true });
+      expect(node.stats()).toMatchObject({ workers: [{ restarts: 2 }], messages: { dropped: 1 } });
+      expect(acked(guilty)).toEqual([0, 1, 2, 3, 4]);
+      expect(node.bans()).toMatchObject([{ target: '127.7.0.1', name: 'WorkerPoisoned' }]);
+      const kinds = node.history({ code: 0x48 }).map(({ kind, address }) => `${kind} ${address?.split(':')[0]}`);
+      expect(kinds.toSorted()).toEqual(['banned 127.7.0.1', 'dropped 127.7.0.1']);
+      const why = { exit: 'exited with code 3', hang: 'hangs for 400ms', heap: 'ran out of heap' }[manner as string];
+      for (const reason of reasons) expect(reason).toContain(why ?? 'Error at Timeout');
+      expect(reasons.join()).not.toContain('secret');
+    },
+  );
+
+  it('is held against a peer that has left before anybody got to it', async () => {
+    const node = await startNode(perishable);
+    const guilty = await RawPeer.join(portOf(node), 'guilty', '127.7.0.1');
+    const other = await RawPeer.join(portOf(node), 'other');
+    guilty.socket.end(frame('dieLater', Buffer.from(JSON.stringify({ manner: 'exit' }))));
+    await until(() => node.bans().length === 1, 'the ban');
+    expect(node.bans()).toMatchObject([{ target: '127.7.0.1', name: 'WorkerPoisoned' }]);
+    other.socket.write(numbered(5, () => 30));
+    await until(() => acked(other).length === 5, 'the other peer');
+  });
+});
+
+describe('messages that wait for queued handlers', () => {
+  it('outlive many deaths of their worker, each answered once and in order', async () => {
+    const node = await startNode({ handlers: [handlerModule('perishable.mjs')], workers: 1, ringSize: '256KiB' });
+    const peer = await RawPeer.join(portOf(node));
+    const count = 5000;
+    const bytes = Array.from({ length: count }, (_, i) => {
+      const payload = Buffer.alloc(4 + ((i * 37) % 900));
+      payload.writeUInt32BE(i);
+      return frame('queued', payload);
+    });
+    peer.socket.write(Buffer.concat(bytes));
+    const acks = () => peer.of('qack').map(({ payload }) => payload.readUInt32BE(0));
+    for (let kill = 0; kill < 5; kill++) {
+      const answered = peer.of('qack').length;
+      await until(() => peer.of('qack').length > answered + 100, 'answers');
+      const { restarts } = node.stats().workers[0];
+      void node.workerThreads[0].terminate();
+      await until(() => node.stats().workers[0].restarts > restarts && node.health().ok, 'the replacement');
+    }
+    await until(() => acks().at(-1) === count - 1, 'the last answer', 20_000);
+    const { lost, doubled, isOrdered } = reckon(acks(), count);
+    expect({ lost, isOrdered }).toEqual({ lost: [], isOrdered: true });
+    expect(doubled).toBeLessThanOrEqual(5);
+    await until(() => node.stats().workers[0].queuedMessages === 0, 'empty queues');
   });
 });
 

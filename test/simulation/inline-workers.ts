@@ -24,9 +24,11 @@ import { Dispatcher } from '../../src/workers/dispatcher.js';
 import { FrameDecoder } from '../../src/workers/frame-decoder.js';
 import { Gossip } from '../../src/workers/gossip.js';
 import { HandlerQueue } from '../../src/workers/handler-queue.js';
-import { HandlerRegistry, type Route, unknownRoute } from '../../src/workers/handler-registry.js';
+import { HandlerRegistry, newRoute, type Route, unknownRoute } from '../../src/workers/handler-registry.js';
 import { Outbox } from '../../src/workers/outbox.js';
 import { Pipeline } from '../../src/workers/pipeline.js';
+import { QueueGate } from '../../src/workers/queue-gate.js';
+import { QueueLog } from '../../src/workers/queue-log.js';
 import { TypeInterner } from '../../src/workers/type-interner.js';
 
 const nothing = () => undefined;
@@ -100,11 +102,18 @@ export class InlineWorkers implements Workers {
     const types = new TypeInterner<Route>((name) => table.intern(name), unknownRoute);
     const queueBudget = new TrackedAllowance(budget, arena.words, block + Worker.QueuedKib, Claim.Inbound);
     const asideBudget = new TrackedAllowance(budget, arena.words, block + Worker.AsideKib, Claim.Inbound);
+    const ring = new OutboundWriter(arena, ONLY, parts.drain);
+    const gossip = new Gossip({ arena, worker: ONLY, clock, key: options.gossipKey });
+    const segments = new AsideStore(queueBudget, MAX_FREE_BYTES, nothing);
+    const gate = new QueueGate();
+    const keep = () => ring.markProgress();
+    const logParts = { arena, worker: ONLY, store: segments, seen: gossip.seen, keep };
     this.#registry = new HandlerRegistry(types, (type, policy) => {
       const number = table.intern(type);
       return new HandlerQueue({
         policy,
-        budget: queueBudget,
+        log: new QueueLog(types.declare(type, newRoute).bytes, logParts),
+        gate,
         onError: (error) => parts.failed(type, error),
         onDone: () => this.#moved(),
         addWaiting: (messages) => Atomics.add(arena.words, block + Worker.QueuedMessages, messages),
@@ -112,9 +121,7 @@ export class InlineWorkers implements Workers {
         took: (ms) => table.addHandled(number, ms * 1000, 1),
       });
     });
-    const ring = new OutboundWriter(arena, ONLY, parts.drain);
     const outbox = new Outbox(arena, ONLY, ring, options.sendQueueBytes, budget);
-    const gossip = new Gossip({ arena, worker: ONLY, clock, key: options.gossipKey });
     const sender = new Sender({
       worker: ONLY,
       log: { debug: nothing, info: nothing, warn: nothing, error: nothing },

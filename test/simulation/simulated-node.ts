@@ -187,6 +187,7 @@ export class SimulatedNode {
         banned: (ban) => witness.violated(`${this.id}: an honest node is banned: ${JSON.stringify(ban)}`),
         published: () => undefined,
         workerDied: () => undefined,
+        workerReplaced: () => undefined,
         error: (error) => witness.violated(`${this.id}: ${error.stack}`),
         isOwnDial: () => false,
       },

@@ -36,4 +36,12 @@ describe('the watchdog', () => {
     expect(watchdog.look([awake(2), awake(1)], 3_600_100, 5000)).toEqual([]);
     expect(watchdog.look([awake(2), awake(1)], 3_600_000, 5000)).toEqual([]);
   });
+
+  it('gives a worker several looks to show itself, however short its limit and however late they come', () => {
+    for (const limitMs of [10, 300, LIMIT_MS, 60_000]) {
+      const watchdog = new Watchdog(1, 0);
+      const told = [1, 2, 3, 4, 5].map((look) => watchdog.look([awake(7)], look * 1e6, limitMs).length);
+      expect(told).toEqual([0, 0, 0, 0, 1]);
+    }
+  });
 });

@@ -178,6 +178,12 @@ export const options = {
     'a worker that hangs in a message handler for so long is replaced',
     { live: true },
   ),
+  workerHeap: option(
+    size(16 * MiB, 64 * GiB),
+    '512MiB',
+    null,
+    'most JavaScript heap of one worker; one that needs more is replaced',
+  ),
   handlers: option(moduleList(), [], 'FILE', 'module of message handlers, loaded in every worker', {
     repeatable: true,
   }),

@@ -221,6 +221,7 @@ function complete(parsed: Parsed, given: GivenValues, host: Host): Settings {
     sendRateMessages: parsed.sendMessages,
     workers: parsed.workers === 'auto' ? Math.min(4, Math.max(1, host.cores - 1)) : parsed.workers,
     workerTimeoutMs: parsed.workerTimeout,
+    workerHeapBytes: parsed.workerHeap,
     handlers: parsed.handlers.map((module) => moduleUrl(module, baseOf('handlers'), host.homeDir)),
     dialTimeoutMs: parsed.dialTimeout,
     handshakeTimeoutMs: parsed.handshakeTimeout,

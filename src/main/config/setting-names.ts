@@ -37,6 +37,7 @@ export const settingNames = {
   sendMessages: 'sendRateMessages',
   workers: 'workers',
   workerTimeout: 'workerTimeoutMs',
+  workerHeap: 'workerHeapBytes',
   handlers: 'handlers',
   dialTimeout: 'dialTimeoutMs',
   handshakeTimeout: 'handshakeTimeoutMs',

@@ -79,6 +79,11 @@ export interface NodeOptions {
   readonly workers?: number | 'auto';
   /** A worker that hangs in a message handler for so long is replaced, or `off`. Default 10 s. */
   readonly workerTimeout?: string | number | null;
+  /**
+   * Most JavaScript heap of one worker, a text such as `512MiB`, or bytes; one that needs more is replaced. What Buffers hold
+   * lies outside. Default 512 MiB.
+   */
+  readonly workerHeap?: string | number;
   /** File URLs or paths of handler modules, loaded in every worker. */
   readonly handlers?: readonly (string | URL)[];
   /** Time for a TCP connection to come about: a text such as `5s`, or milliseconds. Default 5 s. */
@@ -167,6 +172,7 @@ export interface Settings {
   readonly workers: number;
   /** Null: workers may take any time. */
   readonly workerTimeoutMs: number | null;
+  readonly workerHeapBytes: number;
   /** File URLs. */
   readonly handlers: readonly string[];
   readonly dialTimeoutMs: number;

@@ -107,7 +107,7 @@ export function workers(facts: Facts): Finding {
     return verdict(
       'warn',
       summary,
-      'Find the handler that brings it down; messages that waited in its queues were lost.',
+      'Find the handler that brings it down; what it was at was handled again, or skipped after the second time.',
     );
   }
   const queue = fullQueue(all, shortestQueue);

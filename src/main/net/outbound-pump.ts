@@ -174,9 +174,7 @@ export class OutboundPump {
     if (connection.state !== 'Connected' && connection.state !== 'Disconnecting') return false;
     if (connection.finSentMs > 0 || !connection.writer.add(chunk, start, length, claim)) {
       this.#counts.skipped(frames);
-      // A broadcast is left out only for a peer that does not keep up, as if its queue were full.
-      if (claim !== Claim.Broadcast && connection.finSentMs === 0 && connection.isOpen)
-        this.#counts.shed(claim, frames);
+      if (connection.finSentMs === 0 && connection.isOpen) this.#counts.shed(claim, frames);
       return false;
     }
     this.#dirty.add(connection);

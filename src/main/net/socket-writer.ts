@@ -3,7 +3,7 @@
  * write; while the kernel has not taken an earlier write, what comes is copied aside into memory of this queue's own,
  * so that a slow peer pins nothing that others need.
  */
-import { Claim } from '../../shared/memory/memory-budget.js';
+import { type Claim, claimOfBacklog } from '../../shared/memory/memory-budget.js';
 import type { Chunk, ChunkPool } from './chunk-pool.js';
 import type { PeerSocket } from './network.js';
 
@@ -143,7 +143,7 @@ export class SocketWriter {
     let aside = this.#aside;
     if (aside === null || aside.room < length) {
       // Only a peer that is behind with its reading gets here.
-      const behind = claim === Claim.Broadcast ? Claim.Backlog : claim;
+      const behind = claim === undefined ? undefined : claimOfBacklog(claim);
       const fresh = this.#pool.exact(Math.max(ASIDE_BYTES, length), behind);
       if (fresh === null) return false;
       aside?.release();

@@ -1,17 +1,17 @@
 /**
  * Which workers hang: awake, and without a turn for too long. Main thread; the clock is passed in. Time counts only as
- * this thread sees it pass, a little with each look, so that a machine that slept, or a main thread that was held up,
- * accuses nobody.
+ * this thread sees it pass, with each look a fraction of the limit at most. So a machine that slept accuses nobody, and a
+ * main thread that was held up does not either: a worker has several looks' time to show itself.
  */
 
-/** Most that one look counts: looks come several times a second. */
-const LONGEST_LOOK_MS = 1000;
+/** Looks that it takes at least, all of them without a turn between, until a worker counts as hung. */
+const LOOKS_MIN = 4;
 
 /** What a worker shows of itself. */
 export interface Pulse {
   /** Changes with each turn. */
   readonly heartbeat: number;
-  /** Parked or napping: it has nothing to do. */
+  /** It has nothing to do, or waits for the main thread. */
   readonly isAsleep: boolean;
 }
 
@@ -28,7 +28,7 @@ export class Watchdog {
 
   /** Looks at all workers. @returns those that have been silent for `limitMs`; each is told once, and starts anew */
   look(pulses: readonly Pulse[], nowMs: number, limitMs: number): number[] {
-    const passedMs = Math.min(LONGEST_LOOK_MS, Math.max(0, nowMs - this.#lookedMs));
+    const passedMs = Math.min(limitMs / LOOKS_MIN, Math.max(0, nowMs - this.#lookedMs));
     this.#lookedMs = nowMs;
     const hung: number[] = [];
     for (const [worker, { heartbeat, isAsleep }] of pulses.entries()) {

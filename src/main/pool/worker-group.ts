@@ -1,8 +1,10 @@
 /**
  * The worker threads: starts them, pins connections to them, replaces one that dies. Main thread. Piscina runs each as
  * one endless task, in a pool of its own: a pool never starts a thread again after one died before it was ready, and so
- * such a pool is given up without the other workers noticing. A replacement goes on where the cursors of the one before it stand: sockets stay up, what finished
- * frames caused is published, the frame in hand is dispatched again, and skipped if it kills a second time.
+ * such a pool is given up without the other workers noticing. A spare pool, whose thread has loaded all but the handlers,
+ * stands ready: a thread takes longer to start than peers may be kept waiting. A replacement goes on where the cursors of
+ * the one before it stand: sockets stay up, what finished frames caused is published, the frame in hand is dispatched
+ * again, and skipped if it kills a second time.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
@@ -10,8 +12,10 @@ import { type Clock, sinceSharedMs } from '../../shared/clock.js';
 import { NodeError } from '../../shared/errors.js';
 import type { Arena } from '../../shared/memory/arena.js';
 import { Slot, Worker } from '../../shared/memory/arena-layout.js';
+import { addCounter } from '../../shared/memory/counters.js';
 import { heapWeight } from '../../shared/memory/heap-weight.js';
 import { type MemoryBudget, TrackedAllowance } from '../../shared/memory/memory-budget.js';
+import { openEntries } from '../../shared/memory/queue-segment.js';
 import { ReadyQueue } from '../../shared/memory/ready-queue.js';
 import { SeenTable } from '../../shared/memory/seen-table.js';
 import { Signal } from '../../shared/memory/signal.js';
@@ -19,6 +23,8 @@ import type { Policy, PolicyDeclaration, RelayedType } from '../../shared/policy
 import type { WorkerCommand, WorkerInit, WorkerNotice } from '../../shared/worker-protocol.js';
 import { formatDuration } from '../config/duration.js';
 import type { Connection } from '../net/connection.js';
+import { deathReason } from './death-reason.js';
+import { takeOverQueues } from './queue-takeover.js';
 import { Watchdog } from './watchdog.js';
 import type { Workers } from './workers.js';
 
@@ -28,20 +34,27 @@ const START_DELAY_MS = 100;
 const MAX_START_DELAY_MS = 5000;
 /** How often workers are looked at that might hang: a tenth of what they may, and at least this often. */
 const LOOK_EVERY_MS_MAX = 100;
+/** The spare is started a while after the node, which has better to do at first, and which may be a short-lived one. */
+const SPARE_AFTER_MS = 500;
+const MIB = 1024 * 1024;
 /** How often a group that stops looks whether its time is up. */
 const STOP_LOOK_MS = 50;
 
 /** What the group needs of the node. */
 export interface WorkerGroupEvents {
   log(worker: number, notice: Extract<WorkerNotice, { kind: 'log' }>): void;
-  /** The worker is dead; its effects are to be taken out of its outbound ring before `resumeOn` is asked. */
-  died(worker: number, error: Error): void;
+  /** The worker is dead; its effects are to be taken out of its outbound ring. */
+  died(worker: number, error: Error, reason: string): void;
+  /** Its replacement is up and has all that it left. `reason` is that of the first death since it was last up. */
+  replaced(worker: number, reason: string): void;
+  /** A message of this connection, which may be gone, brought the worker down twice in a queued handler: it is given up. */
+  poisoned(slot: number, generation: number): void;
   /** Connections that sit in slots pinned to the worker. */
   pinnedTo(worker: number): readonly Connection[];
   /** The worker had let go of the connection before it died. May be told twice. */
   released(connection: Connection): void;
   /** The worker does not come up; it is tried again, but not at once. */
-  failing(worker: number, error: Error): void;
+  failing(worker: number, reason: string): void;
 }
 
 interface Member {
@@ -49,6 +62,8 @@ interface Member {
   port: MessagePort | null;
   /** Buffers of frames that are assembled aside, by ID; and beside each what V8 counts for it. */
   readonly asides: Map<number, SharedArrayBuffer>;
+  /** The same of messages that wait for queued handlers; their weights stand under the negative ID. */
+  readonly segments: Map<number, SharedArrayBuffer>;
   readonly asideWeights: Map<number, ArrayBuffer>;
   readonly ready: ReadyQueue;
   readonly signal: Signal;
@@ -64,7 +79,9 @@ interface Member {
   /** Something is new for it since it was last woken. */
   isCalled: boolean;
   /** Why we ended its thread ourselves. */
-  ended: Error | null;
+  ended: string | null;
+  /** Why it died, as long as nobody has taken its place. */
+  deathReason: string | null;
 }
 
 export interface WorkerGroupOptions {
@@ -75,6 +92,8 @@ export interface WorkerGroupOptions {
   /** Secret of this node, HASH_KEY_BYTES long. */
   readonly gossipKey: Uint8Array;
   readonly sendQueueBytes: number;
+  /** Most JavaScript heap of a worker. */
+  readonly heapBytes: number;
 }
 
 export class WorkerGroup implements Workers {
@@ -91,6 +110,9 @@ export class WorkerGroup implements Workers {
   readonly #clock: Clock;
   readonly #watchdog: Watchdog;
   #watchTimer: NodeJS.Timeout | undefined;
+  /** Has a thread that waits to become a worker. */
+  #spare: Piscina | null = null;
+  #spareTimer: NodeJS.Timeout | undefined;
   #stopping = false;
 
   constructor(
@@ -112,6 +134,7 @@ export class WorkerGroup implements Workers {
       pool: null,
       port: null,
       asides: new Map(),
+      segments: new Map(),
       asideWeights: new Map(),
       ready: new ReadyQueue(arena, worker),
       signal: new Signal(arena.words, arena.layout.worker(worker) + Worker.Signal),
@@ -124,6 +147,7 @@ export class WorkerGroup implements Workers {
       suspect: null,
       isCalled: false,
       ended: null,
+      deathReason: null,
     }));
     this.#watchdog = new Watchdog(workers, clock.nowMs());
   }
@@ -131,6 +155,7 @@ export class WorkerGroup implements Workers {
   /** Starts all workers. @throws NodeError if one can't start, such as ERR_PAW_HANDLER_MODULE */
   async start(): Promise<void> {
     await Promise.all(this.#members.map((_, worker) => this.#launch(worker)));
+    if (!this.#stopping) this.#spareTimer = setTimeout(() => this.#keepSpare(), SPARE_AFTER_MS).unref();
   }
 
   get size(): number {
@@ -187,15 +212,25 @@ export class WorkerGroup implements Workers {
 
   #lookForHung(limitMs: number): void {
     const { words, layout } = this.#arena;
+    for (const [worker, { signal }] of this.#members.entries()) {
+      // A handler may hang where it went on after a wait, with its worker parked: one that is well takes a turn.
+      if (this.queuedBy(worker) > 0) signal.raise();
+    }
     const pulses = this.#members.map(({ alive, signal }, worker) => ({
       heartbeat: Atomics.load(words, layout.worker(worker) + Worker.HeartbeatMs),
-      isAsleep: !alive || signal.isAsleep,
+      isAsleep: !alive || signal.isAsleep || this.#waitsForUs(worker),
     }));
     for (const worker of this.#watchdog.look(pulses, this.#clock.nowMs(), limitMs)) {
       const member = this.#members[worker];
-      member.ended = new Error(`hangs for ${formatDuration(limitMs)}`);
+      member.ended = `hangs for ${formatDuration(limitMs)}`;
       for (const thread of member.pool?.threads ?? []) void thread.terminate();
     }
+  }
+
+  /** Its outbound ring is full. */
+  #waitsForUs(worker: number): boolean {
+    const { words, layout } = this.#arena;
+    return Atomics.load(words, layout.worker(worker) + Worker.OutboundWaiting) === 1;
   }
 
   /** Whether the main thread wants messages of a type. In force for all bytes that are read from now on. */
@@ -253,6 +288,7 @@ export class WorkerGroup implements Workers {
   async stop(leftMs: () => number): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#watchTimer);
+    clearTimeout(this.#spareTimer);
     for (const member of this.#members) clearTimeout(member.startTimer);
     this.#commandAll({ kind: 'stop' });
     let timer: NodeJS.Timeout | undefined;
@@ -267,7 +303,7 @@ export class WorkerGroup implements Workers {
     });
     await Promise.race([Promise.allSettled(this.#members.map((member) => member.task)), late]);
     clearTimeout(timer);
-    await Promise.all(this.#members.map((member) => member.pool?.destroy()));
+    await Promise.all([this.#spare, ...this.#members.map((member) => member.pool)].map((pool) => pool?.destroy()));
     for (const member of this.#members) member.port?.close();
   }
 
@@ -301,6 +337,7 @@ export class WorkerGroup implements Workers {
       subscriptions: [...this.#subscriptions],
       sendQueueBytes: this.#options.sendQueueBytes,
       asides: member.asides,
+      segments: member.segments,
     };
     return new Promise((resolve, reject) => {
       port1.on('message', (notice: WorkerNotice) => {
@@ -308,29 +345,79 @@ export class WorkerGroup implements Workers {
           member.alive = true;
           member.failedStarts = 0;
           this.policies = notice.policies;
+          this.#isUp(worker);
           resolve();
         } else if (notice.kind === 'failed') reject(new NodeError('ERR_PAW_HANDLER_MODULE', notice.message));
         else this.#onNotice(worker, notice);
       });
-      member.pool ??= newPool();
+      member.pool ??= this.#takeSpare() ?? this.#newPool();
       member.task = runToEnd(member.pool, init, () => member.alive).then(
         () => undefined,
         (error: Error) => {
           const hasWorked = member.alive || member.restarts > 0;
-          if (!member.alive) this.#giveUpPool(member);
+          this.#leavePool(member);
           member.alive = false;
           reject(startError(error));
-          const cause = member.ended ?? error;
+          const reason = member.ended ?? deathReason(error);
           member.ended = null;
-          if (!this.#stopping && hasWorked) this.#replace(worker, cause);
+          member.deathReason ??= reason;
+          if (!this.#stopping && hasWorked) this.#replace(worker, error, reason);
         },
       );
     });
   }
 
-  #giveUpPool(member: Member): void {
-    void member.pool?.destroy();
-    member.pool = null;
+  /** The pool of a worker that died starts another thread by itself, which becomes the spare if the spare is needed now. */
+  #leavePool(member: Member): void {
+    const { pool } = member;
+    const spare = member.alive ? this.#takeSpare() : null;
+    if (spare !== null) {
+      member.pool = spare;
+      this.#spare = pool;
+    } else if (!member.alive) {
+      void pool?.destroy();
+      member.pool = null;
+    }
+  }
+
+  /** Null if there is none, or if its thread died, after which the pool starts no other. */
+  #takeSpare(): Piscina | null {
+    const spare = this.#spare;
+    this.#spare = null;
+    if (spare === null || spare.threads.length > 0) return spare;
+    void spare.destroy();
+    return null;
+  }
+
+  #keepSpare(): void {
+    if (this.#stopping || (this.#spare !== null && this.#spare.threads.length > 0)) return;
+    void this.#spare?.destroy();
+    this.#spare = this.#newPool();
+  }
+
+  #newPool(): Piscina {
+    const pool = new Piscina({
+      filename: new URL('../../workers/entry.cjs', import.meta.url).href,
+      minThreads: 1,
+      maxThreads: 1,
+      concurrentTasksPerWorker: 1,
+      // Piscina must not block a worker between tasks: workers wait in their own way.
+      atomics: 'disabled',
+      recordTiming: false,
+      resourceLimits: { maxOldGenerationSizeMb: this.#options.heapBytes / MIB },
+    });
+    // Told when a thread dies that runs no task: the spare's, which is looked at before it is used.
+    pool.on('error', () => undefined);
+    return pool;
+  }
+
+  #isUp(worker: number): void {
+    const member = this.#members[worker];
+    if (member.deathReason === null) return;
+    const reason = member.deathReason;
+    member.deathReason = null;
+    this.#events.replaced(worker, reason);
+    this.#keepSpare();
   }
 
   #onNotice(worker: number, notice: Exclude<WorkerNotice, { kind: 'ready' | 'failed' }>): void {
@@ -342,26 +429,28 @@ export class WorkerGroup implements Workers {
       this.policies = notice.policies;
       return;
     }
-    const { asides, asideWeights } = this.#members[worker];
+    const { asides, asideWeights, segments } = this.#members[worker];
+    const buffers = notice.kind === 'aside' ? asides : segments;
+    const key = notice.kind === 'aside' ? notice.id : -notice.id;
     if (notice.buffer === null) {
-      asides.delete(notice.id);
-      asideWeights.delete(notice.id);
+      buffers.delete(notice.id);
+      asideWeights.delete(key);
     } else {
-      asides.set(notice.id, notice.buffer);
-      asideWeights.set(notice.id, heapWeight(notice.buffer.byteLength));
+      buffers.set(notice.id, notice.buffer);
+      asideWeights.set(key, heapWeight(notice.buffer.byteLength));
     }
   }
 
-  #replace(worker: number, error: Error): void {
+  #replace(worker: number, error: Error, reason: string): void {
     const member = this.#members[worker];
     member.restarts++;
     // First of all: others may be waiting for it.
     this.#seen.recover(worker);
     this.#takeNotices(worker);
-    this.#events.died(worker, error);
+    this.#events.died(worker, error, reason);
     this.#takeOver(worker);
     const failures = ++member.failedStarts;
-    if (failures === QUICK_STARTS) this.#events.failing(worker, error);
+    if (failures === QUICK_STARTS) this.#events.failing(worker, reason);
     const delayMs =
       failures < QUICK_STARTS ? 0 : Math.min(START_DELAY_MS * 2 ** (failures - QUICK_STARTS), MAX_START_DELAY_MS);
     if (delayMs === 0) this.#relaunch(worker);
@@ -389,8 +478,7 @@ export class WorkerGroup implements Workers {
     const { words, layout } = this.#arena;
     const member = this.#members[worker];
     const block = layout.worker(worker);
-    new TrackedAllowance(this.#budget, words, block + Worker.QueuedKib).forfeit();
-    Atomics.store(words, block + Worker.QueuedMessages, 0);
+    this.#takeOverQueues(worker);
     this.#findPoison(worker);
     member.ready.reset();
     const inUse = new Set<number>();
@@ -426,6 +514,31 @@ export class WorkerGroup implements Workers {
     new TrackedAllowance(this.#budget, words, block + Worker.AsideKib).forfeit(keptBytes);
   }
 
+  /** What waited for queued handlers waits for those of the replacement. Before anything of the connections changes. */
+  #takeOverQueues(worker: number): void {
+    const { words, layout } = this.#arena;
+    const { segments, asideWeights } = this.#members[worker];
+    const block = layout.worker(worker);
+    const isFrameInHand = words[block + Worker.InHand] !== 0;
+    const { waiting, wasStarting, poisoned } = takeOverQueues(segments.values(), this.#arena, worker, isFrameInHand);
+    if (wasStarting) words[block + Worker.InHand] = 0;
+    Atomics.store(words, block + Worker.QueuedMessages, waiting);
+    let keptBytes = 0;
+    for (const [id, buffer] of segments) {
+      if (openEntries(new Int32Array(buffer)).length > 0) keptBytes += buffer.byteLength;
+      else {
+        segments.delete(id);
+        asideWeights.delete(-id);
+      }
+    }
+    // Also what the thread took and had told nobody of.
+    new TrackedAllowance(this.#budget, words, block + Worker.QueuedKib).forfeit(keptBytes);
+    for (const { slot, generation } of poisoned) {
+      addCounter(words, layout.workerCounter(worker, 'droppedPoisoned'), 1);
+      this.#events.poisoned(slot, generation);
+    }
+  }
+
   /**
    * A paused socket is read on if half of its ring is free, as the worker would have said: its word may have died with
    * it. Otherwise the replacement gets to say it.
@@ -456,18 +569,6 @@ export class WorkerGroup implements Workers {
     words[control + Slot.SkipArmed] = 1;
     member.suspect = null;
   }
-}
-
-function newPool(): Piscina {
-  return new Piscina({
-    filename: new URL('../../workers/entry.cjs', import.meta.url).href,
-    minThreads: 1,
-    maxThreads: 1,
-    concurrentTasksPerWorker: 1,
-    // Piscina must not block a worker between tasks: workers wait in their own way.
-    atomics: 'disabled',
-    recordTiming: false,
-  });
 }
 
 /** Runs the endless task. Rejects when its thread ends, also where the pool itself would wait for ever. */

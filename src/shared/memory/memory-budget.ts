@@ -33,6 +33,12 @@ export const Claim = {
 } as const;
 export type Claim = (typeof Claim)[keyof typeof Claim];
 
+/** What is asked for a peer that does not keep up: less is left to it than to those that do, and nobody else waits. */
+export function claimOfBacklog(claim: Claim): Claim {
+  if (claim === Claim.Broadcast) return Claim.Backlog;
+  return claim === Claim.Direct ? Claim.Broadcast : claim;
+}
+
 /** What of the part that moves each claim must leave to those after it: 1 / 2^shift of it. */
 const LEFT_SHIFTS = [1, 2, 3, 4, 5, 31] as const;
 

@@ -209,14 +209,18 @@ export class OutboundWriter {
     return this.#base + (this.#tail & (this.#capacity - 1));
   }
 
+  /**
+   * Waits for the cursor to move on from where it left no room. Not from where it stands by now: a reader that has
+   * released meanwhile took the waiting flag back, and would not notify again.
+   */
   #waitForReader(): void {
     const words = this.#words;
+    const waiting = this.#block + Worker.OutboundWaiting;
     this.publish();
-    Atomics.store(words, this.#block + Worker.OutboundWaiting, 1);
-    const seen = Atomics.load(words, this.#block + Worker.OutboundRead);
-    if (((this.#tail - seen) | 0) === 0) return;
+    Atomics.store(words, waiting, 1);
     this.#onFull();
-    Atomics.wait(words, this.#block + Worker.OutboundRead, seen, WAIT_MS);
+    Atomics.wait(words, this.#block + Worker.OutboundRead, this.#seenRead, WAIT_MS);
+    Atomics.store(words, waiting, 0);
   }
 }
 

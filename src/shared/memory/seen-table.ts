@@ -52,6 +52,8 @@ export interface SeenHold {
   readonly mark: number;
 }
 
+const NONE: ReadonlySet<number> = new Set();
+
 const nothingHeld: SeenHold = { at: 0, mark: 0 };
 
 /** One thread's handle on the table. */
@@ -143,20 +145,31 @@ export class SeenTable {
     this.#words[this.#held]--;
   }
 
-  /** Forgets what the worker before this one had in its hands. @returns how many messages */
-  forgetHeld(): number {
+  /**
+   * Forgets what the worker before this one had in its hands, but for what it left behind in queues.
+   * @param kept those, by the word of their mark
+   * @returns how many messages
+   */
+  forgetHeld(kept: ReadonlySet<number> = NONE): number {
     const words = this.#words;
     const owner = this.#owner;
     const end = this.#entries + this.#buckets * BUCKET_WORDS;
     let left = words[this.#held];
     let forgotten = 0;
+    let stillHeld = 0;
     for (let at = this.#entries; at < end && left > 0; at += ENTRY_WORDS) {
       if ((words[at + Mark] & OWNER_MASK) !== owner) continue;
+      left--;
+      if (kept.has(at + Mark)) {
+        // New marks must differ from it.
+        this.#count = Math.max(this.#count, words[at + Mark] >>> OWNER_BITS);
+        stillHeld++;
+        continue;
+      }
       this.#forgetOwn(at);
       forgotten++;
-      left--;
     }
-    words[this.#held] = 0;
+    words[this.#held] = stillHeld;
     return forgotten;
   }
 

@@ -93,6 +93,7 @@ describe('defaults', () => {
       sendRateMessages: null,
       workers: 4,
       workerTimeoutMs: 10_000,
+      workerHeapBytes: 512 * 2 ** 20,
       handlers: [],
       dialTimeoutMs: 5000,
       handshakeTimeoutMs: 10_000,

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Worker } from '../../../src/shared/memory/arena-layout.js';
 import { OutboundReader, OutboundWriter, RecordKind } from '../../../src/shared/memory/outbound-ring.js';
 import { encodeFrame } from '../../../src/shared/wire/frame.js';
@@ -165,6 +165,32 @@ describe('an outbound ring', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it('keeps no writer waiting for room that is made in the moment in which it says that it waits', () => {
+    const r = rig();
+    const writer = new OutboundWriter(r.arena, 0, () => undefined);
+    for (let i = 0; i < 3; i++) writer.record(RecordKind.Pong, 0, 1, 900, 0, 0);
+    const waiting = r.arena.layout.worker(0) + Worker.OutboundWaiting;
+    const { store } = Atomics;
+    const spy = vi.spyOn(Atomics, 'store').mockImplementation(((words: Int32Array, at: number, value: number) => {
+      const stored = store(words, at, value);
+      if (at !== waiting || value !== 1) return stored;
+      // Another thread at its worst: it takes one record, gives its memory back, and sees the flag before the writer sleeps.
+      r.reader.next();
+      r.reader.release();
+      return stored;
+    }) as typeof store);
+    const waits = vi.spyOn(Atomics, 'wait');
+    try {
+      for (let i = 0; i < 2; i++) writer.record(RecordKind.Pong, 0, 1, 900, 0, 0);
+      expect(waits.mock.results.map(({ value }) => value)).not.toContain('timed-out');
+      expect(waits.mock.calls.length).toBeGreaterThan(0);
+    } finally {
+      spy.mockRestore();
+      waits.mockRestore();
+    }
+    expect(r.arena.words[waiting]).toBe(0);
   });
 
   it('keeps its cursors right where they wrap round 2^32', () => {

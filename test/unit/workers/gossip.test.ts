@@ -334,7 +334,18 @@ describe('a message of a queued gossip type', () => {
     },
   );
 
-  it('that died with its worker is new when another peer sends it', async () => {
+  it('that is given up because it brought its worker down twice stays remembered', () => {
+    const { stage, handled } = held();
+    stage.arrive(0, tx('a'));
+    stage.turns();
+    stage.takeOver();
+    expect(stage.takeOver().poisoned).toHaveLength(1);
+    stage.arrive(1, tx('a'));
+    stage.turns();
+    expect([handled, stage.count('gossipDuplicates')]).toEqual([['peer-0 a', 'peer-0 a'], 1]);
+  });
+
+  it('outlives its worker: copies of it are still duplicates, and it is passed on once', async () => {
     const { stage, ends, handled } = held();
     stage.arrive(0, Buffer.concat([tx('a'), tx('b'), tx('c')]));
     stage.turns();
@@ -344,9 +355,14 @@ describe('a message of a queued gossip type', () => {
     stage.takeOver();
     stage.arrive(1, Buffer.concat([tx('a'), tx('b'), tx('c')]));
     stage.turns();
-    expect(relays(stage).map(({ text }) => text)).toEqual(['a']);
-    expect(stage.count('gossipDuplicates')).toBe(1);
-    expect(handled).toEqual(['peer-0 a', 'peer-0 b', 'peer-1 b']);
+    for (let i = 1; i < 4; i++) {
+      ends.at(-1)!.end();
+      await settled();
+    }
+    stage.pipeline.flush();
+    expect(relays(stage).map(({ text }) => text)).toEqual(['a', 'b', 'c']);
+    expect(stage.count('gossipDuplicates')).toBe(3);
+    expect(handled).toEqual(['peer-0 a', 'peer-0 b', 'peer-0 b', 'peer-0 c']);
   });
 });
 

@@ -64,5 +64,9 @@ describe('the trace of an error', () => {
     expect(JSON.stringify(trace)).not.toContain(secret);
     expect(errorTrace(secret)).toEqual({ error: 'a thrown string', at: [] });
     expect(errorTrace(undefined)).toEqual({ error: 'a thrown undefined', at: [] });
+    for (const odd of [null, 7, { secret }, undefined]) {
+      const error = Object.assign(new Error(), { name: odd, message: odd, stack: odd });
+      expect(errorTrace(error)).toEqual({ error: 'Error', at: [] });
+    }
   });
 });

@@ -1,4 +1,5 @@
 /** One worker without its thread: a pipeline and its parts on an arena that outlives it, as the main thread sees it. */
+import { type QueueTakeover, takeOverQueues } from '../../../src/main/pool/queue-takeover.js';
 import type { HandlerModule } from '../../../src/shared/handler.js';
 import type { Arena } from '../../../src/shared/memory/arena.js';
 import { Slot, Worker, type WorkerCounter } from '../../../src/shared/memory/arena-layout.js';
@@ -6,6 +7,7 @@ import type { ByteRing } from '../../../src/shared/memory/byte-ring.js';
 import { readCounter } from '../../../src/shared/memory/counters.js';
 import { type MemoryBudget, TrackedAllowance } from '../../../src/shared/memory/memory-budget.js';
 import { OutboundReader, OutboundWriter, RecordKind } from '../../../src/shared/memory/outbound-ring.js';
+import { heldBy, openEntries } from '../../../src/shared/memory/queue-segment.js';
 import { ReadyQueue } from '../../../src/shared/memory/ready-queue.js';
 import { TypeTable } from '../../../src/shared/memory/type-table.js';
 import type { RelayedType } from '../../../src/shared/policy.js';
@@ -15,9 +17,11 @@ import { Dispatcher } from '../../../src/workers/dispatcher.js';
 import { FrameDecoder } from '../../../src/workers/frame-decoder.js';
 import { Gossip } from '../../../src/workers/gossip.js';
 import { HandlerQueue } from '../../../src/workers/handler-queue.js';
-import { HandlerRegistry, type Route, unknownRoute } from '../../../src/workers/handler-registry.js';
+import { HandlerRegistry, newRoute, type Route, unknownRoute } from '../../../src/workers/handler-registry.js';
 import { Outbox } from '../../../src/workers/outbox.js';
 import { Pipeline } from '../../../src/workers/pipeline.js';
+import { QueueGate } from '../../../src/workers/queue-gate.js';
+import { QueueLog } from '../../../src/workers/queue-log.js';
 import { TypeInterner } from '../../../src/workers/type-interner.js';
 import { FakeClock, fill, MIB, makeArena, openSlot } from './stage.js';
 
@@ -50,13 +54,15 @@ export class Stage {
   readonly reader: OutboundReader;
   readonly queue: ReadyQueue;
   readonly asides = new Map<number, SharedArrayBuffer>();
+  readonly segments = new Map<number, SharedArrayBuffer>();
   /** What handlers threw. */
   readonly errors: unknown[] = [];
   pipeline!: Pipeline;
   registry!: HandlerRegistry;
   sender!: Sender;
   types!: TypeInterner<Route>;
-  readonly #handlers: HandlerModule;
+  /** Those of the next worker. */
+  handlers: HandlerModule;
   readonly #options: StageOptions;
 
   constructor(handlers: HandlerModule, options: StageOptions = {}) {
@@ -67,7 +73,7 @@ export class Stage {
     for (let slot = 0; slot < slots; slot++) this.rings.push(openSlot(arena, slot));
     this.reader = new OutboundReader(arena, 0);
     this.queue = new ReadyQueue(arena, 0);
-    this.#handlers = handlers;
+    this.handlers = handlers;
     this.#options = options;
     this.build();
   }
@@ -85,21 +91,29 @@ export class Stage {
     });
     const outbox = new Outbox(arena, 0, ring, sendQueueBytes, budget);
     const gossip = new Gossip({ arena, worker: 0, clock: this.clock, key: new Uint8Array(32) });
-    gossip.seen.forgetHeld();
+    gossip.seen.forgetHeld(heldBy(this.segments.values()));
     const parts = { worker: 0, log, outbox, gossip, types };
     const encodeOpaque = () => new Uint8Array(0);
     const sender = new Sender({ ...parts, encodeOpaque, afterSend: () => undefined });
     const queueBudget = new TrackedAllowance(budget, arena.words, block + Worker.QueuedKib);
+    const store = new AsideStore(queueBudget, MIB, (id, buffer) => {
+      if (buffer === null) this.segments.delete(id);
+      else this.segments.set(id, buffer);
+    });
+    const gate = new QueueGate();
+    const keep = () => ring.markProgress();
+    const logParts = { arena, worker: 0, store, seen: gossip.seen, keep };
     const registry = new HandlerRegistry(types, (type, policy) => {
       const onError = (error: unknown) => void this.errors.push(error);
       const addWaiting = (messages: number) => Atomics.add(arena.words, block + Worker.QueuedMessages, messages);
       // A worker that died takes its queues along: what ends later is no business of its replacement.
       const onDone = () => void (this.registry === registry && this.pipeline.retryWaiting());
       const took = (ms: number) => table.addHandled(table.intern(type), ms * 1000, 1);
-      return new HandlerQueue({ policy, budget: queueBudget, onError, addWaiting, onDone, clock: this.clock, took });
+      const log = new QueueLog(types.declare(type, newRoute).bytes, logParts);
+      return new HandlerQueue({ policy, log, gate, onError, addWaiting, onDone, clock: this.clock, took });
     });
     registry.relay(this.#options.relay ?? []);
-    registry.adopt(this.#handlers);
+    registry.adopt(this.handlers);
     for (const type of subscriptions) registry.subscribe(type, true);
     const announce = (id: number, buffer: SharedArrayBuffer | null) => {
       if (buffer !== null) this.asides.set(id, buffer);
@@ -111,6 +125,9 @@ export class Stage {
       this.errors.push(error);
     };
     const pong = types.declare('pong', () => unknownRoute);
+    const dispatcher = new Dispatcher({ arena, worker: 0, sender, types, pong, onError });
+    gate.isolate(dispatcher.adoptQueues(this.segments, store));
+    gate.startAll();
     this.registry = registry;
     this.sender = sender;
     this.types = types;
@@ -124,18 +141,30 @@ export class Stage {
       types,
       table,
       decoder: new FrameDecoder(arena, 0, new AsideStore(budget, 16 * MIB, announce), types),
-      dispatcher: new Dispatcher({ arena, worker: 0, sender, types, pong, onError }),
+      dispatcher,
       raiseMain: () => undefined,
       asides: this.asides,
     });
   }
 
+  /** What becomes of queued messages if the worker dies now. */
+  takeOverQueues(): QueueTakeover {
+    const isFrameInHand = this.arena.words[this.arena.layout.worker(0) + Worker.InHand] !== 0;
+    return takeOverQueues(this.segments.values(), this.arena, 0, isFrameInHand);
+  }
+
   /** As WorkerGroup does when a worker died; `poisoned` are the slots whose frame at hand is to be skipped. */
-  takeOver(poisoned: readonly number[] = []): void {
+  takeOver(poisoned: readonly number[] = []): QueueTakeover {
     const { words, layout } = this.arena;
     this.reader.recover();
-    new TrackedAllowance(this.budget, words, layout.worker(0) + Worker.QueuedKib).forfeit();
-    words[layout.worker(0) + Worker.QueuedMessages] = 0;
+    const queues = this.takeOverQueues();
+    let keptBytes = 0;
+    for (const [id, buffer] of this.segments) {
+      if (openEntries(new Int32Array(buffer)).length > 0) keptBytes += buffer.byteLength;
+      else this.segments.delete(id);
+    }
+    new TrackedAllowance(this.budget, words, layout.worker(0) + Worker.QueuedKib).forfeit(keptBytes);
+    words[layout.worker(0) + Worker.QueuedMessages] = queues.waiting;
     words[layout.worker(0) + Worker.InHand] = 0;
     this.queue.reset();
     const inUse = new Set<number>();
@@ -157,6 +186,7 @@ export class Stage {
       this.budget.release(buffer.byteLength);
     }
     this.build();
+    return queues;
   }
 
   /** Lets bytes arrive. @returns how many there was room for */
