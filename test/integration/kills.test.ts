@@ -13,7 +13,8 @@ const KILLS = Number(process.env.PAW_KILLS ?? 60);
 const SEED = Number(process.env.PAW_KILL_SEED ?? Math.trunc(Math.random() * 2 ** 31));
 const PEERS = 4;
 const WORKERS = 2;
-const TIMEOUT_MS = 500;
+/** A thread may be off its core for long where others run tests as well: that is no death that was asked for. */
+const TIMEOUT_MS = 1000;
 /** From one death to the next, at the worst: a hang, a heap that fills, a thread that comes up on a machine that is busy. */
 const KILL_MS_MAX = 20_000;
 /** Frames that a peer may have sent without an answer: enough that a worker always has some. */
@@ -168,7 +169,8 @@ it(`${KILLS} deaths in all manners under load lose nothing and double at most wh
         return message === '' || victim.died.has(message) || how === 'throw';
       };
       await until(isDone, `the answer to the killer ${kill}`, KILL_MS_MAX);
-      expect(restarts()).toBe(before + 1);
+      if (restarts() !== before + 1)
+        throw new Error(`${restarts() - before} deaths for ${how}: ${reasons.slice(-3).join('; ')}`);
     }
   } finally {
     clearInterval(chat);

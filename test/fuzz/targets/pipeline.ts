@@ -35,10 +35,6 @@ class Account {
   readonly violations: number[] = [];
 }
 
-function isGoodbye(told: string): boolean {
-  return told.startsWith('disconnect ');
-}
-
 /** What must come out for the peers' streams, where the first peer's messages are handled before those of the second. */
 function wantedOf(items: readonly Item[], seen: Set<string>): Account {
   const account = new Account();
@@ -53,8 +49,6 @@ function wantedOf(items: readonly Item[], seen: Set<string>): Account {
     if (type === 'ping') account.pongs.push(bytes.subarray(0, 64).toString('hex'));
     else if (Object.hasOwn(MOST_TOLD, type)) {
       const name = type === 'pex/peers' ? 'pex' : type;
-      // Who has said goodbye once need not say it again.
-      if (type === 'disconnect' && account.told.some(isGoodbye)) continue;
       account.told.push(`${name} ${bytes.subarray(0, MOST_TOLD[type]).toString('hex')}`);
     } else if (type === 'tx') account.acks.push(`tx ${payload}`);
     else if (type === 'mp') {
@@ -164,17 +158,25 @@ function run(input: Uint8Array, note: (what: number) => void): void {
     const others = ({ acks }: Account) => acks.filter((ack) => !ack.startsWith('gs'));
     mustEqual(`answers to peer ${slot}`, others(found), others(wanted[slot]));
     mustEqual(`pongs to peer ${slot}`, found.pongs, wanted[slot].pongs);
-    // A replacement does not know what its predecessor has told, so it may tell of one more goodbye.
-    const firstGoodbye = found.told.findIndex(isGoodbye);
-    const foundTold =
-      worker.deaths === 0 ? found.told : found.told.filter((one, i) => !isGoodbye(one) || i === firstGoodbye);
-    mustEqual(`told of peer ${slot}`, foundTold, wanted[slot].told);
+    mustEqual(`told of peer ${slot}`, withFirstGoodbye(found.told), withFirstGoodbye(wanted[slot].told));
+    const goodbyes = found.told.filter(isGoodbye).length;
+    must(goodbyes <= 1 + worker.deaths, () => `a peer's disconnect is told ${goodbyes} times`);
     const { violations } = wanted[slot];
     const isGivenUp = early === 1 && found.violations.length === violations.length - 1;
     mustEqual(`violations of peer ${slot}`, found.violations, isGivenUp ? violations.slice(0, -1) : violations);
   }
   note(Math.min(3, worker.deaths) * 4 + Math.min(3, worker.stage.errors.length));
   for (const [i, item] of items.entries()) note(100 + kindOf(items[i - 1]) * 10 + kindOf(item));
+}
+
+function isGoodbye(what: string): boolean {
+  return what.startsWith('disconnect ');
+}
+
+/** Of several `disconnect` the first is the cause; a worker that replaces a dead one may tell another. */
+function withFirstGoodbye(all: readonly string[]): readonly string[] {
+  const first = all.findIndex(isGoodbye);
+  return all.filter((what, i) => i <= first || !isGoodbye(what));
 }
 
 const KINDS = ['tx', 'mp', 'gs', 'ping', 'pong', 'disconnect', 'pex/peers'];

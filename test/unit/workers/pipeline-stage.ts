@@ -96,7 +96,7 @@ export class Stage {
     const encodeOpaque = () => new Uint8Array(0);
     const sender = new Sender({ ...parts, encodeOpaque, afterSend: () => undefined });
     const queueBudget = new TrackedAllowance(budget, arena.words, block + Worker.QueuedKib);
-    const store = new AsideStore(queueBudget, MIB, (id, buffer) => {
+    const store = new AsideStore(queueBudget, 64 * 1024, (id, buffer) => {
       if (buffer === null) this.segments.delete(id);
       else this.segments.set(id, buffer);
     });

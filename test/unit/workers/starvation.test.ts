@@ -6,6 +6,7 @@ import { encodeFrame } from '../../../src/shared/wire/frame.js';
 import { Stage } from './pipeline-stage.js';
 
 const KIB = 1024;
+const MIB = 1024 * KIB;
 const large = encodeFrame('block', Buffer.alloc(200 * KIB, 7));
 
 /** Takes all that is left of the budget. @returns gives back so many bytes */
@@ -91,22 +92,23 @@ describe('a connection that finds no memory', () => {
   it('says so for a queued handler as well, but not for a queue that is only full', async () => {
     const ends: (() => void)[] = [];
     const handler = () => new Promise<void>((resolve) => ends.push(resolve));
-    const stage = new Stage({
-      slow: { mode: 'queued', concurrency: 1, queueLength: 1, overflow: 'back-pressure', handler },
-    });
-    const slow = encodeFrame('slow', Buffer.alloc(1000));
+    const slowly = { mode: 'queued', concurrency: 1, queueLength: 1, overflow: 'back-pressure', handler } as const;
+    const stage = new Stage({ slow: slowly }, { ringBytes: 4 * MIB });
+    // So large that each copy takes memory of its own.
+    const bytes = 600_000;
+    const slow = encodeFrame('slow', Buffer.alloc(bytes));
     stage.arrive(0, Buffer.concat([slow, slow, slow]));
     stage.turns();
     expect([stage.pipeline.hasWaiting, stage.word(0, Slot.StarvedSinceMs)]).toEqual([true, 0]);
-    expect(stage.word(0, Slot.QueuedBytes)).toBe(2000);
+    expect(stage.word(0, Slot.QueuedBytes)).toBe(2 * bytes);
     exhaust(stage);
     ends.shift()!();
     await new Promise((resolve) => setImmediate(resolve));
     // What the first has given back, another takes at once.
-    stage.budget.reserve(KIB);
+    exhaust(stage);
     stage.turns();
     expect(stage.word(0, Slot.StarvedSinceMs)).not.toBe(0);
-    expect(stage.word(0, Slot.QueuedBytes)).toBe(1000);
+    expect(stage.word(0, Slot.QueuedBytes)).toBe(bytes);
   });
 });
 
