@@ -14,7 +14,7 @@ const SEED = Number(process.env.PAW_KILL_SEED ?? Math.trunc(Math.random() * 2 **
 const PEERS = 4;
 const WORKERS = 2;
 /** A thread may be off its core for long where others run tests as well: that is no death that was asked for. */
-const TIMEOUT_MS = 1000;
+const TIMEOUT_MS = 2000;
 /** From one death to the next, at the worst: a hang, a heap that fills, a thread that comes up on a machine that is busy. */
 const KILL_MS_MAX = 20_000;
 /** Frames that a peer may have sent without an answer: enough that a worker always has some. */
@@ -109,7 +109,7 @@ it(`${KILLS} deaths in all manners under load lose nothing and double at most wh
     workers: WORKERS,
     ringSize: '64KiB',
     workerTimeout: TIMEOUT_MS,
-    workerHeap: '32MiB',
+    workerHeap: '24MiB',
   });
   const names = Array.from({ length: PEERS }, (_, i) => `p${i}`);
   const peers = await Promise.all(names.map((name) => RawPeer.join(portOf(node), name)));
