@@ -25,7 +25,8 @@ function line(
   x: (entry: StudyEntry) => number,
   y: (entry: StudyEntry) => number,
 ) {
-  const groups = Map.groupBy(from, x);
+  const groups = new Map<number, StudyEntry[]>();
+  for (const entry of from) groups.set(x(entry), [...(groups.get(x(entry)) ?? []), entry]);
   const points = [...groups].map(([at, entries]) => ({
     x: at,
     y: entries.reduce((sum, one) => sum + y(one), 0) / entries.length,
@@ -105,6 +106,8 @@ const browser = await chromium.launch({
 });
 const page = await browser.newPage({ viewport: { width: 720, height: 380 } });
 for (const plot of plots) {
+  // What was not run is not drawn.
+  if (plot.lines.every(({ points }) => points.length < 2)) continue;
   await page.setContent(
     '<body style="margin:0;background:#fff"><canvas id="c" width="720" height="380"></canvas></body>',
   );
