@@ -288,7 +288,7 @@ describe('a worker that is the bottleneck', () => {
     peer.send('throwLater');
     await until(() => node.stats().workers[0]!.restarts === 1, 'the restart');
     expect((await findLevel(node, 'workers', 'warn')).summary).toMatch(
-      /^Worker 0 died 1 time within the last hour: .*uncaught/,
+      /^Worker 0 died 1 time within the last hour: Error at .*mortal\.mjs:\d+/,
     );
   });
 });
