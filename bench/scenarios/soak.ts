@@ -66,6 +66,9 @@ const QUEUED_BYTES = 2.25 * MIB;
 /** And buffers of large frames, as many as were in use at once: of a dozen blocks, on a machine that stood still. */
 const HELD_BYTES = 16 * MIB;
 
+/** Threads that are so many for so long are all that a node starts by itself. */
+const STEADY_MS = 2000;
+
 interface NodeVitals extends Vitals {
   readonly connections: number;
   readonly budgetBytes: number;
@@ -258,6 +261,7 @@ export function soaked(run: SoakRun) {
       }
       await dialAndPart(target, `127.0.0.1:${dialled.port}`);
       await isLeft(target, 0);
+      await isSettled(target);
       const before = await target.ask<NodeVitals>('vitals', true);
       const options: SoakOptions = { port: target.port, seed: run.seed, ...(run.isSmall ? smokeLoad : load) };
       const peers = await start('load/soak.js', options);
@@ -309,6 +313,19 @@ function isLeft(target: Program, connections: number): Promise<void> {
 }
 
 /** Waits a while for sockets that linger; whatever is open then is found by the figures. */
+/** The node keeps a thread in reserve, which it starts a moment after itself: what is counted before must hold it. */
+async function isSettled(target: Program): Promise<void> {
+  let threads = 0;
+  let sinceMs = performance.now();
+  const isSteady = async () => {
+    const now = (await target.ask<NodeVitals>('vitals', false)).threads;
+    if (now !== threads) sinceMs = performance.now();
+    threads = now;
+    return performance.now() - sinceMs >= STEADY_MS;
+  };
+  await until(isSteady, 'threads');
+}
+
 async function isClosed(target: Program, descriptors: number): Promise<void> {
   const isBack = async () => (await target.ask<NodeVitals>('vitals', false)).descriptors <= descriptors;
   await until(isBack, 'descriptors').catch(() => undefined);
