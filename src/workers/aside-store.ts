@@ -1,8 +1,8 @@
 /**
- * Memory for frames that don't fit in a ring, and for messages that wait for queued handlers. Worker thread. Buffers are shared, and the main thread is told of each, so
- * that a replacement worker finds half-assembled frames. Sizes are powers of two from 64 KiB and three steps between each; some
- * free buffers are kept for the next large frames while memory is not short. All of it counts against the memory budget,
- * the free ones too.
+ * Memory for frames that don't fit in a ring, and for messages that wait for queued handlers. Worker thread. Buffers are
+ * shared, and the main thread is told of each, so that a replacement worker finds half-assembled frames. Sizes are powers
+ * of two from 64 KiB and three steps between each; some free buffers are kept for the next large frames while memory is
+ * not short. All of it counts against the memory budget, the free ones too.
  */
 import { heapWeight } from '../shared/memory/heap-weight.js';
 import type { Allowance } from '../shared/memory/memory-budget.js';

@@ -1,7 +1,6 @@
 /**
- * Entry of a worker thread: Piscina runs the default export once, and it ends when the node stops. Builds the worker's
- * parts and drives the pipeline's turns; parks without blocking when there is nothing to do, so that async handlers,
- * timers and commands go on.
+ * Entry of a worker thread: Piscina runs the default export once, and it ends when the node stops. Drives the turns of
+ * a `WorkerCore`; parks without blocking when there is nothing to do, so that async handlers, timers and commands go on.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { receiveMessageOnPort } from 'node:worker_threads';
@@ -12,27 +11,14 @@ import type { HandlerLog } from '../shared/handler.js';
 import { Arena } from '../shared/memory/arena.js';
 import { Header, Worker } from '../shared/memory/arena-layout.js';
 import { addCounter } from '../shared/memory/counters.js';
-import { Claim, MemoryBudget, TrackedAllowance } from '../shared/memory/memory-budget.js';
-import { OutboundWriter } from '../shared/memory/outbound-ring.js';
-import { heldBy } from '../shared/memory/queue-segment.js';
+import { MemoryBudget } from '../shared/memory/memory-budget.js';
 import { Signal } from '../shared/memory/signal.js';
-import { TypeTable } from '../shared/memory/type-table.js';
-import { ControlType } from '../shared/wire/message-type.js';
 import type { WorkerCommand, WorkerInit, WorkerNotice } from '../shared/worker-protocol.js';
-import { AsideStore } from './aside-store.js';
-import { Sender } from './context.js';
-import { Dispatcher } from './dispatcher.js';
-import { FrameDecoder } from './frame-decoder.js';
-import { Gossip } from './gossip.js';
 import { HandlerErrors } from './handler-errors.js';
-import { HandlerQueue } from './handler-queue.js';
-import { HandlerRegistry, newRoute, type Route, unknownRoute } from './handler-registry.js';
+import type { HandlerRegistry } from './handler-registry.js';
 import { logFields, logText } from './log-fields.js';
-import { Outbox } from './outbox.js';
-import { Pipeline } from './pipeline.js';
-import { QueueGate } from './queue-gate.js';
-import { QueueLog } from './queue-log.js';
-import { TypeInterner } from './type-interner.js';
+import type { Pipeline } from './pipeline.js';
+import { WorkerCore } from './worker-core.js';
 
 /** A worker that always has work still lets its event loop turn this often. */
 const YIELD_MS = 5;
@@ -45,8 +31,6 @@ const NAP_MS = 0.5;
 /** Memory kept for the next large frames: one of the largest, or a share of what all workers have beside the arena. */
 const MIN_FREE_BYTES = 16 * 1024 * 1024;
 const FREE_SHARE = 1 / 4;
-/** Of that, as much again for messages that wait for queued handlers. */
-const QUEUES_SHARE = 1 / 2;
 /** How often connections that wait for the memory budget try again. */
 const RETRY_MS = 20;
 
@@ -71,14 +55,10 @@ class WorkerThread {
   readonly #epoch: number;
   readonly #clock: Clock = systemClock();
   readonly #signal: Signal;
+  readonly #core: WorkerCore;
   readonly #registry: HandlerRegistry;
-  readonly #dispatcher: Dispatcher;
   readonly #pipeline: Pipeline;
-  /** Memory of messages that wait for queued handlers. */
-  readonly #segments: AsideStore;
-  readonly #gate = new QueueGate();
   readonly #handlerErrors: HandlerErrors;
-  readonly #asides: AsideStore;
   #seenEpoch: number;
   #stopped = false;
   #retryTimer: NodeJS.Timeout | null = null;
@@ -95,76 +75,36 @@ class WorkerThread {
     const mainSignal = new Signal(arena.words, Header.MainSignal);
     const raiseMain = () => mainSignal.raise();
     const budget = new MemoryBudget(arena);
-    const queueBudget = new TrackedAllowance(budget, arena.words, block + Worker.QueuedKib, Claim.Inbound);
-    const asideBudget = new TrackedAllowance(budget, arena.words, block + Worker.AsideKib, Claim.Inbound);
-    const table = new TypeTable(arena, worker);
-    const types = new TypeInterner<Route>((name) => table.intern(name), unknownRoute);
+    const besideArena = budget.budgetBytes - arena.buffer.byteLength;
     const log = this.#log();
     this.#handlerErrors = new HandlerErrors(log, this.#clock);
     const handlerErrors = arena.layout.workerCounter(worker, 'handlerErrors');
-    const onError = (type: string, error: unknown) => {
-      addCounter(arena.words, handlerErrors, 1);
-      this.#handlerErrors.failed(type, error);
-    };
-    const ring = new OutboundWriter(arena, worker, raiseMain);
-    const gossip = new Gossip({ arena, worker, clock: this.#clock, key: init.gossipKey });
-    gossip.seen.forgetHeld(heldBy(init.segments.values()));
-    const besideArena = budget.budgetBytes - arena.buffer.byteLength;
-    const maxFreeBytes = Math.max(MIN_FREE_BYTES, (besideArena * FREE_SHARE) / arena.layout.geometry.workers);
-    const mayKeep = () => budget.hasRoom(Claim.Spare);
-    this.#segments = new AsideStore(
-      queueBudget,
-      maxFreeBytes * QUEUES_SHARE,
-      (id, buffer) => this.#tell({ kind: 'segment', id, buffer }),
-      mayKeep,
-    );
-    const logParts = { arena, worker, store: this.#segments, seen: gossip.seen, keep: () => ring.markProgress() };
-    this.#registry = new HandlerRegistry(types, (type, policy) => {
-      const number = table.intern(type);
-      return new HandlerQueue({
-        policy,
-        log: new QueueLog(types.declare(type, newRoute).bytes, logParts),
-        gate: this.#gate,
-        onError: (error) => onError(type, error),
-        onDone: () => this.#queueMoved(),
-        addWaiting: (messages) => Atomics.add(arena.words, block + Worker.QueuedMessages, messages),
-        clock: this.#clock,
-        took: (ms) => table.addHandled(number, ms * 1000, 1),
-      });
-    });
-    const outbox = new Outbox(arena, worker, ring, init.sendQueueBytes, budget);
     const packr = new Packr({ useRecords: false });
-    const sender = new Sender({
-      worker,
-      log,
-      outbox,
-      gossip,
-      types,
-      encodeOpaque: (value) => packr.pack(value),
-      afterSend: () => this.#flushSoon(),
-    });
-    this.#asides = new AsideStore(
-      asideBudget,
-      maxFreeBytes,
-      (id, buffer) => this.#tell({ kind: 'aside', id, buffer }),
-      mayKeep,
-    );
-    const pong = types.declare(ControlType.pong, () => unknownRoute);
-    this.#dispatcher = new Dispatcher({ arena, worker, sender, types, pong, onError });
-    this.#pipeline = new Pipeline({
+    this.#core = new WorkerCore({
       arena,
       worker,
       clock: this.#clock,
-      ring,
-      outbox,
-      gossip,
-      types,
-      table,
-      decoder: new FrameDecoder(arena, worker, this.#asides, types),
-      dispatcher: this.#dispatcher,
-      raiseMain,
+      budget,
+      gossipKey: init.gossipKey,
+      sendQueueBytes: init.sendQueueBytes,
+      maxFreeBytes: Math.max(MIN_FREE_BYTES, (besideArena * FREE_SHARE) / arena.layout.geometry.workers),
       asides: init.asides,
+      segments: init.segments,
+      log,
+      onAside: (id, buffer) => this.#tell({ kind: 'aside', id, buffer }),
+      onSegment: (id, buffer) => this.#tell({ kind: 'segment', id, buffer }),
+      onError: (type, error) => {
+        addCounter(arena.words, handlerErrors, 1);
+        this.#handlerErrors.failed(type, error);
+      },
+      onQueueMoved: () => this.#queueMoved(),
+      afterSend: () => this.#flushSoon(),
+      encodeOpaque: (value) => packr.pack(value),
+      raiseMain,
+      drainMain: raiseMain,
     });
+    this.#registry = this.#core.registry;
+    this.#pipeline = this.#core.pipeline;
   }
 
   /** Takes the policy table up, then says that this worker is ready. */
@@ -179,12 +119,11 @@ class WorkerThread {
       throw error;
     }
     for (const type of this.#init.subscriptions) this.#registry.subscribe(type, true);
-    const suspects = this.#dispatcher.adoptQueues(this.#init.segments, this.#segments);
+    this.#core.adoptQueues();
     // The listener holds the event loop open: waiting on shared memory does not.
     this.#init.port.on('message', (command: WorkerCommand) => this.#obey(command));
     this.#tell({ kind: 'ready', policies: this.#registry.policies() });
-    this.#gate.isolate(suspects);
-    this.#gate.startAll();
+    this.#core.startQueues();
   }
 
   async loop(): Promise<void> {
@@ -242,10 +181,8 @@ class WorkerThread {
 
   #obey(command: WorkerCommand): void {
     if (command.kind === 'stop') this.#stopped = true;
-    else if (command.kind === 'spare') {
-      this.#asides.clear();
-      this.#segments.clear();
-    } else if (command.kind === 'subscribe') this.#registry.subscribe(command.type, command.wanted);
+    else if (command.kind === 'spare') this.#core.spareMemory();
+    else if (command.kind === 'subscribe') this.#registry.subscribe(command.type, command.wanted);
     else {
       this.#registry.relay(command.relay);
       this.#tell({ kind: 'policies', policies: this.#registry.policies() });

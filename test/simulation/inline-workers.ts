@@ -2,7 +2,6 @@
  * One worker of a simulated node: the pipeline of `src/workers`, run on the simulation's only thread a moment after it is
  * woken, as a thread would be.
  */
-
 import type { WorkerGroupOptions } from '../../src/main/pool/worker-group.js';
 import type { Workers } from '../../src/main/pool/workers.js';
 import type { Timers } from '../../src/main/timers.js';
@@ -11,25 +10,13 @@ import { sinceSharedMs } from '../../src/shared/clock.js';
 import { NodeError } from '../../src/shared/errors.js';
 import type { Arena } from '../../src/shared/memory/arena.js';
 import { Worker } from '../../src/shared/memory/arena-layout.js';
-import { Claim, type MemoryBudget, TrackedAllowance } from '../../src/shared/memory/memory-budget.js';
-import { OutboundWriter } from '../../src/shared/memory/outbound-ring.js';
+import type { MemoryBudget } from '../../src/shared/memory/memory-budget.js';
 import { ReadyQueue } from '../../src/shared/memory/ready-queue.js';
 import type { Sleep } from '../../src/shared/memory/signal.js';
-import { TypeTable } from '../../src/shared/memory/type-table.js';
 import type { Policy, RelayedType } from '../../src/shared/policy.js';
-import { ControlType } from '../../src/shared/wire/message-type.js';
-import { AsideStore } from '../../src/workers/aside-store.js';
-import { Sender } from '../../src/workers/context.js';
-import { Dispatcher } from '../../src/workers/dispatcher.js';
-import { FrameDecoder } from '../../src/workers/frame-decoder.js';
-import { Gossip } from '../../src/workers/gossip.js';
-import { HandlerQueue } from '../../src/workers/handler-queue.js';
-import { HandlerRegistry, newRoute, type Route, unknownRoute } from '../../src/workers/handler-registry.js';
-import { Outbox } from '../../src/workers/outbox.js';
-import { Pipeline } from '../../src/workers/pipeline.js';
-import { QueueGate } from '../../src/workers/queue-gate.js';
-import { QueueLog } from '../../src/workers/queue-log.js';
-import { TypeInterner } from '../../src/workers/type-interner.js';
+import type { HandlerRegistry } from '../../src/workers/handler-registry.js';
+import type { Pipeline } from '../../src/workers/pipeline.js';
+import { WorkerCore } from '../../src/workers/worker-core.js';
 
 const nothing = () => undefined;
 
@@ -86,7 +73,7 @@ export class InlineWorkers implements Workers {
   readonly #ready: ReadyQueue;
   readonly #registry: HandlerRegistry;
   readonly #pipeline: Pipeline;
-  readonly #store: AsideStore;
+  readonly #core: WorkerCore;
   #connections = 0;
   #isCalled = false;
   #isRunning = false;
@@ -97,72 +84,36 @@ export class InlineWorkers implements Workers {
     const { arena, budget, clock, options } = parts;
     this.#parts = parts;
     this.#ready = new ReadyQueue(arena, ONLY);
-    const block = arena.layout.worker(ONLY);
-    const table = new TypeTable(arena, ONLY);
-    const types = new TypeInterner<Route>((name) => table.intern(name), unknownRoute);
-    const queueBudget = new TrackedAllowance(budget, arena.words, block + Worker.QueuedKib, Claim.Inbound);
-    const asideBudget = new TrackedAllowance(budget, arena.words, block + Worker.AsideKib, Claim.Inbound);
-    const ring = new OutboundWriter(arena, ONLY, parts.drain);
-    const gossip = new Gossip({ arena, worker: ONLY, clock, key: options.gossipKey });
-    const segments = new AsideStore(queueBudget, MAX_FREE_BYTES, nothing);
-    const gate = new QueueGate();
-    const keep = () => ring.markProgress();
-    const logParts = { arena, worker: ONLY, store: segments, seen: gossip.seen, keep };
-    this.#registry = new HandlerRegistry(types, (type, policy) => {
-      const number = table.intern(type);
-      return new HandlerQueue({
-        policy,
-        log: new QueueLog(types.declare(type, newRoute).bytes, logParts),
-        gate,
-        onError: (error) => parts.failed(type, error),
-        onDone: () => this.#moved(),
-        addWaiting: (messages) => Atomics.add(arena.words, block + Worker.QueuedMessages, messages),
-        clock,
-        took: (ms) => table.addHandled(number, ms * 1000, 1),
-      });
-    });
-    const outbox = new Outbox(arena, ONLY, ring, options.sendQueueBytes, budget);
-    const sender = new Sender({
-      worker: ONLY,
-      log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
-      outbox,
-      gossip,
-      types,
-      encodeOpaque: () => {
-        throw new Error('nothing is published in a simulation');
-      },
-      afterSend: () => {
-        if (!this.#pipeline.inTurn) queueMicrotask(() => this.#pipeline.flush());
-      },
-    });
     const asides = new Map<number, SharedArrayBuffer>();
-    const announce = (id: number, buffer: SharedArrayBuffer | null) => {
-      if (buffer === null) asides.delete(id);
-      else asides.set(id, buffer);
-    };
-    this.#store = new AsideStore(asideBudget, MAX_FREE_BYTES, announce, () => budget.hasRoom(Claim.Spare));
-    const pong = types.declare(ControlType.pong, () => unknownRoute);
-    this.#pipeline = new Pipeline({
+    this.#core = new WorkerCore({
       arena,
       worker: ONLY,
       clock,
-      ring,
-      outbox,
-      gossip,
-      types,
-      table,
-      decoder: new FrameDecoder(arena, ONLY, this.#store, types),
-      dispatcher: new Dispatcher({
-        arena,
-        worker: ONLY,
-        sender,
-        types,
-        pong,
-        onError: (type, error) => parts.failed(type, error),
-      }),
-      raiseMain: () => parts.sleep.raise(),
+      budget,
+      gossipKey: options.gossipKey,
+      sendQueueBytes: options.sendQueueBytes,
+      maxFreeBytes: MAX_FREE_BYTES,
       asides,
+      segments: new Map(),
+      log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
+      onAside: (id, buffer) => {
+        if (buffer === null) asides.delete(id);
+        else asides.set(id, buffer);
+      },
+      onSegment: nothing,
+      onError: parts.failed,
+      onQueueMoved: () => this.#moved(),
+      afterSend: () => {
+        if (!this.#pipeline.inTurn) queueMicrotask(() => this.#pipeline.flush());
+      },
+      encodeOpaque: () => {
+        throw new Error('nothing is published in a simulation');
+      },
+      raiseMain: () => parts.sleep.raise(),
+      drainMain: parts.drain,
     });
+    this.#registry = this.#core.registry;
+    this.#pipeline = this.#core.pipeline;
   }
 
   async start(): Promise<void> {
@@ -213,7 +164,7 @@ export class InlineWorkers implements Workers {
   }
 
   spareMemory(): void {
-    this.#store.clear();
+    this.#core.spareMemory();
   }
 
   connections(): number {

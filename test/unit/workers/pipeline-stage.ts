@@ -6,29 +6,19 @@ import { Slot, Worker, type WorkerCounter } from '../../../src/shared/memory/are
 import type { ByteRing } from '../../../src/shared/memory/byte-ring.js';
 import { readCounter } from '../../../src/shared/memory/counters.js';
 import { type MemoryBudget, TrackedAllowance } from '../../../src/shared/memory/memory-budget.js';
-import { OutboundReader, OutboundWriter, RecordKind } from '../../../src/shared/memory/outbound-ring.js';
-import { heldBy, openEntries } from '../../../src/shared/memory/queue-segment.js';
+import { OutboundReader, RecordKind } from '../../../src/shared/memory/outbound-ring.js';
+import { openEntries } from '../../../src/shared/memory/queue-segment.js';
 import { ReadyQueue } from '../../../src/shared/memory/ready-queue.js';
-import { TypeTable } from '../../../src/shared/memory/type-table.js';
 import type { RelayedType } from '../../../src/shared/policy.js';
-import { AsideStore } from '../../../src/workers/aside-store.js';
-import { Sender } from '../../../src/workers/context.js';
-import { Dispatcher } from '../../../src/workers/dispatcher.js';
-import { FrameDecoder } from '../../../src/workers/frame-decoder.js';
-import { Gossip } from '../../../src/workers/gossip.js';
-import { HandlerQueue } from '../../../src/workers/handler-queue.js';
-import { HandlerRegistry, newRoute, type Route, unknownRoute } from '../../../src/workers/handler-registry.js';
-import { Outbox } from '../../../src/workers/outbox.js';
-import { Pipeline } from '../../../src/workers/pipeline.js';
-import { QueueGate } from '../../../src/workers/queue-gate.js';
-import { QueueLog } from '../../../src/workers/queue-log.js';
-import { TypeInterner } from '../../../src/workers/type-interner.js';
+import type { HandlerRegistry } from '../../../src/workers/handler-registry.js';
+import type { Pipeline } from '../../../src/workers/pipeline.js';
+import { WorkerCore } from '../../../src/workers/worker-core.js';
 import { FakeClock, fill, MIB, makeArena, openSlot } from './stage.js';
 
 /** A death of the worker, thrown out of a handler and through everything. */
 export class Death extends Error {}
 
-const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+const nothing = () => undefined;
 
 export interface StageOptions {
   readonly slots?: number;
@@ -57,10 +47,7 @@ export class Stage {
   readonly segments = new Map<number, SharedArrayBuffer>();
   /** What handlers threw. */
   readonly errors: unknown[] = [];
-  pipeline!: Pipeline;
-  registry!: HandlerRegistry;
-  sender!: Sender;
-  types!: TypeInterner<Route>;
+  core!: WorkerCore;
   /** Those of the next worker. */
   handlers: HandlerModule;
   readonly #options: StageOptions;
@@ -80,71 +67,55 @@ export class Stage {
 
   /** A worker, or its replacement. */
   build(): void {
-    const { arena, budget } = this;
-    const { sendQueueBytes = 2 ** 24, subscriptions = [], onFull, onAsideGone } = this.#options;
-    const block = arena.layout.worker(0);
-    const table = new TypeTable(arena, 0);
-    const types = new TypeInterner<Route>((name) => table.intern(name), unknownRoute);
-    const ring = new OutboundWriter(arena, 0, () => {
-      if (onFull === undefined) throw new Error('outbound ring full');
-      onFull(this);
-    });
-    const outbox = new Outbox(arena, 0, ring, sendQueueBytes, budget);
-    const gossip = new Gossip({ arena, worker: 0, clock: this.clock, key: new Uint8Array(32) });
-    gossip.seen.forgetHeld(heldBy(this.segments.values()));
-    const parts = { worker: 0, log, outbox, gossip, types };
-    const encodeOpaque = () => new Uint8Array(0);
-    const sender = new Sender({ ...parts, encodeOpaque, afterSend: () => undefined });
-    const queueBudget = new TrackedAllowance(budget, arena.words, block + Worker.QueuedKib);
-    const store = new AsideStore(queueBudget, 64 * 1024, (id, buffer) => {
-      if (buffer === null) this.segments.delete(id);
-      else this.segments.set(id, buffer);
-    });
-    const gate = new QueueGate();
-    const keep = () => ring.markProgress();
-    const logParts = { arena, worker: 0, store, seen: gossip.seen, keep };
-    const registry = new HandlerRegistry(types, (type, policy) => {
-      const onError = (error: unknown) => void this.errors.push(error);
-      const addWaiting = (messages: number) => Atomics.add(arena.words, block + Worker.QueuedMessages, messages);
-      // A worker that died takes its queues along: what ends later is no business of its replacement.
-      const onDone = () => void (this.registry === registry && this.pipeline.retryWaiting());
-      const took = (ms: number) => table.addHandled(table.intern(type), ms * 1000, 1);
-      const log = new QueueLog(types.declare(type, newRoute).bytes, logParts);
-      return new HandlerQueue({ policy, log, gate, onError, addWaiting, onDone, clock: this.clock, took });
-    });
-    registry.relay(this.#options.relay ?? []);
-    registry.adopt(this.handlers);
-    for (const type of subscriptions) registry.subscribe(type, true);
-    const announce = (id: number, buffer: SharedArrayBuffer | null) => {
-      if (buffer !== null) this.asides.set(id, buffer);
-      else this.asides.delete(id);
-      if (buffer === null) onAsideGone?.();
-    };
-    const onError = (_: string, error: unknown) => {
-      if (error instanceof Death) throw error;
-      this.errors.push(error);
-    };
-    const pong = types.declare('pong', () => unknownRoute);
-    const dispatcher = new Dispatcher({ arena, worker: 0, sender, types, pong, onError });
-    gate.isolate(dispatcher.adoptQueues(this.segments, store));
-    gate.startAll();
-    this.registry = registry;
-    this.sender = sender;
-    this.types = types;
-    this.pipeline = new Pipeline({
-      arena,
+    const { sendQueueBytes = 2 ** 24, subscriptions = [], relay = [], onFull, onAsideGone } = this.#options;
+    const core = new WorkerCore({
+      arena: this.arena,
       worker: 0,
       clock: this.clock,
-      ring,
-      outbox,
-      gossip,
-      types,
-      table,
-      decoder: new FrameDecoder(arena, 0, new AsideStore(budget, 16 * MIB, announce), types),
-      dispatcher,
-      raiseMain: () => undefined,
+      budget: this.budget,
+      gossipKey: new Uint8Array(32),
+      sendQueueBytes,
+      maxFreeBytes: 16 * MIB,
       asides: this.asides,
+      segments: this.segments,
+      log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
+      onAside: (id, buffer) => {
+        if (buffer !== null) this.asides.set(id, buffer);
+        else this.asides.delete(id);
+        if (buffer === null) onAsideGone?.();
+      },
+      onSegment: (id, buffer) => {
+        if (buffer === null) this.segments.delete(id);
+        else this.segments.set(id, buffer);
+      },
+      onError: (_, error) => {
+        if (error instanceof Death) throw error;
+        this.errors.push(error);
+      },
+      // A worker that died takes its queues along: what ends later is no business of its replacement.
+      onQueueMoved: () => void (this.core === core && this.pipeline.retryWaiting()),
+      afterSend: nothing,
+      encodeOpaque: () => new Uint8Array(0),
+      raiseMain: nothing,
+      drainMain: () => {
+        if (onFull === undefined) throw new Error('outbound ring full');
+        onFull(this);
+      },
     });
+    core.registry.relay(relay);
+    core.registry.adopt(this.handlers);
+    for (const type of subscriptions) core.registry.subscribe(type, true);
+    core.adoptQueues();
+    this.core = core;
+    core.startQueues();
+  }
+
+  get pipeline(): Pipeline {
+    return this.core.pipeline;
+  }
+
+  get registry(): HandlerRegistry {
+    return this.core.registry;
   }
 
   /** What becomes of queued messages if the worker dies now. */

@@ -213,7 +213,7 @@ describe('any traffic and any deaths', () => {
           stage.takeOver();
         };
         const turns = () => {
-          const { queue } = stage.types.declare('q', () => unknownRoute).route;
+          const { queue } = stage.core.types.declare('q', () => unknownRoute).route;
           const { offer } = queue!;
           queue!.offer = (bytes, make) => {
             const dropped = offer.call(queue, bytes, make);

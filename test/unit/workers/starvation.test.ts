@@ -9,10 +9,10 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const large = encodeFrame('block', Buffer.alloc(200 * KIB, 7));
 
-/** Takes all that is left of the budget. @returns gives back so many bytes */
+/** Takes all that inbound frames may have of the budget. @returns gives back so many bytes */
 function exhaust(stage: Stage): (bytes: number) => void {
-  while (stage.budget.reserve(64 * KIB));
-  while (stage.budget.reserve(KIB));
+  while (stage.budget.reserve(64 * KIB, Claim.Inbound));
+  while (stage.budget.reserve(KIB, Claim.Inbound));
   return (bytes) => stage.budget.release(bytes);
 }
 
