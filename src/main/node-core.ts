@@ -201,7 +201,9 @@ export class NodeCore {
         log: (worker, notice) => this.peerLog.fromWorker(worker, notice),
         poisoned: (slot, generation) => {
           const connection = this.table.seatedOrFormer(slot, generation);
-          if (connection !== undefined) this.record.violation(connection, ErrorCode.WorkerPoisoned);
+          if (connection === undefined) return false;
+          this.record.violation(connection, ErrorCode.WorkerPoisoned);
+          return this.record.isUnwanted(connection);
         },
         pinnedTo: (worker) => this.table.pinnedTo(worker),
         died: (worker, error, reason) => {

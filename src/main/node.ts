@@ -245,7 +245,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       history: (query) => this.#core.record.history(query),
       worker: (index) => ({
         isLive: this.#core.workers.isLive(index),
-        sinceTurnMs: this.#core.workers.sinceTurnMs(index, this.#clock.nowMs()),
+        silentMs: this.#core.workers.silentMs(index, this.#clock.nowMs()),
         inHand: this.#core.workers.inHand(index),
       }),
       policies: () => this.#core.workers.policies,

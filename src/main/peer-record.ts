@@ -179,6 +179,11 @@ export class PeerRecord {
     }
   }
 
+  /** Whether a peer is cut off for what it did, and whoever comes from there. */
+  isUnwanted({ ip, peerId, persistentPeer }: Connection): boolean {
+    return persistentPeer === null && ip !== '' && this.conduct.judge({ ip, id: peerId }) !== null;
+  }
+
   score(connection: Connection): number {
     return this.conduct.score({ ip: connection.ip, id: connection.peerId });
   }

@@ -12,7 +12,7 @@ import { Claim } from '../shared/memory/memory-budget.js';
 import { RecordKind } from '../shared/memory/outbound-ring.js';
 import { EntryWord, entryPeerId, openEntries, SegmentWord, segmentType } from '../shared/memory/queue-segment.js';
 import type { SeenHold } from '../shared/memory/seen-table.js';
-import { decodeValue } from '../shared/wire/msgpack.js';
+import { decodeValue, encodingFault } from '../shared/wire/msgpack.js';
 import type { Aside, AsideStore } from './aside-store.js';
 import { Context, InlineMessage, type Sender } from './context.js';
 import type { FrameDecoder } from './frame-decoder.js';
@@ -86,7 +86,7 @@ export class Dispatcher {
     if (queue?.isFull(frame.payloadBytes)) return Dispatched.Full;
     let value: unknown;
     if (route.policy?.codec === 'msgpack') {
-      value = this.#decode(frame);
+      value = queue === null ? this.#decode(frame) : this.#check(frame);
       if (value === payloadInvalid) {
         queue?.forgo();
         return Dispatched.Invalid;
@@ -99,7 +99,7 @@ export class Dispatcher {
       return Dispatched.Done;
     }
     if (route.subscribed) this.#deliver(stream, frame);
-    if (queue !== null) this.#enqueue(stream, frame, value, null);
+    if (queue !== null) this.#enqueue(stream, frame, null);
     else if (handler !== null) this.#inlineOne(stream, frame, value);
     return Dispatched.Done;
   }
@@ -137,7 +137,7 @@ export class Dispatcher {
     }
     let value: unknown;
     if (policy!.codec === 'msgpack') {
-      value = this.#decode(frame);
+      value = queue === null ? this.#decode(frame) : this.#check(frame);
       if (value === payloadInvalid) {
         queue?.forgo();
         // Whoever sends it again is at fault again.
@@ -149,7 +149,7 @@ export class Dispatcher {
     stream.messages++;
     if (subscribed) this.#deliver(stream, frame);
     if (queue !== null) {
-      this.#enqueue(stream, frame, value, gossip.handOver());
+      this.#enqueue(stream, frame, gossip.handOver());
       return Dispatched.Done;
     }
     if (handler === null) this.#sender.relay(stream, type, payload);
@@ -251,29 +251,35 @@ export class Dispatcher {
   }
 
   /** Copies a message into its type's queue. `hold` is that of a gossip type; it ends with the handler. */
-  #enqueue(stream: PeerStream, frame: FrameDecoder<Route>, value: unknown, hold: SeenHold | null): void {
+  #enqueue(stream: PeerStream, frame: FrameDecoder<Route>, hold: SeenHold | null): void {
     const { type, source, payloadOffset, payloadBytes } = frame;
     const queue = type.route.queue!;
     let isTaken = false;
     const dropped = queue.offer(payloadBytes, () => {
       isTaken = true;
       const entry = queue.log.append(stream, source, payloadOffset, payloadBytes, hold);
-      return this.#queued(type, entry, value, stream);
+      return this.#queued(type, entry, stream);
     });
     if (!isTaken && hold !== null) this.#gossip.seen.forget(hold);
     if (dropped > 0) addCounter(this.#arena.words, this.#queueDropped, dropped);
   }
 
-  #queued(type: TypeEntry<Route>, entry: QueueEntry, value: unknown, origin: Origin): QueuedMessage {
+  /** A value is decoded when its handler is called: what waits in a queue takes the bytes that were counted for it. */
+  #queued(type: TypeEntry<Route>, entry: QueueEntry, origin: Origin): QueuedMessage {
+    const { gossip, policy } = type.route;
     const handler = type.route.handler!;
     const { payload } = entry;
-    const message = { type: type.name, payload, payloadBytes: payload.length, value, peerId: origin.peerId };
+    const fields = { type: type.name, payload, payloadBytes: payload.length, peerId: origin.peerId };
+    const message: Message & { value: unknown } = { ...fields, value: undefined };
     const context = new Context(this.#sender, message);
     context.point(origin, type);
     this.#addQueued(origin, payload.length);
     const released = () => this.#addQueued(origin, -payload.length);
-    if (!type.route.gossip) return { entry, run: () => handler(message, context), released };
-    return { entry, run: () => settleAfter(handler, message, context), released };
+    const handle = () => {
+      if (policy?.codec === 'msgpack') message.value = decodeOwn(payload);
+      return gossip ? settleAfter(handler, message, context) : handler(message, context);
+    };
+    return { entry, run: handle, released };
   }
 
   /** So many bytes more of a connection's messages wait or run in handler queues, or fewer. */
@@ -324,9 +330,7 @@ export class Dispatcher {
     const peerId = Buffer.from(peerIdBytes.subarray(0, words[entry.at + EntryWord.PeerIdLength])).toString();
     const slot = words[entry.at + EntryWord.Slot];
     const generation = words[entry.at + EntryWord.Generation];
-    // It was found to decode when it was queued.
-    const value = type.route.policy?.codec === 'msgpack' ? decodeOwn(entry.payload) : undefined;
-    return this.#queued(type, entry, value, { slot, generation, peerId, peerIdBytes });
+    return this.#queued(type, entry, { slot, generation, peerId, peerIdBytes });
   }
 
   #deliver(stream: PeerStream, frame: FrameDecoder<Route>): void {
@@ -339,6 +343,11 @@ export class Dispatcher {
     const decoded = decodeValue(payloadOf(frame));
     return decoded.ok ? decoded.value : payloadInvalid;
   }
+
+  /** Whether a payload that will be decoded later will then decode. */
+  #check(frame: FrameDecoder<Route>): typeof payloadInvalid | undefined {
+    return encodingFault(payloadOf(frame)) === null ? undefined : payloadInvalid;
+  }
 }
 
 /** A queued handler of a gossip type: what it takes well is passed on. */
@@ -347,9 +356,11 @@ async function settleAfter(handler: Handler, message: Message, context: Context)
   context.settle();
 }
 
+/** What was found to decode when it was queued. */
 function decodeOwn(payload: Buffer): unknown {
   const decoded = decodeValue(payload);
-  return decoded.ok ? decoded.value : undefined;
+  if (!decoded.ok) throw new Error(`queued value does not decode: ${decoded.why}`);
+  return decoded.value;
 }
 
 /** Where a frame's payload lies. */

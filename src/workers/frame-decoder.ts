@@ -127,9 +127,11 @@ export class FrameDecoder<Route> {
     return filled + available >= this.#wireBytes(stream, filled);
   }
 
-  /** Gives up the frame that is being assembled, if any, when the connection is let go. */
-  discard(stream: PeerStream): void {
-    if (stream.aside !== null) this.#endAside(stream);
+  /** The connection is let go of, and its control block names no buffer any more: that of a frame not whole goes back. */
+  forget(stream: PeerStream): void {
+    const { aside } = stream;
+    stream.aside = null;
+    if (aside !== null) this.#asides.give(aside);
   }
 
   /** Takes over the frame that a worker which died was assembling. */

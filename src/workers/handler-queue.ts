@@ -26,6 +26,8 @@ export class HandlerQueue {
   readonly #addWaiting: (messages: number) => void;
   readonly #clock: Clock;
   readonly #took: (ms: number) => void;
+  /** Messages that may wait or run at once. */
+  readonly #places: number;
   /** Ring of waiting messages; `#head` is the oldest. */
   #waiting: (QueuedMessage | undefined)[];
   #head = 0;
@@ -58,7 +60,8 @@ export class HandlerQueue {
     this.#addWaiting = parts.addWaiting;
     this.#clock = parts.clock;
     this.#took = parts.took;
-    this.#waiting = new Array(policy.queueLength).fill(undefined);
+    this.#places = policy.queueLength + policy.concurrency;
+    this.#waiting = new Array(this.#places).fill(undefined);
   }
 
   /**
@@ -68,7 +71,7 @@ export class HandlerQueue {
    */
   isFull(payloadBytes: number): boolean {
     if (this.#policy.overflow !== 'back-pressure') return false;
-    const hasPlace = this.#length < this.#policy.queueLength;
+    const hasPlace = this.#hasPlace;
     this.lacksMemory = hasPlace && !this.log.hasRoom(payloadBytes);
     return !hasPlace || this.lacksMemory;
   }
@@ -103,10 +106,14 @@ export class HandlerQueue {
     return dropped;
   }
 
-  /** Takes over what a worker that died left; the oldest first, before anything else is taken. */
+  /**
+   * Takes over what a worker that died left, the oldest first, before anything else is taken. Those that are to be handled
+   * alone had begun once, so no other is overtaken by them.
+   */
   adopt(messages: readonly QueuedMessage[]): void {
-    this.#waiting = new Array(Math.max(this.#policy.queueLength, messages.length)).fill(undefined);
-    for (const [i, message] of messages.entries()) this.#waiting[i] = message;
+    const suspects = messages.filter(({ entry }) => entry.isSuspect);
+    const others = messages.filter(({ entry }) => !entry.isSuspect);
+    for (const [i, message] of [...suspects, ...others].entries()) this.#waiting[i] = message;
     this.#length = messages.length;
   }
 
@@ -119,8 +126,12 @@ export class HandlerQueue {
     }
   }
 
+  get #hasPlace(): boolean {
+    return this.#length + this.#running < this.#places;
+  }
+
   #hasRoom(payloadBytes: number): boolean {
-    return this.#length < this.#policy.queueLength && this.log.hasRoom(payloadBytes);
+    return this.#hasPlace && this.log.hasRoom(payloadBytes);
   }
 
   #shift(): QueuedMessage {
@@ -138,7 +149,6 @@ export class HandlerQueue {
       entry.mark(EntryState.Starting);
       const result = message.run();
       entry.mark(EntryState.Running);
-      this.#gate.spent(this.#clock.nowMs() - startMs);
       await result;
     } catch (error) {
       this.#onError(error);

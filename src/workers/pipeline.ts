@@ -37,6 +37,8 @@ const VISIT_MS = 2;
 const SWEEP_FRAMES = 2048;
 /** And of each at least: however many wait, whoever sends little is seen through. */
 const SCAN_FRAMES_MIN = 16;
+/** After so long a turn leaves the connections that it has not come to for the next: others need the event loop, too. */
+const TURN_MS = 5;
 /** The clock is looked at after this many frames, and after each frame of a type whose handler is not known as quick. */
 const STRIDE = 32;
 
@@ -135,10 +137,11 @@ export class Pipeline {
     return this.#inTurn;
   }
 
-  /** Visits every connection that has bytes, once. */
+  /** Visits every connection that has bytes, once, or as many as there is time for. */
   turn(): void {
     this.#inTurn = true;
-    this.#arena.words[this.#block + Worker.HeartbeatMs] = toSharedMs(this.#clock.nowMs());
+    const startMs = this.#clock.nowMs();
+    this.#beat(startMs);
     this.#takeReady();
     const run = this.#run;
     this.#run = [];
@@ -153,8 +156,17 @@ export class Pipeline {
       }
       if (this.#slow) this.#sweepControls(run, i + 1);
       this.flush();
+      if (this.#visitEndMs - startMs >= TURN_MS) {
+        this.#run = [...run.slice(i + 1), ...this.#run];
+        break;
+      }
     }
     this.#inTurn = false;
+  }
+
+  /** Shows that this worker gets on: with each look at the clock, since slow handlers of many peers make a long turn. */
+  #beat(nowMs: number): void {
+    this.#arena.words[this.#block + Worker.HeartbeatMs] = toSharedMs(nowMs);
   }
 
   /** Publishes what has been sent, and wakes the main thread if it sleeps. */
@@ -228,7 +240,6 @@ export class Pipeline {
       this.#discardAll(stream);
       return 'idle';
     }
-    words[this.#block + Worker.InHand] = stream.slot + 1;
     const { position } = stream;
     const starvedMs = words[control + Slot.StarvedSinceMs];
     this.#isClosing = state === SlotState.Closing;
@@ -236,7 +247,6 @@ export class Pipeline {
     const visit = this.#frames(stream);
     const hasMoved = stream.position !== position;
     this.#handledBytes += (stream.position - position) | 0;
-    words[this.#block + Worker.InHand] = 0;
     if (!this.#isStarved) words[control + Slot.StarvedSinceMs] = 0;
     else if (hasMoved || starvedMs === 0) words[control + Slot.StarvedSinceMs] = toSharedMs(this.#visitEndMs);
     if (stream.readyMs !== NOT_READY && (visit === 'idle' || ((stream.position - stream.readyEnd) | 0) >= 0)) {
@@ -267,6 +277,7 @@ export class Pipeline {
         }
       }
       const nowMs = this.#clock.nowMs();
+      this.#beat(nowMs);
       if (left < STRIDE) {
         this.#countTime(nowMs - strideStartMs, STRIDE - left);
         this.#judge(nowMs - strideStartMs, STRIDE - left);
@@ -306,8 +317,10 @@ export class Pipeline {
         this.#drop(stream, ErrorCode.InvalidMessageFormat);
         break;
       case Step.Frame: {
+        words[this.#block + Worker.InHand] = stream.slot + 1;
         const done = this.#frame(stream);
         if (done === Dispatched.Full) {
+          words[this.#block + Worker.InHand] = 0;
           // Asked before the look ahead, which is at other types.
           this.#isStarved = this.#decoder.type.route.queue!.lacksMemory;
           this.#scanControls(stream, SWEEP_FRAMES);
@@ -319,6 +332,7 @@ export class Pipeline {
     }
     this.#ring.markProgress();
     words[control + Slot.Progress] = stream.position;
+    words[this.#block + Worker.InHand] = 0;
     // Only now: from here on the message is its queue's, and what it does to this thread is not put down to a frame.
     this.#decoder.type.route.queue?.start();
     return null;
@@ -343,6 +357,8 @@ export class Pipeline {
     const typeBytes = type.bytes;
     const typeLength = typeBytes.length;
     const progress = control + Slot.Progress;
+    const inHand = this.#block + Worker.InHand;
+    const who = stream.slot + 1;
     const start = position & (capacity - 1);
     const base = stream.ring + start;
     const limit = Math.min((stream.end - position) | 0, capacity - start);
@@ -361,12 +377,14 @@ export class Pipeline {
       let i = 1;
       while (i < typeLength && bytes[frame + FRAME_HEADER_BYTES + i] === typeBytes[i]) i++;
       if (i < typeLength) break;
+      words[inHand] = who;
       dispatcher.inline(bytes, frame + head, wireBytes - head);
       at += wireBytes;
       count++;
       ring.markProgress();
       words[progress] = (position + at) | 0;
     }
+    words[inHand] = 0;
     dispatcher.end();
     stream.position = (position + at) | 0;
     if (count > 0) {
@@ -536,9 +554,13 @@ export class Pipeline {
 
   /** Lets go of a connection: from now on the main thread may give the slot to another. */
   #release(stream: PeerStream): Visit {
-    this.#decoder.discard(stream);
+    const { words } = this.#arena;
     this.#streams[stream.slot] = null;
-    Atomics.store(this.#arena.words, stream.control + Slot.Released, stream.generation);
+    // Written out, because every call would be a safepoint between stores that must agree.
+    words[stream.control + Slot.AsideBytes] = 0;
+    words[stream.control + Slot.AsideId] = 0;
+    Atomics.store(words, stream.control + Slot.Released, stream.generation);
+    this.#decoder.forget(stream);
     this.#outbox.tell(RecordKind.Released, stream.slot, stream.generation);
     return 'released';
   }

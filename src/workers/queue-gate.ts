@@ -1,42 +1,59 @@
 /**
- * Which queued handlers of a worker may be called now. Worker thread. Those that were at work when the worker before this
- * one died come first and each alone, so that the one that brings a worker down is found and takes no other with it. And
- * handlers that never really wait must let the event loop turn.
+ * Which queued handlers of a worker may be called now. Worker thread. Those that may have brought the worker before this
+ * one down come first and each alone, so that the one that does it is found and takes no other with it. And handlers that
+ * never really wait must let the event loop turn.
  */
+import type { Clock } from '../shared/clock.js';
 
 /** Handlers that wait for something else may keep the others waiting for so long, all of them together. */
-const ALONE_MS = 1000;
-/** Time that handlers may take before the event loop gets a turn. */
-const SHIFT_MS = 2;
+const ALONE_MS = 200;
+/** For so long handlers may be called without a turn of the event loop, whatever else the thread did meanwhile. */
+const SHIFT_MS = 5;
 
 export interface Startable {
   start(): void;
 }
 
+/** How a worker's parts are called back. The callbacks are not cancelled, and do no harm when they come late. */
+export interface Later {
+  /** As soon as the event loop has turned. */
+  afterTurn(callback: () => void): void;
+  afterMs(ms: number, callback: () => void): void;
+}
+
 export class QueueGate {
+  readonly #clock: Clock;
+  readonly #later: Later;
   readonly #queues: Startable[] = [];
-  readonly #waiting = new Set<Startable>();
+  readonly #resting = new Set<Startable>();
+  readonly #nextShift = () => this.#endShift();
   /** Handlers to be called alone that are not through. */
   #suspects = 0;
   #isSuspectAtWork = false;
-  #spentMs = 0;
-  #timer: NodeJS.Timeout | null = null;
+  /** A handler has been called since the event loop last turned. */
+  #isShift = false;
+  #shiftStartMs = 0;
+
+  constructor(clock: Clock, later: Later) {
+    this.#clock = clock;
+    this.#later = later;
+  }
 
   add(queue: Startable): void {
     this.#queues.push(queue);
   }
 
-  /** So many messages were at work when a worker died. */
+  /** So many messages are to be handled alone. Before any handler is called. */
   isolate(suspects: number): void {
     if (suspects === 0) return;
-    this.#suspects += suspects;
-    this.#timer ??= setTimeout(() => this.#open(), ALONE_MS).unref();
+    this.#suspects = suspects;
+    this.#later.afterMs(ALONE_MS, () => this.#open());
   }
 
   /** Whether a queue's next message may be handled now. If not, the queue is started when it may. */
   admits(queue: Startable, isSuspect: boolean): boolean {
-    if (this.#spentMs >= SHIFT_MS) {
-      this.#restFor(queue);
+    if (!this.#hasTime()) {
+      this.#resting.add(queue);
       return false;
     }
     if (this.#suspects === 0) return true;
@@ -45,12 +62,7 @@ export class QueueGate {
     return true;
   }
 
-  /** A handler's call took so long. */
-  spent(ms: number): void {
-    this.#spentMs += ms;
-  }
-
-  /** The handler of a message that was at work when a worker died is through, or will not be called. */
+  /** The handler of a message that was to be handled alone is through, or will not be called. */
   through(wasAtWork: boolean): void {
     if (this.#suspects === 0) return;
     if (wasAtWork) this.#isSuspectAtWork = false;
@@ -58,27 +70,29 @@ export class QueueGate {
     else this.startAll();
   }
 
+  startAll(): void {
+    for (const queue of this.#queues) queue.start();
+  }
+
   #open(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
     this.#suspects = 0;
     this.#isSuspectAtWork = false;
     this.startAll();
   }
 
-  startAll(): void {
-    for (const queue of this.#queues) queue.start();
+  #hasTime(): boolean {
+    const nowMs = this.#clock.nowMs();
+    if (this.#isShift) return nowMs - this.#shiftStartMs < SHIFT_MS;
+    this.#isShift = true;
+    this.#shiftStartMs = nowMs;
+    this.#later.afterTurn(this.#nextShift);
+    return true;
   }
 
-  #restFor(queue: Startable): void {
-    if (this.#waiting.size === 0) setImmediate(() => this.#nextShift());
-    this.#waiting.add(queue);
-  }
-
-  #nextShift(): void {
-    this.#spentMs = 0;
-    const queues = [...this.#waiting];
-    this.#waiting.clear();
+  #endShift(): void {
+    this.#isShift = false;
+    const queues = [...this.#resting];
+    this.#resting.clear();
     for (const queue of queues) queue.start();
   }
 }

@@ -40,20 +40,18 @@ export class QueueEntry {
   readonly segment: Segment;
   /** Its first word. */
   readonly at: number;
+  /** Its handler was at work when a worker died, and is to be called while no other is. */
+  readonly isSuspect: boolean;
 
-  constructor(segment: Segment, at: number) {
+  constructor(segment: Segment, at: number, isSuspect: boolean) {
     this.segment = segment;
     this.at = at;
+    this.isSuspect = isSuspect;
   }
 
   get payload(): Buffer {
     const { words } = this.segment;
     return viewOf(words.buffer, words[this.at + EntryWord.PayloadAt], words[this.at + EntryWord.PayloadBytes]);
-  }
-
-  /** A worker died while its handler was at work. */
-  get isSuspect(): boolean {
-    return this.segment.words[this.at + EntryWord.Deaths] > 0;
   }
 
   mark(state: EntryState): void {
@@ -148,7 +146,7 @@ export class QueueLog {
     segment.tail = end;
     segment.open++;
     words[SegmentWord.Tail] = end;
-    return new QueueEntry(segment, at);
+    return new QueueEntry(segment, at, false);
   }
 
   /**
@@ -188,7 +186,7 @@ export class QueueLog {
     const entries = openEntries(words);
     const segment = { memory, words, tail: words[SegmentWord.Tail], open: entries.length };
     this.#sequence = Math.max(this.#sequence, words[SegmentWord.Sequence]);
-    return entries.map((at) => new QueueEntry(segment, at));
+    return entries.map((at) => new QueueEntry(segment, at, words[at + EntryWord.State] === EntryState.Suspected));
   }
 
   /** Memory for one message at least, and if there is room for more like it. */

@@ -20,7 +20,7 @@ import { HandlerQueue } from './handler-queue.js';
 import { HandlerRegistry, newRoute, type Route, unknownRoute } from './handler-registry.js';
 import { Outbox } from './outbox.js';
 import { Pipeline } from './pipeline.js';
-import { QueueGate } from './queue-gate.js';
+import { type Later, QueueGate } from './queue-gate.js';
 import { QueueLog } from './queue-log.js';
 import { TypeInterner } from './type-interner.js';
 
@@ -35,6 +35,7 @@ export interface WorkerCoreParts {
   readonly arena: Arena;
   readonly worker: number;
   readonly clock: Clock;
+  readonly later: Later;
   readonly budget: MemoryBudget;
   /** Secret of this node, for the hashes of messages that it has seen. */
   readonly gossipKey: Uint8Array;
@@ -67,7 +68,7 @@ export class WorkerCore {
   readonly registry: HandlerRegistry;
   readonly pipeline: Pipeline;
   readonly #dispatcher: Dispatcher;
-  readonly #gate = new QueueGate();
+  readonly #gate: QueueGate;
   readonly #inherited: Buffers;
   /** Memory of frames that are assembled aside, and of messages that wait for queued handlers. */
   readonly #asides: AsideStore;
@@ -82,6 +83,7 @@ export class WorkerCore {
     this.#asides = new AsideStore(allowance(Worker.AsideKib), maxFreeBytes, parts.onAside, mayKeep);
     this.#segments = new AsideStore(allowance(Worker.QueuedKib), maxFreeBytes * QUEUES_SHARE, parts.onSegment, mayKeep);
     this.#inherited = parts.segments;
+    this.#gate = new QueueGate(clock, parts.later);
     const table = new TypeTable(arena, worker);
     const types = new TypeInterner<Route>((name) => table.intern(name), unknownRoute);
     this.types = types;

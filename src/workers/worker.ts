@@ -84,6 +84,7 @@ class WorkerThread {
       arena,
       worker,
       clock: this.#clock,
+      later: { afterTurn: setImmediate, afterMs: (ms, callback) => void setTimeout(callback, ms).unref() },
       budget,
       gossipKey: init.gossipKey,
       sendQueueBytes: init.sendQueueBytes,

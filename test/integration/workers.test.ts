@@ -181,6 +181,16 @@ describe('a worker that hangs', () => {
     await until(() => acked(peer).length === 1, 'all of them');
     expect(node.stats().workers[0].restarts).toBe(0);
   });
+
+  it('not, but serves many peers slowly, is left alone, and none of them waits for a turn of all', async () => {
+    const node = await startNode({ ...mortal, workers: 1, workerTimeout: '1s' });
+    const peers = await Promise.all(Array.from({ length: 30 }, (_, i) => RawPeer.join(portOf(node), `p${i}`)));
+    for (const peer of peers)
+      peer.socket.write(Buffer.concat([frame('burn', Buffer.from('100')), numbered(1, () => 20)]));
+    await until(() => peers.every((peer) => acked(peer).length === 1), 'all of them');
+    expect(node.stats().workers[0].restarts).toBe(0);
+    expect(node.bans()).toEqual([]);
+  });
 });
 
 describe('a message that kills each time', () => {
@@ -231,6 +241,20 @@ describe('a message that kills each time', () => {
       expect(reasons.join()).not.toContain('secret');
     },
   );
+
+  it('takes along all that its peer has in queues: so many killers cost no more deaths than one', async () => {
+    const node = await startNode(perishable);
+    const guilty = await RawPeer.join(portOf(node), 'guilty', '127.7.0.1');
+    const other = await RawPeer.join(portOf(node), 'other');
+    const killer = frame('dieLater', Buffer.from(JSON.stringify({ manner: 'exit' })));
+    guilty.socket.write(Buffer.concat(new Array(300).fill(killer)));
+    await until(() => node.bans().length === 1, 'the ban');
+    other.send('queued', Buffer.alloc(4));
+    await until(() => other.of('qack').length === 1, 'the other peer');
+    const { workers, messages } = node.stats();
+    expect(workers[0].restarts).toBe(2);
+    expect(messages.droppedByCode.WorkerPoisoned).toBe(1);
+  });
 
   it('is held against a peer that has left before anybody got to it', async () => {
     const node = await startNode(perishable);

@@ -81,7 +81,7 @@ export class InlineWorkers implements Workers {
   #stopped = false;
 
   constructor(parts: InlineParts) {
-    const { arena, budget, clock, options } = parts;
+    const { arena, budget, clock, timers, options } = parts;
     this.#parts = parts;
     this.#ready = new ReadyQueue(arena, ONLY);
     const asides = new Map<number, SharedArrayBuffer>();
@@ -89,6 +89,10 @@ export class InlineWorkers implements Workers {
       arena,
       worker: ONLY,
       clock,
+      later: {
+        afterTurn: (callback) => void timers.after(0, callback),
+        afterMs: (ms, callback) => void timers.after(ms, callback),
+      },
       budget,
       gossipKey: options.gossipKey,
       sendQueueBytes: options.sendQueueBytes,
@@ -179,7 +183,7 @@ export class InlineWorkers implements Workers {
     return true;
   }
 
-  sinceTurnMs(_worker: number, nowMs: number): number {
+  silentMs(_worker: number, nowMs: number): number {
     const { arena } = this.#parts;
     return sinceSharedMs(nowMs, arena.words[arena.layout.worker(ONLY) + Worker.HeartbeatMs]);
   }

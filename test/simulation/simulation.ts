@@ -147,9 +147,9 @@ export class Simulation implements Witness {
     this.#lastHeardMs = this.schedule.nowMs;
     this.#note(`${node.index} ! ${broadcast}`);
     const heard = this.#heard.get(broadcast)!;
-    if (node.index === payload.readUInt32BE(4)) this.violated(`${node.id} gets its own broadcast ${broadcast}`);
-    // Who has started again since has forgotten.
-    const life = node.index * 1000 + node.starts;
+    // Who has started again since has forgotten, its own as well.
+    const life = lifeOf(node);
+    if (payload.readUInt32BE(4) === life) this.violated(`${node.id} gets its own broadcast ${broadcast}`);
     if (heard.has(life)) this.violated(`${node.id} gets broadcast ${broadcast} twice`);
     heard.add(life);
   }
@@ -222,7 +222,7 @@ export class Simulation implements Witness {
     const number = this.#broadcasts++;
     const payload = Buffer.alloc(8 + bytes, number);
     payload.writeUInt32BE(number, 0);
-    payload.writeUInt32BE(node.index, 4);
+    payload.writeUInt32BE(lifeOf(node), 4);
     this.#heard.set(number, new Set());
     node.broadcast(payload);
     return number;
@@ -275,6 +275,11 @@ export class Simulation implements Witness {
     }
     return null;
   }
+}
+
+/** A node from one start to the next. */
+function lifeOf({ index, starts }: SimulatedNode): number {
+  return index * 1000 + starts;
 }
 
 /** The other end of a connection, where that is connected too. */

@@ -39,7 +39,7 @@ const MAX_DEATHS = 100;
 export interface WorkerView {
   readonly isLive: boolean;
   /** Since its last turn began. */
-  readonly sinceTurnMs: number;
+  readonly silentMs: number;
   /** The connection whose frames it is at; null for none. */
   readonly inHand: Connection | 'gone' | null;
 }
@@ -200,17 +200,17 @@ export class Doctor {
     connected: readonly Connection[],
     nowMs: number,
   ): WorkerFacts {
-    const { isLive, sinceTurnMs, inHand } = this.#parts.worker(index);
+    const { isLive, silentMs, inHand } = this.#parts.worker(index);
     const deaths = this.#deaths.filter(({ worker, atMs }) => worker === index && nowMs - atMs < HOUR_MS);
     const held = connected.filter(({ seat, paused }) => paused && seat?.worker === index);
     const peerId = inHand === null || inHand === 'gone' ? null : inHand.peerId;
     return {
       isLive,
-      lagMs: sinceTurnMs < LAG_FRESH_MS ? status.lagMs : 0,
+      lagMs: silentMs < LAG_FRESH_MS ? status.lagMs : 0,
       queuedMessages: status.queuedMessages,
       connections: status.connections,
       heldBack: held.length,
-      inHand: inHand === null ? null : { forMs: sinceTurnMs, peerId },
+      inHand: inHand === null ? null : { forMs: silentMs, peerId },
       deaths: deaths.length,
       lastDeath: deaths.at(-1)?.reason ?? null,
     };

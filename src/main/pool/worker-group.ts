@@ -24,7 +24,7 @@ import type { WorkerCommand, WorkerInit, WorkerNotice } from '../../shared/worke
 import { formatDuration } from '../config/duration.js';
 import type { Connection } from '../net/connection.js';
 import { deathReason } from './death-reason.js';
-import { takeOverQueues } from './queue-takeover.js';
+import { giveUpFrom, takeOverQueues } from './queue-takeover.js';
 import { Watchdog } from './watchdog.js';
 import type { Workers } from './workers.js';
 
@@ -33,7 +33,7 @@ const QUICK_STARTS = 5;
 const START_DELAY_MS = 100;
 const MAX_START_DELAY_MS = 5000;
 /** How often workers are looked at that might hang: a tenth of what they may, and at least this often. */
-const LOOK_EVERY_MS_MAX = 100;
+const LOOK_EVERY_MS_MAX = 50;
 /** The spare is started a while after the node, which has better to do at first, and which may be a short-lived one. */
 const SPARE_AFTER_MS = 500;
 const MIB = 1024 * 1024;
@@ -47,8 +47,11 @@ export interface WorkerGroupEvents {
   died(worker: number, error: Error, reason: string): void;
   /** Its replacement is up and has all that it left. `reason` is that of the first death since it was last up. */
   replaced(worker: number, reason: string): void;
-  /** A message of this connection, which may be gone, brought the worker down twice in a queued handler: it is given up. */
-  poisoned(slot: number, generation: number): void;
+  /**
+   * A message of this connection, which may be gone, brought the worker down twice in a queued handler: it is given up.
+   * @returns whether the peer is cut off for it, with all that it has sent
+   */
+  poisoned(slot: number, generation: number): boolean;
   /** Connections that sit in slots pinned to the worker. */
   pinnedTo(worker: number): readonly Connection[];
   /** The worker had let go of the connection before it died. May be told twice. */
@@ -260,7 +263,7 @@ export class WorkerGroup implements Workers {
   }
 
   /** Since a worker's last turn began. */
-  sinceTurnMs(worker: number, nowMs: number): number {
+  silentMs(worker: number, nowMs: number): number {
     const { words, layout } = this.#arena;
     return sinceSharedMs(nowMs, Atomics.load(words, layout.worker(worker) + Worker.HeartbeatMs));
   }
@@ -468,7 +471,8 @@ export class WorkerGroup implements Workers {
     if (port === null) return;
     for (let got = receiveMessageOnPort(port); got !== undefined; got = receiveMessageOnPort(port)) {
       const notice = got.message as WorkerNotice;
-      if (notice.kind !== 'ready' && notice.kind !== 'failed') this.#onNotice(worker, notice);
+      if (notice.kind === 'ready') this.#members[worker].failedStarts = 0;
+      else if (notice.kind !== 'failed') this.#onNotice(worker, notice);
     }
     port.close();
   }
@@ -481,9 +485,11 @@ export class WorkerGroup implements Workers {
     this.#takeOverQueues(worker);
     this.#findPoison(worker);
     member.ready.reset();
+    // Asleep or not, the thread that said so is gone, and the next one begins awake.
+    member.signal.unpark();
     const inUse = new Set<number>();
     // Microseconds modulo 2^32, as the ready queue takes them.
-    const lastTurnUs = Math.imul(words[block + Worker.HeartbeatMs], 1000);
+    const lastSeenUs = Math.imul(words[block + Worker.HeartbeatMs], 1000);
     for (const connection of this.#events.pinnedTo(worker)) {
       const { slot, generation } = connection.seat!;
       const control = layout.slot(slot);
@@ -498,7 +504,7 @@ export class WorkerGroup implements Workers {
       words[control + Slot.QueuedBytes] = 0;
       Atomics.store(words, control + Slot.ReadCursor, words[control + Slot.Progress]);
       Atomics.store(words, control + Slot.Queued, 0);
-      member.ready.push(slot, lastTurnUs);
+      member.ready.push(slot, lastSeenUs);
       this.#resumeOrWait(connection, control);
     }
     let keptBytes = 0;
@@ -520,8 +526,17 @@ export class WorkerGroup implements Workers {
     const { segments, asideWeights } = this.#members[worker];
     const block = layout.worker(worker);
     const isFrameInHand = words[block + Worker.InHand] !== 0;
-    const { waiting, wasStarting, poisoned } = takeOverQueues(segments.values(), this.#arena, worker, isFrameInHand);
-    if (wasStarting) words[block + Worker.InHand] = 0;
+    const queues = takeOverQueues(segments.values(), this.#arena, worker, isFrameInHand);
+    let givenUp = queues.doubtful;
+    let { waiting } = queues;
+    for (const sender of queues.poisoned) {
+      addCounter(words, layout.workerCounter(worker, 'droppedPoisoned'), 1);
+      if (!this.#events.poisoned(sender.slot, sender.generation)) continue;
+      const messages = giveUpFrom(sender, segments.values(), this.#arena, worker);
+      givenUp += messages;
+      waiting -= messages;
+    }
+    if (givenUp > 0) addCounter(words, layout.workerCounter(worker, 'queueDropped'), givenUp);
     Atomics.store(words, block + Worker.QueuedMessages, waiting);
     let keptBytes = 0;
     for (const [id, buffer] of segments) {
@@ -533,10 +548,6 @@ export class WorkerGroup implements Workers {
     }
     // Also what the thread took and had told nobody of.
     new TrackedAllowance(this.#budget, words, block + Worker.QueuedKib).forfeit(keptBytes);
-    for (const { slot, generation } of poisoned) {
-      addCounter(words, layout.workerCounter(worker, 'droppedPoisoned'), 1);
-      this.#events.poisoned(slot, generation);
-    }
   }
 
   /**

@@ -37,7 +37,7 @@ export interface Workers {
   restarts(worker: number): number;
   isLive(worker: number): boolean;
   /** Since a worker's last turn began. */
-  sinceTurnMs(worker: number, nowMs: number): number;
+  silentMs(worker: number, nowMs: number): number;
   /** The connection whose frames a worker is at, `gone` if it has left its slot; null for none. */
   inHand(worker: number): Connection | 'gone' | null;
   /** Messages that wait or run in handler queues of one worker. */

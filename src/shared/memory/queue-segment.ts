@@ -29,6 +29,8 @@ export const EntryState = {
   /** Its handler has returned a promise that has not settled. */
   Running: 3,
   Done: 4,
+  /** It waits again: its handler was at work when a worker died, and nobody knows whose doing that was. */
+  Suspected: 5,
 } as const;
 export type EntryState = (typeof EntryState)[keyof typeof EntryState];
 
@@ -81,12 +83,12 @@ export function openEntries(words: Int32Array): number[] {
   return open;
 }
 
-/** Words of the seen table where messages that wait hold their hashes. */
-export function heldBy(segments: Iterable<SharedArrayBuffer>): Set<number> {
-  const held = new Set<number>();
+/** The marks by which messages that wait hold their hashes in the seen table, by their words. */
+export function heldBy(segments: Iterable<SharedArrayBuffer>): Map<number, number> {
+  const held = new Map<number, number>();
   for (const segment of segments) {
     const words = new Int32Array(segment);
-    for (const at of openEntries(words)) held.add(words[at + EntryWord.HoldAt]);
+    for (const at of openEntries(words)) held.set(words[at + EntryWord.HoldAt], words[at + EntryWord.HoldMark]);
   }
   return held;
 }

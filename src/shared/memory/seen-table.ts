@@ -52,7 +52,7 @@ export interface SeenHold {
   readonly mark: number;
 }
 
-const NONE: ReadonlySet<number> = new Set();
+const NONE: ReadonlyMap<number, number> = new Map();
 
 const nothingHeld: SeenHold = { at: 0, mark: 0 };
 
@@ -147,10 +147,10 @@ export class SeenTable {
 
   /**
    * Forgets what the worker before this one had in its hands, but for what it left behind in queues.
-   * @param kept those, by the word of their mark
+   * @param kept the marks of those, by their words; another mark there is that of a message that took the place
    * @returns how many messages
    */
-  forgetHeld(kept: ReadonlySet<number> = NONE): number {
+  forgetHeld(kept: ReadonlyMap<number, number> = NONE): number {
     const words = this.#words;
     const owner = this.#owner;
     const end = this.#entries + this.#buckets * BUCKET_WORDS;
@@ -160,7 +160,7 @@ export class SeenTable {
     for (let at = this.#entries; at < end && left > 0; at += ENTRY_WORDS) {
       if ((words[at + Mark] & OWNER_MASK) !== owner) continue;
       left--;
-      if (kept.has(at + Mark)) {
+      if (kept.get(at + Mark) === words[at + Mark]) {
         // New marks must differ from it.
         this.#count = Math.max(this.#count, words[at + Mark] >>> OWNER_BITS);
         stillHeld++;

@@ -28,7 +28,7 @@ export function encodeValue(value: unknown): Uint8Array {
     fault = new PlainValue().faultOf(value, 0);
     if (fault === null) {
       bytes = packr.pack(value);
-      fault = bytes.length > MAX_MSGPACK_BYTES ? tooLarge : scanMsgpack(bytes);
+      fault = encodingFault(bytes);
     }
   } catch (cause) {
     throw new TypeError(`value can't be encoded: ${(cause as Error).message}`, { cause });
@@ -37,11 +37,16 @@ export function encodeValue(value: unknown): Uint8Array {
   return bytes;
 }
 
+/** Why bytes of a peer do not decode; null if they do. Nothing is allocated for the value. */
+export function encodingFault(bytes: Uint8Array): string | null {
+  return bytes.length > MAX_MSGPACK_BYTES ? tooLarge : scanMsgpack(bytes);
+}
+
 /** Decodes bytes of a peer, which may lie in shared memory. Never throws. What comes out shares no memory with them. */
 export function decodeValue(bytes: Uint8Array): Decoded {
   if (bytes.length > MAX_MSGPACK_BYTES) return { ok: false, why: tooLarge };
   const own = new Uint8Array(bytes);
-  const why = scanMsgpack(own);
+  const why = encodingFault(own);
   if (why !== null) return { ok: false, why };
   try {
     return { ok: true, value: unpackr.unpack(own) };

@@ -226,7 +226,7 @@ class Bench {
 
   /** The connection is over: nothing of it may stay in the budget. */
   end(): void {
-    this.#decoder.discard(this.#stream);
+    this.#decoder.forget(this.#stream);
     mustEqual('memory in use at the end', this.#budget.usedBytes, this.#openBytes);
     mustEqual('buffers at the end', this.#buffers.size, 0);
   }

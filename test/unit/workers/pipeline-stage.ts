@@ -72,6 +72,7 @@ export class Stage {
       arena: this.arena,
       worker: 0,
       clock: this.clock,
+      later: { afterTurn: setImmediate, afterMs: (ms, callback) => void setTimeout(callback, ms) },
       budget: this.budget,
       gossipKey: new Uint8Array(32),
       sendQueueBytes,
