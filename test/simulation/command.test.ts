@@ -27,7 +27,9 @@ it('simulate runs seeds side by side, and tells how it went', async () => {
   const { out, code } = await simulate('--seeds', '3', '--nodes', '14', '--jobs', '2');
   expect(code).toBe(0);
   expect(out).toContain('3 of 3 seeds of 14 nodes');
-  expect(out).toMatch(/ h simulated, \d+ steps, \d+ connections, \d+ gossip messages dispatched; longest recovery \d+/);
+  expect(out).toMatch(
+    / h simulated, \d+ steps, \d+ connections, \d+ deaths of workers, \d+ gossip messages dispatched; longest recovery \d+/,
+  );
 });
 
 it('simulate shows one seed line by line, the same each time, and as much of its faults as is asked for', async () => {

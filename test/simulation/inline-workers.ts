@@ -1,8 +1,12 @@
 /**
- * One worker of a simulated node: the pipeline of `src/workers`, run on the simulation's only thread a moment after it is
- * woken, as a thread would be.
+ * The workers of a simulated node, of which it has one: a `WorkerCore`, run on the simulation's only thread a moment after
+ * it is woken, as a thread would be. It dies when it is told to, at one of its looks at the clock, and another takes over.
  */
-import type { WorkerGroupOptions } from '../../src/main/pool/worker-group.js';
+
+import type { Connection } from '../../src/main/net/connection.js';
+import { Takeover } from '../../src/main/pool/takeover.js';
+import { WorkerBuffers } from '../../src/main/pool/worker-buffers.js';
+import type { WorkerGroupEvents, WorkerGroupOptions } from '../../src/main/pool/worker-group.js';
 import type { Workers } from '../../src/main/pool/workers.js';
 import type { Timers } from '../../src/main/timers.js';
 import type { Clock } from '../../src/shared/clock.js';
@@ -12,13 +16,15 @@ import type { Arena } from '../../src/shared/memory/arena.js';
 import { Worker } from '../../src/shared/memory/arena-layout.js';
 import type { MemoryBudget } from '../../src/shared/memory/memory-budget.js';
 import { ReadyQueue } from '../../src/shared/memory/ready-queue.js';
+import { SeenTable } from '../../src/shared/memory/seen-table.js';
 import type { Sleep } from '../../src/shared/memory/signal.js';
 import type { Policy, RelayedType } from '../../src/shared/policy.js';
-import type { HandlerRegistry } from '../../src/workers/handler-registry.js';
-import type { Pipeline } from '../../src/workers/pipeline.js';
 import { WorkerCore } from '../../src/workers/worker-core.js';
 
 const nothing = () => undefined;
+
+/** A death of the worker, thrown where it looks at the clock and through everything. */
+class Death extends Error {}
 
 /** Time until a woken thread runs. */
 const WAKE_MS = [0.05, 0.5] as const;
@@ -26,6 +32,8 @@ const WAKE_MS = [0.05, 0.5] as const;
 const RETRY_MS = 20;
 const ONLY = 0;
 const MAX_FREE_BYTES = 64 * 1024;
+/** From a death until its replacement is up. */
+const REPLACED_MS = [1, 200] as const;
 
 /** How the pump sleeps where nobody else has a thread: whoever raises it runs it a moment later. */
 export class LocalSleep implements Sleep {
@@ -58,6 +66,7 @@ export interface InlineParts {
   readonly timers: Timers;
   readonly random: () => number;
   readonly options: WorkerGroupOptions;
+  readonly events: WorkerGroupEvents;
   readonly sleep: LocalSleep;
   /** The main thread takes what is in the outbound ring, as it would at the same time on its own core. */
   drain(): void;
@@ -68,64 +77,123 @@ export interface InlineParts {
 export class InlineWorkers implements Workers {
   policies: Readonly<Record<string, Policy>> = {};
   readonly size = 1;
-  readonly liveCount = 1;
   readonly #parts: InlineParts;
   readonly #ready: ReadyQueue;
-  readonly #registry: HandlerRegistry;
-  readonly #pipeline: Pipeline;
-  readonly #core: WorkerCore;
+  readonly #seen: SeenTable;
+  readonly #asides = new WorkerBuffers();
+  readonly #segments = new WorkerBuffers();
+  readonly #takeover: Takeover<Connection>;
+  readonly #subscriptions = new Set<string>();
+  #relay: readonly RelayedType[];
+  /** Null from a death until another is up. */
+  #core: WorkerCore | null = null;
   #connections = 0;
+  #restarts = 0;
+  /** Looks at the clock that it will yet live to see. */
+  #looksLeft = Number.POSITIVE_INFINITY;
   #isCalled = false;
   #isRunning = false;
   #isRetrying = false;
   #stopped = false;
 
   constructor(parts: InlineParts) {
-    const { arena, budget, clock, timers, options } = parts;
+    const { arena, budget, options, events } = parts;
+    const { pinnedTo, released, poisoned } = events;
     this.#parts = parts;
+    this.#relay = options.relay;
     this.#ready = new ReadyQueue(arena, ONLY);
-    const asides = new Map<number, SharedArrayBuffer>();
-    this.#core = new WorkerCore({
+    this.#seen = new SeenTable(arena, arena.layout.geometry.workers);
+    this.#takeover = new Takeover({
+      arena,
+      budget,
+      worker: ONLY,
+      ready: this.#ready,
+      asides: this.#asides,
+      segments: this.#segments,
+      pinned: () => pinnedTo(ONLY),
+      released,
+      poisoned,
+    });
+  }
+
+  get liveCount(): number {
+    return this.#core === null ? 0 : 1;
+  }
+
+  /** The worker dies at one of its next looks at the clock: so many it still takes. */
+  kill(looksLeft: number): void {
+    this.#looksLeft = looksLeft;
+  }
+
+  #build(): WorkerCore {
+    const { arena, budget, clock, timers, options, failed, sleep, drain } = this.#parts;
+    // What a worker had still to do when it died is no business of the next.
+    const unlessDead = (run: () => void) => () => {
+      if (this.#core === core) run();
+    };
+    const core: WorkerCore = new WorkerCore({
       arena,
       worker: ONLY,
-      clock,
+      clock: { nowMs: () => this.#look(), wallMs: () => clock.wallMs() },
       later: {
-        afterTurn: (callback) => void timers.after(0, callback),
-        afterMs: (ms, callback) => void timers.after(ms, callback),
+        afterTurn: (run) => void timers.after(0, unlessDead(run)),
+        afterMs: (ms, run) => void timers.after(ms, unlessDead(run)),
       },
       budget,
       gossipKey: options.gossipKey,
       sendQueueBytes: options.sendQueueBytes,
       maxFreeBytes: MAX_FREE_BYTES,
-      asides,
-      segments: new Map(),
+      asides: this.#asides.all,
+      segments: this.#segments.all,
       log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
-      onAside: (id, buffer) => {
-        if (buffer === null) asides.delete(id);
-        else asides.set(id, buffer);
-      },
-      onSegment: nothing,
-      onError: parts.failed,
+      onAside: (id, buffer) => this.#asides.set(id, buffer),
+      onSegment: (id, buffer) => this.#segments.set(id, buffer),
+      onError: failed,
       onQueueMoved: () => this.#moved(),
       afterSend: () => {
-        if (!this.#pipeline.inTurn) queueMicrotask(() => this.#pipeline.flush());
+        if (!core.pipeline.inTurn) queueMicrotask(unlessDead(() => core.pipeline.flush()));
       },
       encodeOpaque: () => {
         throw new Error('nothing is published in a simulation');
       },
-      raiseMain: () => parts.sleep.raise(),
-      drainMain: parts.drain,
+      raiseMain: () => sleep.raise(),
+      drainMain: drain,
     });
-    this.#registry = this.#core.registry;
-    this.#pipeline = this.#core.pipeline;
+    core.registry.relay(this.#relay);
+    core.registry.declare(options.types);
+    for (const type of this.#subscriptions) core.registry.subscribe(type, true);
+    core.adoptQueues();
+    this.policies = core.registry.policies();
+    return core;
+  }
+
+  #look(): number {
+    if (this.#looksLeft-- > 0) return this.#parts.clock.nowMs();
+    throw new Death('killed by the plan');
+  }
+
+  /** As WorkerGroup does; and a moment later the replacement is up. */
+  #die(death: Death): void {
+    const { events, timers, random } = this.#parts;
+    this.#core = null;
+    this.#looksLeft = Number.POSITIVE_INFINITY;
+    this.#seen.recover(ONLY);
+    events.died(ONLY, death, death.message);
+    this.#takeover.run();
+    timers.after(REPLACED_MS[0] + random() * (REPLACED_MS[1] - REPLACED_MS[0]), () => {
+      if (this.#stopped) return;
+      this.#core = this.#build();
+      this.#restarts++;
+      this.#core.startQueues();
+      events.replaced(ONLY, death.message);
+      this.#runSoon();
+    });
   }
 
   async start(): Promise<void> {
     const { options } = this.#parts;
     if (options.handlers.length > 0) throw new NodeError('ERR_PAW_HANDLER_MODULE', 'a simulated node loads no modules');
-    this.#registry.relay(options.relay);
-    this.#registry.declare(options.types);
-    this.policies = this.#registry.policies();
+    this.#core = this.#build();
   }
 
   async stop(): Promise<void> {
@@ -157,18 +225,22 @@ export class InlineWorkers implements Workers {
   }
 
   subscribe(type: string, wanted: boolean): void {
-    this.#registry.subscribe(type, wanted);
+    if (wanted) this.#subscriptions.add(type);
+    else this.#subscriptions.delete(type);
+    this.#core?.registry.subscribe(type, wanted);
     this.#moved();
   }
 
   relay(relay: readonly RelayedType[]): void {
-    this.#registry.relay(relay);
-    this.policies = this.#registry.policies();
+    this.#relay = relay;
+    if (this.#core === null) return;
+    this.#core.registry.relay(relay);
+    this.policies = this.#core.registry.policies();
     this.#moved();
   }
 
   spareMemory(): void {
-    this.#core.spareMemory();
+    this.#core?.spareMemory();
   }
 
   connections(): number {
@@ -176,11 +248,11 @@ export class InlineWorkers implements Workers {
   }
 
   restarts(): number {
-    return 0;
+    return this.#restarts;
   }
 
   isLive(): boolean {
-    return true;
+    return this.#core !== null;
   }
 
   silentMs(_worker: number, nowMs: number): number {
@@ -202,7 +274,8 @@ export class InlineWorkers implements Workers {
   }
 
   #moved(): void {
-    if (this.#pipeline.hasWaiting) this.#pipeline.retryWaiting();
+    const pipeline = this.#core?.pipeline;
+    if (pipeline?.hasWaiting) pipeline.retryWaiting();
     this.#runSoon();
   }
 
@@ -215,10 +288,17 @@ export class InlineWorkers implements Workers {
 
   #run(): void {
     this.#isRunning = false;
-    if (this.#stopped) return;
-    this.#pipeline.turn();
-    if (this.#pipeline.hasWaiting) this.#retryLater();
-    if (this.#pipeline.hasWork) this.#runSoon();
+    if (this.#stopped || this.#core === null) return;
+    const { pipeline } = this.#core;
+    try {
+      pipeline.turn();
+    } catch (error) {
+      if (!(error instanceof Death)) throw error;
+      this.#die(error);
+      return;
+    }
+    if (pipeline.hasWaiting) this.#retryLater();
+    if (pipeline.hasWork) this.#runSoon();
   }
 
   #retryLater(): void {

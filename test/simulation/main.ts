@@ -53,7 +53,16 @@ function serve(): void {
 
 async function runMany(seeds: number, first: Task, jobs: number): Promise<void> {
   const begun = performance.now();
-  const sums = { done: 0, steps: 0, simulatedMs: 0, messages: 0, connections: 0, recoveredMs: 0, spreadMs: 0 };
+  const sums = {
+    done: 0,
+    steps: 0,
+    simulatedMs: 0,
+    messages: 0,
+    connections: 0,
+    deaths: 0,
+    recoveredMs: 0,
+    spreadMs: 0,
+  };
   const { nodes, seed: from } = first;
   let next = from;
   let failed: Done | null = null;
@@ -78,7 +87,8 @@ async function runMany(seeds: number, first: Task, jobs: number): Promise<void> 
       };
       child.on('message', (done: Done) => {
         sums.done++;
-        for (const key of ['steps', 'simulatedMs', 'messages', 'connections'] as const) sums[key] += done.outcome[key];
+        for (const key of ['steps', 'simulatedMs', 'messages', 'connections', 'deaths'] as const)
+          sums[key] += done.outcome[key];
         sums.recoveredMs = Math.max(sums.recoveredMs, done.outcome.recoveredMs);
         sums.spreadMs = Math.max(sums.spreadMs, done.outcome.spreadMs);
         if (done.outcome.violation !== null) failed ??= done;
@@ -95,7 +105,8 @@ async function runMany(seeds: number, first: Task, jobs: number): Promise<void> 
   progress('\n');
   const hours = (sums.simulatedMs / 3_600_000).toFixed(1);
   process.stdout.write(
-    `${hours} h simulated, ${sums.steps} steps, ${sums.connections} connections, ${sums.messages} gossip messages dispatched; ` +
+    `${hours} h simulated, ${sums.steps} steps, ${sums.connections} connections, ${sums.deaths} deaths of workers, ` +
+      `${sums.messages} gossip messages dispatched; ` +
       `longest recovery ${sums.recoveredMs} ms, longest spread ${sums.spreadMs} ms\n`,
   );
   if (failed === null) return;

@@ -9,6 +9,7 @@ export type Event =
   | { readonly kind: 'reset'; readonly node: number; readonly connection: number }
   | { readonly kind: 'stall'; readonly node: number; readonly forMs: number }
   | { readonly kind: 'clock'; readonly node: number; readonly byMs: number }
+  | { readonly kind: 'worker'; readonly node: number; readonly looksLeft: number }
   | { readonly kind: 'speak'; readonly node: number; readonly bytes: number; readonly times: number }
   | { readonly kind: 'broadcast'; readonly node: number; readonly bytes: number };
 
@@ -51,6 +52,7 @@ function fault(nodes: number, chance: Seeded): Event {
   if (dice < 0.4) return { kind: 'reset', node, connection: chance.below(64) };
   if (dice < 0.48) return { kind: 'stall', node, forMs };
   if (dice < 0.52) return { kind: 'clock', node, byMs: chance.pick([-DAY_MS, -60_000, -1000, 1000, 60_000, DAY_MS]) };
+  if (dice < 0.6) return { kind: 'worker', node, looksLeft: chance.below(40) };
   if (dice < 0.85) {
     // Mostly small, now and then larger than a ring or than what a link takes in a moment.
     const bytes = chance.pick([0, 20, 200, 200, 2000, 5000, 40_000]);

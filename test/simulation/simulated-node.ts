@@ -30,6 +30,7 @@ export interface Witness {
   violated(what: string): void;
   connected(node: SimulatedNode, connection: Connection): void;
   disconnected(node: SimulatedNode, connection: Connection, cause: Cause): void;
+  workerDied(node: SimulatedNode): void;
   gossip(node: SimulatedNode, payload: Buffer): void;
 }
 
@@ -72,6 +73,7 @@ class LifeTimers implements Timers {
 
 interface Life {
   readonly core: NodeCore;
+  readonly workers: InlineWorkers;
   readonly timers: LifeTimers;
   readonly streams: Map<Connection, Stream>;
   /** By stream, the number that comes next. */
@@ -151,7 +153,8 @@ export class SimulatedNode {
     };
     const sleep = new LocalSleep();
     const witness = this.#witness;
-    const life = { timers, streams: new Map(), expected: new Map() } as Omit<Life, 'core'>;
+    const life = { timers, streams: new Map(), expected: new Map() } as Omit<Life, 'core' | 'workers'>;
+    let workers!: InlineWorkers;
     const core = new NodeCore({
       settings: this.settings,
       geometry: geometryOf(this.settings),
@@ -161,18 +164,21 @@ export class SimulatedNode {
       world,
       log: silent,
       sleep,
-      makeWorkers: ({ arena, budget, clock, options }) =>
-        new InlineWorkers({
+      makeWorkers: ({ arena, budget, clock, options, events }) => {
+        workers = new InlineWorkers({
           arena,
           budget,
           clock,
           timers,
           random: world.random,
           options,
+          events,
           sleep,
           drain: () => core.pump.turn(),
           failed: (type, error) => witness.violated(`${this.id}: handler of ${type} failed: ${error}`),
-        }),
+        });
+        return workers;
+      },
       events: {
         connected: (connection) => {
           life.streams.set(connection, { id: this.#nextStream(), connection, sent: 0 });
@@ -186,13 +192,13 @@ export class SimulatedNode {
         rejected: () => undefined,
         banned: (ban) => witness.violated(`${this.id}: an honest node is banned: ${JSON.stringify(ban)}`),
         published: () => undefined,
-        workerDied: () => undefined,
+        workerDied: () => witness.workerDied(this),
         workerReplaced: () => undefined,
         error: (error) => witness.violated(`${this.id}: ${error.stack}`),
         isOwnDial: () => false,
       },
     });
-    this.#life = { ...life, core };
+    this.#life = { ...life, core, workers };
     core.postman.subscribe(STREAM, ({ payload, peerId }) => this.hear(peerId, payload));
     core.postman.subscribe(GOSSIP, ({ payload }) => witness.gossip(this, payload));
     void core.start().then(
@@ -211,6 +217,11 @@ export class SimulatedNode {
     if (how === 'killed') this.#network.kill(this.host);
     else this.#network.unplug(this.host);
     this.#store.crash();
+  }
+
+  /** Its worker dies after so many more looks at the clock. */
+  killWorker(looksLeft: number): void {
+    this.#life?.workers.kill(looksLeft);
   }
 
   /** Stops in good order. */

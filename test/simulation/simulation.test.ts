@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Slot } from '../../src/shared/memory/arena-layout.js';
 import { makePlan } from './plan.js';
 import { runSeed, seedRun } from './seed-run.js';
 import { Seeded } from './seeded.js';
@@ -39,10 +40,13 @@ describe('a simulated network', () => {
     it(
       `of ${NODES} nodes holds its invariants through faults and recovers, seeds ${first} to ${last}`,
       async () => {
+        let sumOfDeaths = 0;
         for (let seed = first; seed <= last; seed++) {
-          const { violation } = await runSeed(at(seed, NODES));
+          const { violation, deaths } = await runSeed(at(seed, NODES));
           expect({ seed, violation }, `npm run simulate -- --seed ${seed}`).toEqual({ seed, violation: null });
+          sumOfDeaths += deaths;
         }
+        expect(sumOfDeaths).toBeGreaterThan(0);
       },
       TEST_MS,
     );
@@ -96,6 +100,17 @@ describe('what a simulation must find, it finds:', () => {
     expect((await simulation.run()).violation?.what).toMatch(
       /^lost: node-\d+ has sent \d+ messages to node-3, which has 0$/,
     );
+  });
+
+  it('a worker that dies and has not kept how far it had come', async () => {
+    const simulation = talking();
+    const node = simulation.nodes[4];
+    simulation.schedule.after(4000, () => {
+      const { arena, table } = node.core!;
+      for (const { seat } of table.connected()) arena.words[arena.layout.slot(seat!.slot) + Slot.Progress] += 5;
+      node.killWorker(0);
+    });
+    expect((await simulation.run()).violation).not.toBe(null);
   });
 
   it('code that throws', async () => {

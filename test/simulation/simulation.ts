@@ -41,6 +41,8 @@ export interface Outcome {
   /** How long the last broadcast took to reach everybody. */
   readonly spreadMs: number;
   readonly messages: number;
+  /** Of workers. */
+  readonly deaths: number;
   readonly connections: number;
   /** The same for the same seed and plan, whatever machine. */
   readonly digest: string;
@@ -63,6 +65,7 @@ export class Simulation implements Witness {
   #broadcasts = 0;
   #connections = 0;
   #messages = 0;
+  #deaths = 0;
   /** When a broadcast last reached somebody. */
   #lastHeardMs = 0;
   /** By broadcast, who has it. */
@@ -121,6 +124,7 @@ export class Simulation implements Witness {
       recoveredMs,
       spreadMs: this.#lastHeardMs - begunMs,
       messages: this.#messages,
+      deaths: this.#deaths,
       connections: this.#connections,
       digest: (this.#digest >>> 0).toString(16).padStart(8, '0'),
     };
@@ -139,6 +143,11 @@ export class Simulation implements Witness {
 
   disconnected(node: SimulatedNode, { peerId }: Connection, { code }: Cause): void {
     this.#note(`${node.index} - ${peerId} ${code}`);
+  }
+
+  workerDied(node: SimulatedNode): void {
+    this.#deaths++;
+    this.#note(`${node.index} worker dies`);
   }
 
   gossip(node: SimulatedNode, payload: Buffer): void {
@@ -214,6 +223,7 @@ export class Simulation implements Witness {
       for (const socket of node.host.sockets) socket.stall();
       this.schedule.after(event.forMs, () => goOn(node));
     } else if (event.kind === 'clock') node.skewMs += event.byMs;
+    else if (event.kind === 'worker') node.killWorker(event.looksLeft);
     else if (event.kind === 'speak') for (let i = 0; i < event.times; i++) node.speak(event.bytes);
     else this.#broadcast(node, event.bytes);
   }

@@ -73,6 +73,10 @@ class Network implements Witness {
     // Looked at when all is done.
   }
 
+  workerDied(node: SimulatedNode): void {
+    this.violated(`a worker of ${node.id} dies`);
+  }
+
   gossip(): void {
     this.#heardMs.push(this.schedule.nowMs - this.#begunMs);
   }

@@ -11,11 +11,8 @@ import { Piscina } from 'piscina';
 import { type Clock, sinceSharedMs } from '../../shared/clock.js';
 import { NodeError } from '../../shared/errors.js';
 import type { Arena } from '../../shared/memory/arena.js';
-import { Slot, Worker } from '../../shared/memory/arena-layout.js';
-import { addCounter } from '../../shared/memory/counters.js';
-import { heapWeight } from '../../shared/memory/heap-weight.js';
-import { type MemoryBudget, TrackedAllowance } from '../../shared/memory/memory-budget.js';
-import { openEntries } from '../../shared/memory/queue-segment.js';
+import { Worker } from '../../shared/memory/arena-layout.js';
+import type { MemoryBudget } from '../../shared/memory/memory-budget.js';
 import { ReadyQueue } from '../../shared/memory/ready-queue.js';
 import { SeenTable } from '../../shared/memory/seen-table.js';
 import { Signal } from '../../shared/memory/signal.js';
@@ -24,8 +21,9 @@ import type { WorkerCommand, WorkerInit, WorkerNotice } from '../../shared/worke
 import { formatDuration } from '../config/duration.js';
 import type { Connection } from '../net/connection.js';
 import { deathReason } from './death-reason.js';
-import { giveUpFrom, takeOverQueues } from './queue-takeover.js';
+import { Takeover } from './takeover.js';
 import { Watchdog } from './watchdog.js';
+import { WorkerBuffers } from './worker-buffers.js';
 import type { Workers } from './workers.js';
 
 /** A worker that dies so often in a row before it is ready is started again only after a while. */
@@ -63,11 +61,11 @@ export interface WorkerGroupEvents {
 interface Member {
   pool: Piscina | null;
   port: MessagePort | null;
-  /** Buffers of frames that are assembled aside, by ID; and beside each what V8 counts for it. */
-  readonly asides: Map<number, SharedArrayBuffer>;
-  /** The same of messages that wait for queued handlers; their weights stand under the negative ID. */
-  readonly segments: Map<number, SharedArrayBuffer>;
-  readonly asideWeights: Map<number, ArrayBuffer>;
+  /** Of frames that are assembled aside. */
+  readonly asides: WorkerBuffers;
+  /** Of messages that wait for queued handlers. */
+  readonly segments: WorkerBuffers;
+  readonly takeover: Takeover<Connection>;
   readonly ready: ReadyQueue;
   readonly signal: Signal;
   task: Promise<void>;
@@ -77,8 +75,6 @@ interface Member {
   /** Deaths in a row before it was ready. */
   failedStarts: number;
   startTimer: NodeJS.Timeout | undefined;
-  /** Where the last death found a frame in hand. */
-  suspect: { readonly slot: number; readonly generation: number; readonly position: number } | null;
   /** Something is new for it since it was last woken. */
   isCalled: boolean;
   /** Why we ended its thread ourselves. */
@@ -103,7 +99,6 @@ export class WorkerGroup implements Workers {
   /** The policy table that the workers agreed on. */
   policies: Readonly<Record<string, Policy>> = {};
   readonly #arena: Arena;
-  readonly #budget: MemoryBudget;
   readonly #options: WorkerGroupOptions;
   readonly #events: WorkerGroupEvents;
   readonly #members: Member[];
@@ -128,30 +123,36 @@ export class WorkerGroup implements Workers {
     const { workers } = arena.layout.geometry;
     this.#clock = clock;
     this.#arena = arena;
-    this.#budget = budget;
     this.#options = options;
     this.#relay = options.relay;
     this.#events = events;
     this.#seen = new SeenTable(arena, workers);
-    this.#members = Array.from({ length: workers }, (_, worker) => ({
-      pool: null,
-      port: null,
-      asides: new Map(),
-      segments: new Map(),
-      asideWeights: new Map(),
-      ready: new ReadyQueue(arena, worker),
-      signal: new Signal(arena.words, arena.layout.worker(worker) + Worker.Signal),
-      task: Promise.resolve(),
-      alive: false,
-      connections: 0,
-      restarts: 0,
-      failedStarts: 0,
-      startTimer: undefined,
-      suspect: null,
-      isCalled: false,
-      ended: null,
-      deathReason: null,
-    }));
+    const { pinnedTo, released, poisoned } = events;
+    this.#members = Array.from({ length: workers }, (_, worker) => {
+      const ready = new ReadyQueue(arena, worker);
+      const asides = new WorkerBuffers();
+      const segments = new WorkerBuffers();
+      const pinned = () => pinnedTo(worker);
+      const parts = { arena, budget, worker, ready, asides, segments, pinned, released, poisoned };
+      return {
+        pool: null,
+        port: null,
+        asides,
+        segments,
+        takeover: new Takeover(parts),
+        ready,
+        signal: new Signal(arena.words, arena.layout.worker(worker) + Worker.Signal),
+        task: Promise.resolve(),
+        alive: false,
+        connections: 0,
+        restarts: 0,
+        failedStarts: 0,
+        startTimer: undefined,
+        isCalled: false,
+        ended: null,
+        deathReason: null,
+      };
+    });
     this.#watchdog = new Watchdog(workers, clock.nowMs());
   }
 
@@ -339,8 +340,8 @@ export class WorkerGroup implements Workers {
       gossipKey: this.#options.gossipKey,
       subscriptions: [...this.#subscriptions],
       sendQueueBytes: this.#options.sendQueueBytes,
-      asides: member.asides,
-      segments: member.segments,
+      asides: member.asides.all,
+      segments: member.segments.all,
     };
     return new Promise((resolve, reject) => {
       port1.on('message', (notice: WorkerNotice) => {
@@ -432,16 +433,8 @@ export class WorkerGroup implements Workers {
       this.policies = notice.policies;
       return;
     }
-    const { asides, asideWeights, segments } = this.#members[worker];
-    const buffers = notice.kind === 'aside' ? asides : segments;
-    const key = notice.kind === 'aside' ? notice.id : -notice.id;
-    if (notice.buffer === null) {
-      buffers.delete(notice.id);
-      asideWeights.delete(key);
-    } else {
-      buffers.set(notice.id, notice.buffer);
-      asideWeights.set(key, heapWeight(notice.buffer.byteLength));
-    }
+    const { asides, segments } = this.#members[worker];
+    (notice.kind === 'aside' ? asides : segments).set(notice.id, notice.buffer);
   }
 
   #replace(worker: number, error: Error, reason: string): void {
@@ -451,7 +444,7 @@ export class WorkerGroup implements Workers {
     this.#seen.recover(worker);
     this.#takeNotices(worker);
     this.#events.died(worker, error, reason);
-    this.#takeOver(worker);
+    member.takeover.run();
     const failures = ++member.failedStarts;
     if (failures === QUICK_STARTS) this.#events.failing(worker, reason);
     const delayMs =
@@ -475,110 +468,6 @@ export class WorkerGroup implements Workers {
       else if (notice.kind !== 'failed') this.#onNotice(worker, notice);
     }
     port.close();
-  }
-
-  /** Puts shared memory into the state that a replacement starts from. No thread runs for this worker now. */
-  #takeOver(worker: number): void {
-    const { words, layout } = this.#arena;
-    const member = this.#members[worker];
-    const block = layout.worker(worker);
-    this.#takeOverQueues(worker);
-    this.#findPoison(worker);
-    member.ready.reset();
-    // Asleep or not, the thread that said so is gone, and the next one begins awake.
-    member.signal.unpark();
-    const inUse = new Set<number>();
-    // Microseconds modulo 2^32, as the ready queue takes them.
-    const lastSeenUs = Math.imul(words[block + Worker.HeartbeatMs], 1000);
-    for (const connection of this.#events.pinnedTo(worker)) {
-      const { slot, generation } = connection.seat!;
-      const control = layout.slot(slot);
-      if (words[control + Slot.Released] === generation) {
-        // The record that says so may have died with the thread.
-        this.#events.released(connection);
-        continue;
-      }
-      // The main thread lets go of such a one by itself: nobody here may hear of it.
-      if (!connection.isHeard) continue;
-      inUse.add(words[control + Slot.AsideId]);
-      words[control + Slot.QueuedBytes] = 0;
-      Atomics.store(words, control + Slot.ReadCursor, words[control + Slot.Progress]);
-      Atomics.store(words, control + Slot.Queued, 0);
-      member.ready.push(slot, lastSeenUs);
-      this.#resumeOrWait(connection, control);
-    }
-    let keptBytes = 0;
-    for (const [id, buffer] of member.asides) {
-      if (inUse.has(id)) {
-        keptBytes += buffer.byteLength;
-        continue;
-      }
-      member.asides.delete(id);
-      member.asideWeights.delete(id);
-    }
-    // Also what the thread took and had told nobody of.
-    new TrackedAllowance(this.#budget, words, block + Worker.AsideKib).forfeit(keptBytes);
-  }
-
-  /** What waited for queued handlers waits for those of the replacement. Before anything of the connections changes. */
-  #takeOverQueues(worker: number): void {
-    const { words, layout } = this.#arena;
-    const { segments, asideWeights } = this.#members[worker];
-    const block = layout.worker(worker);
-    const isFrameInHand = words[block + Worker.InHand] !== 0;
-    const queues = takeOverQueues(segments.values(), this.#arena, worker, isFrameInHand);
-    let givenUp = queues.doubtful;
-    let { waiting } = queues;
-    for (const sender of queues.poisoned) {
-      addCounter(words, layout.workerCounter(worker, 'droppedPoisoned'), 1);
-      if (!this.#events.poisoned(sender.slot, sender.generation)) continue;
-      const messages = giveUpFrom(sender, segments.values(), this.#arena, worker);
-      givenUp += messages;
-      waiting -= messages;
-    }
-    if (givenUp > 0) addCounter(words, layout.workerCounter(worker, 'queueDropped'), givenUp);
-    Atomics.store(words, block + Worker.QueuedMessages, waiting);
-    let keptBytes = 0;
-    for (const [id, buffer] of segments) {
-      if (openEntries(new Int32Array(buffer)).length > 0) keptBytes += buffer.byteLength;
-      else {
-        segments.delete(id);
-        asideWeights.delete(-id);
-      }
-    }
-    // Also what the thread took and had told nobody of.
-    new TrackedAllowance(this.#budget, words, block + Worker.QueuedKib).forfeit(keptBytes);
-  }
-
-  /**
-   * A paused socket is read on if half of its ring is free, as the worker would have said: its word may have died with
-   * it. Otherwise the replacement gets to say it.
-   */
-  #resumeOrWait(connection: Connection, control: number): void {
-    if (!connection.paused) return;
-    const { ring } = connection.seat!;
-    const hasRoom = ring.free >= ring.capacity / 2;
-    Atomics.store(this.#arena.words, control + Slot.ReadPaused, hasRoom ? 0 : 1);
-    if (hasRoom) connection.resume();
-  }
-
-  /** A frame that was in hand at two deaths in a row is armed to be skipped. */
-  #findPoison(worker: number): void {
-    const { words, layout } = this.#arena;
-    const member = this.#members[worker];
-    const inHand = layout.worker(worker) + Worker.InHand;
-    const slot = words[inHand] - 1;
-    words[inHand] = 0;
-    if (slot < 0) return;
-    const control = layout.slot(slot);
-    const generation = words[control + Slot.Generation];
-    const position = words[control + Slot.Progress];
-    const { suspect } = member;
-    member.suspect = { slot, generation, position };
-    if (suspect?.slot !== slot || suspect.generation !== generation || suspect.position !== position) return;
-    words[control + Slot.SkipAt] = position;
-    words[control + Slot.SkipArmed] = 1;
-    member.suspect = null;
   }
 }
 

@@ -404,9 +404,9 @@ describe('a worker that dies over gossip', () => {
     });
     stage.arrive(0, Buffer.concat([tx('poison'), tx('a')]));
     expect(() => stage.turns()).toThrow(Death);
-    stage.takeOver();
+    stage.takeOver(true);
     expect(() => stage.turns()).toThrow(Death);
-    stage.takeOver([0]);
+    stage.takeOver(true);
     stage.turns();
     stage.arrive(1, tx('poison'));
     stage.turns();

@@ -1,13 +1,14 @@
 /** One worker without its thread: a pipeline and its parts on an arena that outlives it, as the main thread sees it. */
-import { type QueueTakeover, takeOverQueues } from '../../../src/main/pool/queue-takeover.js';
+import { type QueueTakeover, type Sender, takeOverQueues } from '../../../src/main/pool/queue-takeover.js';
+import { type Pinned, Takeover } from '../../../src/main/pool/takeover.js';
+import { WorkerBuffers } from '../../../src/main/pool/worker-buffers.js';
 import type { HandlerModule } from '../../../src/shared/handler.js';
 import type { Arena } from '../../../src/shared/memory/arena.js';
 import { Slot, Worker, type WorkerCounter } from '../../../src/shared/memory/arena-layout.js';
 import type { ByteRing } from '../../../src/shared/memory/byte-ring.js';
 import { readCounter } from '../../../src/shared/memory/counters.js';
-import { type MemoryBudget, TrackedAllowance } from '../../../src/shared/memory/memory-budget.js';
+import type { MemoryBudget } from '../../../src/shared/memory/memory-budget.js';
 import { OutboundReader, RecordKind } from '../../../src/shared/memory/outbound-ring.js';
-import { openEntries } from '../../../src/shared/memory/queue-segment.js';
 import { ReadyQueue } from '../../../src/shared/memory/ready-queue.js';
 import type { RelayedType } from '../../../src/shared/policy.js';
 import type { HandlerRegistry } from '../../../src/workers/handler-registry.js';
@@ -43,14 +44,16 @@ export class Stage {
   readonly rings: ByteRing[] = [];
   readonly reader: OutboundReader;
   readonly queue: ReadyQueue;
-  readonly asides = new Map<number, SharedArrayBuffer>();
-  readonly segments = new Map<number, SharedArrayBuffer>();
+  readonly asides = new WorkerBuffers();
+  readonly segments = new WorkerBuffers();
   /** What handlers threw. */
   readonly errors: unknown[] = [];
   core!: WorkerCore;
   /** Those of the next worker. */
   handlers: HandlerModule;
   readonly #options: StageOptions;
+  #takeover: Takeover<Pinned>;
+  #poisoned: Sender[] = [];
 
   constructor(handlers: HandlerModule, options: StageOptions = {}) {
     const { slots = 1, ringBytes = 4096, outboundBytes = 2 ** 18, budgetBytes = 64 * MIB } = options;
@@ -62,6 +65,7 @@ export class Stage {
     this.queue = new ReadyQueue(arena, 0);
     this.handlers = handlers;
     this.#options = options;
+    this.#takeover = this.#newTakeover();
     this.build();
   }
 
@@ -77,18 +81,14 @@ export class Stage {
       gossipKey: new Uint8Array(32),
       sendQueueBytes,
       maxFreeBytes: 16 * MIB,
-      asides: this.asides,
-      segments: this.segments,
+      asides: this.asides.all,
+      segments: this.segments.all,
       log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
       onAside: (id, buffer) => {
-        if (buffer !== null) this.asides.set(id, buffer);
-        else this.asides.delete(id);
+        this.asides.set(id, buffer);
         if (buffer === null) onAsideGone?.();
       },
-      onSegment: (id, buffer) => {
-        if (buffer === null) this.segments.delete(id);
-        else this.segments.set(id, buffer);
-      },
+      onSegment: (id, buffer) => this.segments.set(id, buffer),
       onError: (_, error) => {
         if (error instanceof Death) throw error;
         this.errors.push(error);
@@ -122,43 +122,47 @@ export class Stage {
   /** What becomes of queued messages if the worker dies now. */
   takeOverQueues(): QueueTakeover {
     const isFrameInHand = this.arena.words[this.arena.layout.worker(0) + Worker.InHand] !== 0;
-    return takeOverQueues(this.segments.values(), this.arena, 0, isFrameInHand);
+    return takeOverQueues(this.segments.all.values(), this.arena, 0, isFrameInHand);
   }
 
-  /** As WorkerGroup does when a worker died; `poisoned` are the slots whose frame at hand is to be skipped. */
-  takeOver(poisoned: readonly number[] = []): QueueTakeover {
-    const { words, layout } = this.arena;
+  /**
+   * The worker dies, and another takes its place, as in WorkerGroup.
+   * @param isHeldAgainst whether what was in hand at the death before may be skipped for it
+   * @returns messages that it finds in queues, and the connections whose messages are given up for this death
+   */
+  takeOver(isHeldAgainst = false): { waiting: number; poisoned: readonly Sender[] } {
     this.reader.recover();
-    const queues = this.takeOverQueues();
-    let keptBytes = 0;
-    for (const [id, buffer] of this.segments) {
-      if (openEntries(new Int32Array(buffer)).length > 0) keptBytes += buffer.byteLength;
-      else this.segments.delete(id);
-    }
-    new TrackedAllowance(this.budget, words, layout.worker(0) + Worker.QueuedKib).forfeit(keptBytes);
-    words[layout.worker(0) + Worker.QueuedMessages] = queues.waiting;
-    words[layout.worker(0) + Worker.InHand] = 0;
-    this.queue.reset();
-    const inUse = new Set<number>();
-    for (const slot of this.rings.keys()) {
-      const control = layout.slot(slot);
-      if (words[control + Slot.Released] === words[control + Slot.Generation]) continue;
-      inUse.add(words[control + Slot.AsideId]);
-      words[control + Slot.ReadCursor] = words[control + Slot.Progress];
-      words[control + Slot.Queued] = 0;
-      if (poisoned.includes(slot)) {
-        words[control + Slot.SkipAt] = words[control + Slot.Progress];
-        words[control + Slot.SkipArmed] = 1;
-      }
-      this.queue.push(slot, 0);
-    }
-    for (const [id, buffer] of this.asides) {
-      if (inUse.has(id)) continue;
-      this.asides.delete(id);
-      this.budget.release(buffer.byteLength);
-    }
+    this.#poisoned = [];
+    if (!isHeldAgainst) this.#takeover = this.#newTakeover();
+    this.#takeover.run();
+    const waiting = this.arena.words[this.arena.layout.worker(0) + Worker.QueuedMessages];
     this.build();
-    return queues;
+    return { waiting, poisoned: this.#poisoned };
+  }
+
+  #newTakeover(): Takeover<Pinned> {
+    return new Takeover({
+      arena: this.arena,
+      budget: this.budget,
+      worker: 0,
+      ready: this.queue,
+      asides: this.asides,
+      segments: this.segments,
+      pinned: () => this.#pinned(),
+      released: nothing,
+      poisoned: (slot, generation) => {
+        this.#poisoned.push({ slot, generation });
+        return false;
+      },
+    });
+  }
+
+  #pinned(): Pinned[] {
+    const { words, layout } = this.arena;
+    return this.rings.map((ring, slot) => {
+      const seat = { slot, generation: words[layout.slot(slot) + Slot.Generation], ring };
+      return { seat, isHeard: true, paused: false, resume: nothing };
+    });
   }
 
   /** Lets bytes arrive. @returns how many there was room for */
