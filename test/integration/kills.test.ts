@@ -6,8 +6,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { Seeded } from '../simulation/seeded.js';
 import { handlerModule, portOf, startNode, until } from './support/nodes.js';
 import { frame, RawPeer } from './support/raw-peer.js';
+import { reckon } from './support/reckon.js';
 
 const KILLS = Number(process.env.PAW_KILLS ?? 200);
 const SEED = Number(process.env.PAW_KILL_SEED ?? Math.trunc(Math.random() * 2 ** 31));
@@ -25,22 +27,11 @@ const IN_FLIGHT_MAX = 200;
 const manners = ['exit', 'hang', 'heap', 'throw'] as const;
 const types = ['die', 'dieQueued', 'dieLater'] as const;
 
-/** mulberry32 */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** A peer that goes on sending numbered messages, and keeps count of what comes back. */
 class Chatter {
   readonly peer: RawPeer;
   readonly name: string;
-  readonly #random: () => number;
+  readonly #chance: Seeded;
   /** Numbers sent, by type. */
   readonly sent = { seq: 0, queued: 0 };
   readonly acks: Record<'ack' | 'qack', number[]> = { ack: [], qack: [] };
@@ -48,10 +39,10 @@ class Chatter {
   readonly died = new Set<string>();
   #read = 0;
 
-  constructor(peer: RawPeer, name: string, random: () => number) {
+  constructor(peer: RawPeer, name: string, chance: Seeded) {
     this.peer = peer;
     this.name = name;
-    this.#random = random;
+    this.#chance = chance;
   }
 
   /** Sends a few more, unless many are on their way. */
@@ -64,9 +55,9 @@ class Chatter {
     ] as const) {
       for (let i = 0; i < 10 && this.sent[type] - (this.acks[ack].at(-1) ?? -1) < IN_FLIGHT_MAX; i++) {
         // Most are small, some wrap round the ring, a few are larger than it.
-        const dice = this.#random();
+        const dice = this.#chance.next();
         const payload = Buffer.alloc(
-          dice < 0.005 ? 100_000 : dice < 0.05 ? 9000 : 4 + Math.trunc(this.#random() * 300),
+          dice < 0.005 ? 100_000 : dice < 0.05 ? 9000 : 4 + Math.trunc(this.#chance.next() * 300),
         );
         payload.writeUInt32BE(this.sent[type]++);
         frames.push(frame(type, payload));
@@ -92,19 +83,10 @@ class Chatter {
   }
 }
 
-/** What of 0..count-1 is missing, how many came twice, and whether they came in order. */
-function reckon(acks: readonly number[], count: number) {
-  const seen = new Set(acks);
-  const lost = Array.from({ length: count }, (_, i) => i).filter((i) => !seen.has(i));
-  const isOrdered = acks.every((ack, i) => i === 0 || ack >= acks[i - 1]);
-  return { lost, isOrdered, doubled: acks.length - seen.size };
-}
-
 it(`${KILLS} deaths in all manners under load lose nothing and double at most what was in hand (seed ${SEED})`, {
   timeout: 60_000 + KILLS * KILL_MS_MAX,
 }, async () => {
-  const random = seeded(SEED);
-  const pick = <T>(list: readonly T[]): T => list[Math.trunc(random() * list.length)];
+  const chance = new Seeded(SEED, 'kills');
   const folder = mkdtempSync(join(tmpdir(), 'paw-kills-'));
   const node = await startNode({
     handlers: [handlerModule('perishable.mjs')],
@@ -115,7 +97,7 @@ it(`${KILLS} deaths in all manners under load lose nothing and double at most wh
   });
   const names = Array.from({ length: PEERS }, (_, i) => `p${i}`);
   const peers = await Promise.all(names.map((name) => RawPeer.join(portOf(node), name)));
-  const chatters = peers.map((peer, i) => new Chatter(peer, names[i], random));
+  const chatters = peers.map((peer, i) => new Chatter(peer, names[i], chance));
   const restarts = () => node.stats().workers.reduce((sum, worker) => sum + worker.restarts, 0);
   const upMs: { how: string; ms: number }[] = [];
   const reasons: string[] = [];
@@ -131,18 +113,18 @@ it(`${KILLS} deaths in all manners under load lose nothing and double at most wh
   }, 4);
   try {
     for (let kill = 0; kill < KILLS; kill++) {
-      const startMs = performance.now() + random() * 40;
+      const startMs = performance.now() + chance.next() * 40;
       await until(() => performance.now() > startMs, 'a moment');
       const before = restarts();
       const upsBefore = ups;
-      const victim = pick(chatters);
-      const isFromOutside = random() < 0.3;
-      const how = isFromOutside ? 'terminate' : pick(manners);
+      const victim = chance.pick(chatters);
+      const isFromOutside = chance.chance(0.3);
+      const how = isFromOutside ? 'terminate' : chance.pick(manners);
       let message = '';
       if (isFromOutside) {
-        void pick(node.workerThreads).terminate();
+        void chance.pick(node.workerThreads).terminate();
       } else {
-        const type = pick(types);
+        const type = chance.pick(types);
         message = JSON.stringify({ manner: how, file: join(folder, `${kill}`) });
         victim.peer.send(type, Buffer.from(message));
       }

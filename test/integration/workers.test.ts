@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { handlerModule, portOf, startNode, until } from './support/nodes.js';
 import { frame, RawPeer } from './support/raw-peer.js';
+import { reckon } from './support/reckon.js';
 
 const mortal = { handlers: [handlerModule('mortal.mjs')], ringSize: '256KiB' };
 
@@ -19,14 +20,6 @@ function numbered(count: number, bytesOf: (i: number) => number): Buffer {
 
 function acked(peer: RawPeer): number[] {
   return peer.of('ack').map(({ payload }) => payload.readUInt32BE(0));
-}
-
-/** What of 0..count-1 is missing, and how many came twice. */
-function reckon(acks: readonly number[], count: number) {
-  const seen = new Set(acks);
-  const lost = Array.from({ length: count }, (_, i) => i).filter((i) => !seen.has(i));
-  const isOrdered = acks.every((ack, i) => i === 0 || ack >= acks[i - 1]);
-  return { lost, doubled: acks.length - seen.size, isOrdered };
 }
 
 describe('a worker that dies while frames flow', () => {
