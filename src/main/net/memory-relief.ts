@@ -14,10 +14,15 @@ import type { ConnectionTable } from './connection-table.js';
 
 /** How long somebody starves before somebody else has to go: handlers and readers that are only slow come round by then. */
 export const PATIENCE_MS = 2000;
-/** Then it is looked again: what they held has come back by then. */
+/** Then it is looked again: partial frames and send queues have come back by then. */
 const RELIEF_EVERY_MS = 250;
 /** What those that go at once hold together, of the part that moves: one large holder, or several small ones. */
 const RELIEF_SHARE = 1 / 8;
+/**
+ * A host that holds less of it is not worth its peers: a pong on its way, a message or two. It takes more than 200 hosts
+ * below it to be short of memory.
+ */
+const LEAST_SHARE = 1 / 256;
 /** What is kept for later is asked back so often while memory is short. */
 const SPARE_EVERY_MS = 250;
 /** Messages that are left out so far apart are no shortage that lasts. */
@@ -79,27 +84,42 @@ export class MemoryRelief {
       this.#parts.spare();
     }
     if (this.#starvedMs < PATIENCE_MS || nowMs - this.#relievedMs < RELIEF_EVERY_MS) return;
-    const holders = [...table.connected()].map((connection) => ({
+    this.#relievedMs = nowMs;
+    const connected = [...table.connected()];
+    const holders = connected.map((connection) => ({
       connection,
       ip: connection.ip,
-      heldBytes: this.#heldBytes(connection),
+      heldBytes: this.#inboundBytes(connection) + connection.writer.queuedBytes,
       named: this.#parts.isNamed(connection),
     }));
-    this.#relievedMs = nowMs;
-    for (const { connection } of largestHolders(holders, budget.movingBytes * RELIEF_SHARE)) {
+    const shortage = {
+      wantedBytes: budget.movingBytes * RELIEF_SHARE,
+      leastBytes: budget.movingBytes * LEAST_SHARE,
+      returningBytes: this.#returningBytes(connected),
+    };
+    for (const { connection } of largestHolders(holders, shortage)) {
       const isReading = connection.writer.queuedBytes <= READING_BYTES;
       this.#parts.cutOff(connection, cause);
       if (!isReading) connection.destroy();
     }
   }
 
-  /** What a disconnect would give back, now or once its handlers are through. */
-  #heldBytes({ seat, writer }: Connection): number {
+  /** What a peer has sent that takes memory beside its ring: its partial frame, its messages in handler queues. */
+  #inboundBytes({ seat }: Connection): number {
     if (seat === null) return 0;
     const { words, layout } = this.#parts.arena;
     const control = layout.slot(seat.slot);
-    const inbound = Atomics.load(words, control + Slot.AsideBytes) + Atomics.load(words, control + Slot.QueuedBytes);
-    return inbound + writer.queuedBytes;
+    return Atomics.load(words, control + Slot.AsideBytes) + Atomics.load(words, control + Slot.QueuedBytes);
+  }
+
+  /**
+   * The same of nobody who is there: most of it messages of those who left, cut off or by themselves, which come back only
+   * as handlers are through.
+   */
+  #returningBytes(connected: readonly Connection[]): number {
+    const { partialFrames, handlerQueues } = this.#parts.budget.parts();
+    const answeredFor = connected.reduce((bytes, connection) => bytes + this.#inboundBytes(connection), 0);
+    return Math.max(0, partialFrames + handlerQueues - answeredFor);
   }
 
   #peersStarvedMs(nowMs: number): number {

@@ -3,7 +3,7 @@ import type { Connection } from '../../../src/main/net/connection.js';
 import type { ConnectionTable } from '../../../src/main/net/connection-table.js';
 import { MemoryRelief, PATIENCE_MS } from '../../../src/main/net/memory-relief.js';
 import { toSharedMs } from '../../../src/shared/clock.js';
-import { Slot, SlotState } from '../../../src/shared/memory/arena-layout.js';
+import { Slot, SlotState, Worker } from '../../../src/shared/memory/arena-layout.js';
 import { Claim } from '../../../src/shared/memory/memory-budget.js';
 import { FakeClock, MIB, makeArena, openSlot } from '../workers/stage.js';
 
@@ -63,6 +63,10 @@ function rig(peers: number) {
       set(slot, Slot.AsideBytes, bytes / 2);
       set(slot, Slot.QueuedBytes, bytes / 2);
     },
+    /** So much waits in handler queues, whoever sent it. */
+    queues(bytes: number) {
+      arena.words[arena.layout.worker(0) + Worker.QueuedKib] = bytes / 1024;
+    },
     starve: (slot: number) => set(slot, Slot.StarvedSinceMs, toSharedMs(clock.ms)),
     feed: (slot: number) => set(slot, Slot.StarvedSinceMs, 0),
     set,
@@ -116,6 +120,29 @@ describe('a shortage of memory', () => {
     r.starve(3);
     r.pass(PATIENCE_MS + 700);
     expect(r.cut).toEqual([2, 1, 0]);
+  });
+
+  it('costs nobody the connection while messages of those who left are most of it, and the rest once they are handled', () => {
+    const r = rig(4);
+    for (const slot of [0, 1, 2]) r.holds(slot, MIB);
+    r.starve(3);
+    r.queues(1.5 * MIB + 11 * MIB);
+    r.pass(10 * PATIENCE_MS);
+    expect(r.cut).toEqual([]);
+    // Handlers are through with them, and somebody starves all the same.
+    r.queues(1.5 * MIB);
+    r.pass(2 * STEP_MS);
+    expect(r.cut).toEqual([0, 1]);
+  });
+
+  it('costs nobody the connection who holds next to nothing of it', () => {
+    const r = rig(4);
+    r.holds(0, 16 * 1024);
+    r.connections[1]!.writer.queuedBytes = 50;
+    r.holds(2, 4 * MIB);
+    r.starve(3);
+    r.pass(10 * PATIENCE_MS);
+    expect(r.cut).toEqual([2]);
   });
 
   it('costs nobody the connection while those that wait get on, however slowly', () => {
