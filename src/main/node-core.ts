@@ -321,6 +321,7 @@ export class NodeCore {
         this.workers.spareMemory();
         this.pump.chunks.clear();
       },
+      isStopping: () => this.#stopping,
       isNamed: (connection) => this.connections.isNamed(connection),
       cutOff: (connection, cause) => this.connections.cutOff(connection, cause),
       wake: (connection) => this.connections.wake(connection),

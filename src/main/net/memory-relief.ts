@@ -43,6 +43,8 @@ export interface MemoryReliefParts {
   shed(): number;
   /** What is kept for later goes back. */
   spare(): void;
+  /** The node drains. */
+  isStopping(): boolean;
   /** Whether the operator has named the peer. */
   isNamed(connection: Connection): boolean;
   /** Tells a peer why, and lets go of it with all that it sent. */
@@ -72,7 +74,7 @@ export class MemoryRelief {
 
   /** Looks whether somebody starves, and does what is due. */
   sweep(): void {
-    const { budget, clock, table } = this.#parts;
+    const { budget, clock } = this.#parts;
     const nowMs = clock.nowMs();
     const hasRoom = budget.hasRoom(Claim.Inbound);
     const messagesMs = this.#messagesStarvedMs(nowMs);
@@ -84,24 +86,47 @@ export class MemoryRelief {
       this.#parts.spare();
     }
     if (this.#starvedMs < PATIENCE_MS || nowMs - this.#relievedMs < RELIEF_EVERY_MS) return;
+    // Who drains has a deadline of its own, and has promised to send what waits.
+    if (this.#parts.isStopping()) return;
     this.#relievedMs = nowMs;
-    const connected = [...table.connected()];
-    const holders = connected.map((connection) => ({
-      connection,
-      ip: connection.ip,
-      heldBytes: this.#inboundBytes(connection) + connection.writer.queuedBytes,
-      named: this.#parts.isNamed(connection),
-    }));
-    const shortage = {
-      wantedBytes: budget.movingBytes * RELIEF_SHARE,
-      leastBytes: budget.movingBytes * LEAST_SHARE,
-      returningBytes: this.#returningBytes(connected),
-    };
+    const wantedBytes = budget.movingBytes * RELIEF_SHARE;
+    this.#cutOffConnected(wantedBytes - this.#destroyLeaving(wantedBytes));
+  }
+
+  /**
+   * Those that are being left go first: nothing more comes of them, and no timeout looks at whether they read. What they have
+   * sent is dispatched all the same. @returns what they held together
+   */
+  #destroyLeaving(wantedBytes: number): number {
+    const leaving = [...this.#parts.table.all].filter(({ state }) => state === 'Disconnecting');
+    const holders = leaving.map((connection) => this.#holder(connection, connection.writer.queuedBytes));
+    const chosen = largestHolders(holders, { wantedBytes, leastBytes: this.#leastBytes, returningBytes: 0 });
+    for (const { connection } of chosen) {
+      connection.cause ??= cause;
+      connection.destroy();
+    }
+    return chosen.reduce((bytes, { heldBytes }) => bytes + heldBytes, 0);
+  }
+
+  #cutOffConnected(wantedBytes: number): void {
+    const connected = [...this.#parts.table.connected()];
+    const holders = connected.map((connection) =>
+      this.#holder(connection, this.#inboundBytes(connection) + connection.writer.queuedBytes),
+    );
+    const shortage = { wantedBytes, leastBytes: this.#leastBytes, returningBytes: this.#returningBytes(connected) };
     for (const { connection } of largestHolders(holders, shortage)) {
       const isReading = connection.writer.queuedBytes <= READING_BYTES;
       this.#parts.cutOff(connection, cause);
       if (!isReading) connection.destroy();
     }
+  }
+
+  #holder(connection: Connection, heldBytes: number) {
+    return { connection, ip: connection.ip, heldBytes, named: this.#parts.isNamed(connection) };
+  }
+
+  get #leastBytes(): number {
+    return this.#parts.budget.movingBytes * LEAST_SHARE;
   }
 
   /** What a peer has sent that takes memory beside its ring: its partial frame, its messages in handler queues. */

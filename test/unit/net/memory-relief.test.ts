@@ -13,7 +13,7 @@ const STEP_MS = 50;
 function rig(peers: number) {
   const { arena, budget } = makeArena({ slots: peers }, 16 * MIB);
   const clock = new FakeClock();
-  const state = { shed: 0, spared: 0 };
+  const state = { shed: 0, spared: 0, stopping: false };
   const cut: number[] = [];
   const destroyed: number[] = [];
   const woken: number[] = [];
@@ -21,26 +21,39 @@ function rig(peers: number) {
   const connections = Array.from({ length: peers }, (_, slot) => {
     openSlot(arena, slot);
     const writer = { queuedBytes: 0 };
-    const destroy = () => void destroyed.push(slot);
-    return { ip: `10.0.0.${slot + 1}`, seat: { slot, generation: 1 }, writer, destroy } as unknown as Connection;
+    const connection = {
+      ip: `10.0.0.${slot + 1}`,
+      seat: { slot, generation: 1 },
+      state: 'Connected',
+      writer,
+      destroy() {
+        destroyed.push(slot);
+        connection.state = 'Disconnected';
+        writer.queuedBytes = 0;
+      },
+    };
+    return connection as unknown as Connection;
   });
-  const present = new Set(connections);
   const slotOf = (connection: Connection) => connection.seat!.slot;
   const relief = new MemoryRelief({
     arena,
     budget,
     table: {
-      connected: () => present.values(),
+      connected: () => connections.filter(({ state }) => state === 'Connected').values(),
+      get all() {
+        return connections.filter(({ state }) => state !== 'Disconnected');
+      },
       seatedConnections: () => connections.values(),
     } as unknown as ConnectionTable,
     clock,
     shed: () => state.shed,
     spare: () => void state.spared++,
+    isStopping: () => state.stopping,
     isNamed: (connection) => named.has(slotOf(connection)),
     cutOff: (connection, { code }) => {
       expect(code).toBe(0x49);
       cut.push(slotOf(connection));
-      present.delete(connection);
+      connection.state = 'Disconnecting';
     },
     wake: (connection) => void woken.push(slotOf(connection)),
   });
@@ -177,6 +190,33 @@ describe('a shortage of memory', () => {
     q.starve(1);
     q.pass(PATIENCE_MS + STEP_MS);
     expect([q.cut, q.destroyed]).toEqual([[0], []]);
+  });
+
+  it('costs those that are being left theirs first, who may hold more than any peer and read nothing', () => {
+    const r = rig(4);
+    r.holds(0, 6 * MIB);
+    for (const slot of [1, 2]) {
+      r.connections[slot]!.state = 'Disconnecting';
+      r.connections[slot]!.writer.queuedBytes = slot * MIB;
+    }
+    r.starve(3);
+    r.pass(PATIENCE_MS + STEP_MS);
+    expect([r.cut, r.destroyed]).toEqual([[], [2]]);
+    expect(r.connections[2]!.cause?.code).toBe(0x49);
+    // What the other one holds is not enough.
+    r.pass(250);
+    expect([r.cut, r.destroyed]).toEqual([[0], [2, 1]]);
+  });
+
+  it('costs nobody anything while the node drains', () => {
+    const r = rig(3);
+    r.state.stopping = true;
+    r.connections[0]!.state = 'Disconnecting';
+    r.connections[0]!.writer.queuedBytes = 6 * MIB;
+    r.holds(1, 6 * MIB);
+    r.starve(2);
+    r.pass(10 * PATIENCE_MS);
+    expect([r.cut, r.destroyed]).toEqual([[], []]);
   });
 
   it('counts messages that are left out all the time as starvation, and some now and then not', () => {
