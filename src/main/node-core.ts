@@ -324,6 +324,10 @@ export class NodeCore {
       isStopping: () => this.#stopping,
       isNamed: (connection) => this.connections.isNamed(connection),
       cutOff: (connection, cause) => this.connections.cutOff(connection, cause),
+      lastFramesLost: (connection) => {
+        this.statistics.count('droppedStarved');
+        this.record.violation(connection, ErrorCode.ResourceExhausted);
+      },
       wake: (connection) => this.connections.wake(connection),
     });
     this.#listener = world.network.listener(

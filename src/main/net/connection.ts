@@ -101,7 +101,7 @@ export class Connection implements ReadSink {
   lastSentMs: number;
   /** When something other than ping and pong was last sent. */
   lastMessageSentMs: number;
-  /** When the handshake began, `Disconnecting` began, our side closed, the peer said goodbye; 0 for not yet. */
+  /** When the handshake began, it ceased to be a peer, our side closed, the peer said goodbye; 0 for not yet. */
   handshakingMs: number;
   leavingMs = 0;
   finSentMs = 0;

@@ -27,8 +27,8 @@ const LEAST_SHARE = 1 / 256;
 const SPARE_EVERY_MS = 250;
 /** Messages that are left out so far apart are no shortage that lasts. */
 const SHED_GAP_MS = 1000;
-/** A connection that is closed, and whose last frame finds no memory for so long, is let go without it. */
-const LAST_FRAME_MS = 5000;
+/** A connection that has been closing for so long, and whose last frames have found no memory all that time, goes without them. */
+const LAST_FRAMES_MS = 5000;
 /** With more than this in its send queue nobody reads a farewell behind it. */
 const READING_BYTES = 256 * 1024;
 
@@ -49,6 +49,8 @@ export interface MemoryReliefParts {
   isNamed(connection: Connection): boolean;
   /** Tells a peer why, and lets go of it with all that it sent. */
   cutOff(connection: Connection, cause: Cause): void;
+  /** A connection is let go without frames that had arrived whole. */
+  lastFramesLost(connection: Connection): void;
   /** The state of a slot has changed: its worker looks at it. */
   wake(connection: Connection): void;
 }
@@ -157,8 +159,10 @@ export class MemoryRelief {
       const starvedMs = Math.max(1, sinceSharedMs(nowMs, since));
       longestMs = Math.max(longestMs, starvedMs);
       const isClosing = Atomics.load(words, control + Slot.State) === SlotState.Closing;
-      if (!isClosing || starvedMs < LAST_FRAME_MS) continue;
+      const waitedMs = Math.min(starvedMs, nowMs - connection.leavingMs);
+      if (!isClosing || waitedMs < LAST_FRAMES_MS || this.#parts.isStopping()) continue;
       Atomics.store(words, control + Slot.State, SlotState.Aborted);
+      this.#parts.lastFramesLost(connection);
       this.#parts.wake(connection);
     }
     return longestMs;

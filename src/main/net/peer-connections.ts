@@ -157,7 +157,6 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
   ended(connection: Connection): void {
     if (connection.state === 'Connected') {
       connection.become('leaving');
-      connection.leavingMs = this.#parts.clock.nowMs();
       this.#noLongerPeer(connection, SlotState.Closing);
       this.#releaseUnheard(connection);
     } else if (connection.state !== 'Disconnecting') {
@@ -257,7 +256,6 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
       this.#parts.sendControl(connection, ControlType.disconnect, encodeDisconnect(code, cause.reason));
     }
     connection.become('leaving');
-    connection.leavingMs = this.#parts.clock.nowMs();
     connection.isCutOff = how.abort === true;
     this.#noLongerPeer(connection, how.abort === true ? SlotState.Aborted : SlotState.Closing);
     this.#tellGone(connection);
@@ -433,7 +431,8 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
 
   /** Takes a connection out of the connected peers; its worker gets to know that no more bytes come. */
   #noLongerPeer(connection: Connection, state: number): void {
-    const { table, arena } = this.#parts;
+    const { table, arena, clock } = this.#parts;
+    if (connection.leavingMs === 0) connection.leavingMs = clock.nowMs();
     if (connection.peerId !== null && table.byId(connection.peerId) === connection) this.#departing.add(connection);
     table.leave(connection);
     const { seat } = connection;

@@ -17,11 +17,13 @@ function rig(peers: number) {
   const cut: number[] = [];
   const destroyed: number[] = [];
   const woken: number[] = [];
+  const lost: number[] = [];
   const named = new Set<number>();
   const connections = Array.from({ length: peers }, (_, slot) => {
     openSlot(arena, slot);
     const writer = { queuedBytes: 0 };
     const connection = {
+      leavingMs: 0,
       ip: `10.0.0.${slot + 1}`,
       seat: { slot, generation: 1 },
       state: 'Connected',
@@ -55,6 +57,7 @@ function rig(peers: number) {
       cut.push(slotOf(connection));
       connection.state = 'Disconnecting';
     },
+    lastFramesLost: (connection) => void lost.push(slotOf(connection)),
     wake: (connection) => void woken.push(slotOf(connection)),
   });
   const set = (slot: number, word: number, value: number) => {
@@ -69,6 +72,7 @@ function rig(peers: number) {
     cut,
     destroyed,
     woken,
+    lost,
     named,
     connections,
     /** A peer holds so much; half of it in a frame, half in handler queues. */
@@ -244,14 +248,37 @@ describe('a shortage of memory', () => {
     expect([r.cut, r.relief.starvedMs]).toEqual([[], 0]);
   });
 
-  it('does not keep the place of a closed connection whose last frame finds no memory', () => {
+  it('does not keep the place of a closed connection whose last frames find no memory, and tells of them', () => {
     const r = rig(2);
     r.set(0, Slot.State, SlotState.Closing);
+    r.connections[0]!.leavingMs = r.clock.ms;
     r.starve(0);
     r.pass(4900);
-    expect(r.woken).toEqual([]);
+    expect([r.woken, r.lost]).toEqual([[], []]);
     r.pass(200);
-    expect(r.woken).toContain(0);
+    expect([r.woken, r.lost]).toEqual([[0], [0]]);
     expect(r.arena.words[r.arena.layout.slot(0) + Slot.State]).toBe(SlotState.Aborted);
+  });
+
+  it('gives the last frames of a connection their time from its close on, however long it starved before', () => {
+    const r = rig(2);
+    r.starve(0);
+    r.pass(8000);
+    r.set(0, Slot.State, SlotState.Closing);
+    r.connections[0]!.leavingMs = r.clock.ms;
+    r.pass(4900);
+    expect(r.lost).toEqual([]);
+    r.pass(200);
+    expect(r.lost).toEqual([0]);
+  });
+
+  it('takes no frame that has arrived from a node that drains', () => {
+    const r = rig(2);
+    r.state.stopping = true;
+    r.set(0, Slot.State, SlotState.Closing);
+    r.connections[0]!.leavingMs = r.clock.ms;
+    r.starve(0);
+    r.pass(60_000);
+    expect([r.woken, r.lost]).toEqual([[], []]);
   });
 });
