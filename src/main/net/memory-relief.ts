@@ -101,7 +101,7 @@ export class MemoryRelief {
    */
   #destroyLeaving(wantedBytes: number): number {
     const leaving = [...this.#parts.table.all].filter(({ state }) => state === 'Disconnecting');
-    const holders = leaving.map((connection) => this.#holder(connection, connection.writer.queuedBytes));
+    const holders = leaving.map((connection) => this.#holder(connection, connection.writer.heldBytes));
     const chosen = largestHolders(holders, { wantedBytes, leastBytes: this.#leastBytes, returningBytes: 0 });
     for (const { connection } of chosen) {
       connection.cause ??= cause;
@@ -113,7 +113,7 @@ export class MemoryRelief {
   #cutOffConnected(wantedBytes: number): void {
     const connected = [...this.#parts.table.connected()];
     const holders = connected.map((connection) =>
-      this.#holder(connection, this.#inboundBytes(connection) + connection.writer.queuedBytes),
+      this.#holder(connection, this.#inboundBytes(connection) + connection.writer.heldBytes),
     );
     const shortage = { wantedBytes, leastBytes: this.#leastBytes, returningBytes: this.#returningBytes(connected) };
     for (const { connection } of largestHolders(holders, shortage)) {

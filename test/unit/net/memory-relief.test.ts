@@ -21,7 +21,7 @@ function rig(peers: number) {
   const named = new Set<number>();
   const connections = Array.from({ length: peers }, (_, slot) => {
     openSlot(arena, slot);
-    const writer = { queuedBytes: 0 };
+    const writer = { queuedBytes: 0, heldBytes: 0 };
     const connection = {
       leavingMs: 0,
       ip: `10.0.0.${slot + 1}`,
@@ -31,7 +31,7 @@ function rig(peers: number) {
       destroy() {
         destroyed.push(slot);
         connection.state = 'Disconnected';
-        writer.queuedBytes = 0;
+        Object.assign(writer, { queuedBytes: 0, heldBytes: 0 });
       },
     };
     return connection as unknown as Connection;
@@ -79,6 +79,10 @@ function rig(peers: number) {
     holds(slot: number, bytes: number) {
       set(slot, Slot.AsideBytes, bytes / 2);
       set(slot, Slot.QueuedBytes, bytes / 2);
+    },
+    /** So much waits in a peer's send queue. */
+    sends(slot: number, bytes: number) {
+      Object.assign(connections[slot]!.writer, { queuedBytes: bytes, heldBytes: bytes });
     },
     /** So much waits in handler queues, whoever sent it. */
     queues(bytes: number) {
@@ -152,10 +156,19 @@ describe('a shortage of memory', () => {
     expect(r.cut).toEqual([0, 1]);
   });
 
+  it('costs those theirs whose few bytes keep the most memory from being free', () => {
+    const r = rig(3);
+    r.sends(0, MIB);
+    Object.assign(r.connections[1]!.writer, { queuedBytes: 1000, heldBytes: 2 * MIB });
+    r.starve(2);
+    r.pass(PATIENCE_MS + STEP_MS);
+    expect(r.cut).toEqual([1]);
+  });
+
   it('costs nobody the connection who holds next to nothing of it', () => {
     const r = rig(4);
     r.holds(0, 16 * 1024);
-    r.connections[1]!.writer.queuedBytes = 50;
+    r.sends(1, 50);
     r.holds(2, 4 * MIB);
     r.starve(3);
     r.pass(10 * PATIENCE_MS);
@@ -185,7 +198,7 @@ describe('a shortage of memory', () => {
 
   it('ends the connection at once where a farewell would stand behind what is not read', () => {
     const r = rig(2);
-    r.connections[0]!.writer.queuedBytes = 4 * MIB;
+    r.sends(0, 4 * MIB);
     r.starve(1);
     r.pass(PATIENCE_MS + STEP_MS);
     expect([r.cut, r.destroyed]).toEqual([[0], [0]]);
@@ -201,7 +214,7 @@ describe('a shortage of memory', () => {
     r.holds(0, 6 * MIB);
     for (const slot of [1, 2]) {
       r.connections[slot]!.state = 'Disconnecting';
-      r.connections[slot]!.writer.queuedBytes = slot * MIB;
+      r.sends(slot, slot * MIB);
     }
     r.starve(3);
     r.pass(PATIENCE_MS + STEP_MS);
@@ -216,7 +229,7 @@ describe('a shortage of memory', () => {
     const r = rig(3);
     r.state.stopping = true;
     r.connections[0]!.state = 'Disconnecting';
-    r.connections[0]!.writer.queuedBytes = 6 * MIB;
+    r.sends(0, 6 * MIB);
     r.holds(1, 6 * MIB);
     r.starve(2);
     r.pass(10 * PATIENCE_MS);
