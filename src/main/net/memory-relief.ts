@@ -124,7 +124,7 @@ export class MemoryRelief {
   }
 
   #holder(connection: Connection, heldBytes: number) {
-    return { connection, ip: connection.ip, heldBytes, named: this.#parts.isNamed(connection) };
+    return { connection, hostKey: connection.hostKey, heldBytes, named: this.#parts.isNamed(connection) };
   }
 
   get #leastBytes(): number {

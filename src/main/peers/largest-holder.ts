@@ -6,10 +6,9 @@
  * connections, so that a crowd of small holders from one address does not get a single honest one with a large frame
  * disconnected.
  */
-import { hostKeyOf } from './net-group.js';
-
 export interface Holder {
-  readonly ip: string;
+  /** Of its address (`net-group.ts`). */
+  readonly hostKey: string;
   readonly heldBytes: number;
   /** The operator has named it: persistent or unconditional. */
   readonly named: boolean;
@@ -35,57 +34,66 @@ export interface Shortage {
 export function largestHolders<T extends Holder>(holders: readonly T[], shortage: Shortage): T[] {
   const { wantedBytes, leastBytes } = shortage;
   const chosen: T[] = [];
-  const left = new Set(holders);
+  const named = new Hosts<T>();
+  const others = new Hosts<T>();
+  for (const holder of holders) if (holder.heldBytes > 0) (holder.named ? named : others).add(holder);
   let { returningBytes } = shortage;
   for (let bytes = 0; bytes < wantedBytes && chosen.length < MOST_AT_ONCE; ) {
-    const host = largestHost([...left]);
+    // The named are spared as long as they hold no more than all others: to cut off others for them would free little then.
+    const hosts = named.bytes > others.bytes ? named : others;
+    const host = hosts.largest();
     if (returningBytes > 0 && returningBytes >= (host?.bytes ?? 0)) {
       bytes += returningBytes;
       returningBytes = 0;
       continue;
     }
     if (host === null || host.bytes < leastBytes) break;
-    left.delete(host.largest);
-    chosen.push(host.largest);
-    bytes += host.largest.heldBytes;
+    const holder = hosts.take(host);
+    chosen.push(holder);
+    bytes += holder.heldBytes;
   }
   return chosen;
 }
 
-/** What the connections of a host hold together, and the one that holds most. */
 interface Host<T> {
+  readonly key: string;
+  /** What its connections hold together. */
   bytes: number;
-  largest: T;
+  readonly holders: T[];
 }
 
-/**
- * The host that holds most; null if nobody holds anything. Peers that the operator has named are spared as long as they
- * hold no more than all others together: to cut off others for them would free little then.
- */
-function largestHost<T extends Holder>(holders: readonly T[]): Host<T> | null {
-  const named = holders.filter((holder) => holder.named);
-  const others = holders.filter((holder) => !holder.named);
-  return largestOf(heldBy(named) > heldBy(others) ? named : others);
-}
+/** Holders by host, summed once: there may be ten thousand of them, and the main thread waits. */
+class Hosts<T extends Holder> {
+  bytes = 0;
+  readonly #byKey = new Map<string, Host<T>>();
 
-function largestOf<T extends Holder>(holders: readonly T[]): Host<T> | null {
-  const hosts = new Map<string, Host<T>>();
-  for (const holder of holders) {
-    if (holder.heldBytes <= 0) continue;
-    const key = hostKeyOf(holder.ip);
-    const host = hosts.get(key);
-    if (host === undefined) {
-      hosts.set(key, { bytes: holder.heldBytes, largest: holder });
-      continue;
+  add(holder: T): void {
+    const { hostKey: key, heldBytes } = holder;
+    const host = this.#byKey.get(key);
+    if (host === undefined) this.#byKey.set(key, { key, bytes: heldBytes, holders: [holder] });
+    else {
+      host.bytes += heldBytes;
+      host.holders.push(holder);
     }
-    host.bytes += holder.heldBytes;
-    if (holder.heldBytes > host.largest.heldBytes) host.largest = holder;
+    this.bytes += heldBytes;
   }
-  let most: Host<T> | null = null;
-  for (const host of hosts.values()) if (most === null || host.bytes > most.bytes) most = host;
-  return most;
-}
 
-function heldBy(holders: readonly Holder[]): number {
-  return holders.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
+  /** The host that holds most; null if nobody is left. */
+  largest(): Host<T> | null {
+    let most: Host<T> | null = null;
+    for (const host of this.#byKey.values()) if (most === null || host.bytes > most.bytes) most = host;
+    return most;
+  }
+
+  /** Takes out of a host the peer that holds most. */
+  take(host: Host<T>): T {
+    const { holders } = host;
+    let at = 0;
+    for (let i = 1; i < holders.length; i++) if (holders[i].heldBytes > holders[at].heldBytes) at = i;
+    const [largest] = holders.splice(at, 1);
+    if (holders.length === 0) this.#byKey.delete(host.key);
+    host.bytes -= largest.heldBytes;
+    this.bytes -= largest.heldBytes;
+    return largest;
+  }
 }

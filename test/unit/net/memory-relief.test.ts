@@ -24,7 +24,7 @@ function rig(peers: number) {
     const writer = { queuedBytes: 0, heldBytes: 0 };
     const connection = {
       leavingMs: 0,
-      ip: `10.0.0.${slot + 1}`,
+      hostKey: `10.0.0.${slot + 1}`,
       seat: { slot, generation: 1 },
       state: 'Connected',
       writer,

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Holder, largestHolders, type Shortage } from '../../../src/main/peers/largest-holder.js';
+import { hostKeyOf } from '../../../src/main/peers/net-group.js';
 
 function holder(ip: string, heldBytes: number, named = false) {
-  return { ip, heldBytes, named };
+  return { hostKey: hostKeyOf(ip), heldBytes, named };
 }
 
 /** Those that have to go where so much is missing; by default everything is worth it, and nothing comes back by itself. */
@@ -27,7 +28,7 @@ describe('the largest holder', () => {
     const crowd = Array.from({ length: 20 }, (_, i) => holder('10.0.0.2', 5 + (i === 7 ? 1 : 0)));
     expect(going([honest, ...crowd], 1)).toEqual([crowd[7]]);
     const v6 = Array.from({ length: 20 }, (_, i) => holder(`2001:db8::${i + 1}`, 5));
-    expect(going([honest, ...v6], 1)[0]!.ip).toMatch(/^2001/);
+    expect(going([honest, ...v6], 1)[0]!.hostKey).toMatch(/^2001/);
   });
 
   it('goes with the next ones until they hold enough together, sixteen at most', () => {
@@ -61,9 +62,23 @@ describe('the largest holder', () => {
     expect(going([], 100, { returningBytes: 55 })).toEqual([]);
   });
 
+  it('is found by one look at each, however many go', () => {
+    const looked = { count: 0 };
+    const peers = Array.from({ length: 10_000 }, (_, i) => ({
+      ...holder('10.0.0.1', 1000 + i),
+      get hostKey() {
+        looked.count++;
+        return `2001:db8:0:${i}::/64`;
+      },
+    }));
+    expect(going(peers, 1e9)).toEqual(peers.slice(-16).reverse());
+    // Each is asked for its host once, not for each of the sixteen that go.
+    expect(looked.count).toBeLessThan(10_100);
+  });
+
   it('is always somebody who holds something, and never the same twice', () => {
     const anyHolder: fc.Arbitrary<Holder> = fc.record({
-      ip: fc.nat(5).map((n) => `10.0.0.${n}`),
+      hostKey: fc.nat(5).map((n) => `10.0.0.${n}`),
       heldBytes: fc.nat(100),
       named: fc.boolean(),
     });
