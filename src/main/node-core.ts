@@ -322,7 +322,6 @@ export class NodeCore {
         this.pump.chunks.clear();
       },
       isStopping: () => this.#stopping,
-      isNamed: (connection) => this.connections.isNamed(connection),
       cutOff: (connection, cause) => this.connections.cutOff(connection, cause),
       lastFramesLost: (connection) => {
         this.statistics.count('droppedStarved');

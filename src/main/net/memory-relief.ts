@@ -45,8 +45,6 @@ export interface MemoryReliefParts {
   spare(): void;
   /** The node drains. */
   isStopping(): boolean;
-  /** Whether the operator has named the peer. */
-  isNamed(connection: Connection): boolean;
   /** Tells a peer why, and lets go of it with all that it sent. */
   cutOff(connection: Connection, cause: Cause): void;
   /** A connection is let go without frames that had arrived whole. */
@@ -124,7 +122,7 @@ export class MemoryRelief {
   }
 
   #holder(connection: Connection, heldBytes: number) {
-    return { connection, hostKey: connection.hostKey, heldBytes, named: this.#parts.isNamed(connection) };
+    return { connection, hostKey: connection.hostKey, heldBytes, named: connection.persistent };
   }
 
   get #leastBytes(): number {

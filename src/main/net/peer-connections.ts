@@ -142,8 +142,8 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     if (connection.isHeard) this.#wakeWorker(connection);
   }
 
-  /** Whether the operator has named a peer: persistent, or unconditional. */
-  isNamed({ persistent, peerId }: Connection): boolean {
+  /** Whether the operator has named a peer: persistent, or unconditional, which is believed of whoever shows the ID. */
+  #isNamed({ persistent, peerId }: Connection): boolean {
     return persistent || this.#handshakes.isUnconditional(peerId);
   }
 
@@ -330,7 +330,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
       writeStalledMs: connection.writer.stalledMs(nowMs),
       partialMs: partial === 0 ? null : sinceSharedMs(nowMs, partial),
       paused: connection.paused || connection.throttled,
-      mayIdle: this.isNamed(connection),
+      mayIdle: this.#isNamed(connection),
       goodbyeMs: connection.goodbyeMs === 0 ? null : nowMs - connection.goodbyeMs,
       leavingMs: finSentMs > 0 ? nowMs - finSentMs : this.#overdueMs(connection, nowMs),
       hurried: this.#stopping,

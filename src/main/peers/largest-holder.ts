@@ -10,7 +10,7 @@ export interface Holder {
   /** Of its address (`net-group.ts`). */
   readonly hostKey: string;
   readonly heldBytes: number;
-  /** The operator has named it: persistent or unconditional. */
+  /** The operator has named it by its address: persistent. An ID alone is anybody's, so unconditional ones are not. */
   readonly named: boolean;
 }
 

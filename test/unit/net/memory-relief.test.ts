@@ -18,12 +18,12 @@ function rig(peers: number) {
   const destroyed: number[] = [];
   const woken: number[] = [];
   const lost: number[] = [];
-  const named = new Set<number>();
   const connections = Array.from({ length: peers }, (_, slot) => {
     openSlot(arena, slot);
     const writer = { queuedBytes: 0, heldBytes: 0 };
     const connection = {
       leavingMs: 0,
+      persistent: false,
       hostKey: `10.0.0.${slot + 1}`,
       seat: { slot, generation: 1 },
       state: 'Connected',
@@ -51,7 +51,6 @@ function rig(peers: number) {
     shed: () => state.shed,
     spare: () => void state.spared++,
     isStopping: () => state.stopping,
-    isNamed: (connection) => named.has(slotOf(connection)),
     cutOff: (connection, { code }) => {
       expect(code).toBe(0x49);
       cut.push(slotOf(connection));
@@ -73,7 +72,6 @@ function rig(peers: number) {
     destroyed,
     woken,
     lost,
-    named,
     connections,
     /** A peer holds so much; half of it in a frame, half in handler queues. */
     holds(slot: number, bytes: number) {
@@ -186,14 +184,25 @@ describe('a shortage of memory', () => {
     expect(r.cut).toEqual([]);
   });
 
-  it('spares peers that the operator has named while others hold as much', () => {
+  it('spares peers that the operator has named by address while others hold as much', () => {
     const r = rig(3);
     r.holds(0, 3 * MIB);
     r.holds(1, 3 * MIB);
-    r.named.add(0);
+    r.connections[0]!.persistent = true;
     r.starve(2);
     r.pass(PATIENCE_MS + STEP_MS);
     expect(r.cut).toEqual([1]);
+  });
+
+  it('spares nobody for an unconditional ID, which anybody may show', () => {
+    const r = rig(3);
+    r.holds(0, 4 * MIB);
+    r.holds(1, 3 * MIB);
+    // What an unconditional ID brings.
+    r.connections[0]!.exempt = true;
+    r.starve(2);
+    r.pass(PATIENCE_MS + STEP_MS);
+    expect(r.cut).toEqual([0]);
   });
 
   it('ends the connection at once where a farewell would stand behind what is not read', () => {
