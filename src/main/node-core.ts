@@ -249,7 +249,8 @@ export class NodeCore {
       dropped: () => this.statistics.count('dialsDropped'),
     });
     this.persistent = new PersistentPeers(settings, random);
-    this.#crawls = new CrawlResponder((max) => memory.book.reached(max, clock.wallMs()));
+    // Who tells peers nothing tells strangers nothing either: a crawl has an answer, of no addresses.
+    this.#crawls = new CrawlResponder((max) => (settings.pex ? memory.book.reached(max, clock.wallMs()) : []));
     this.#exchange = settings.pex ? this.#peerExchange() : null;
     this.discovery = new Discovery({
       settings,
