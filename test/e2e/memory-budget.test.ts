@@ -147,4 +147,28 @@ describe('a node with a memory budget of 64 MiB', { timeout: TEST_MS }, () => {
     for (const peer of peers) peer.socket.destroy();
     await expectWell(node, good);
   });
+
+  it('keeps to it while 50 peers fill handlers that hardly move, and cuts off nobody else for what those left behind', async () => {
+    const node = await WatchedNode.start(limits, 'hoard.mjs');
+    const good = new GoodPeer(node.port);
+    // In the middle of a large frame that finds no memory for its rest.
+    const honest = new LoosePeer(node.port, 'honest', { from: '127.0.0.4' });
+    const block = frame('block', Buffer.alloc(600_000));
+    honest.socket.write(block.subarray(0, 200_000));
+    await node.until(({ memory }) => memory.by.partialFrames > 0, 'the beginning of the large frame');
+    const flood = Buffer.concat(Array.from({ length: 20 }, () => frame('tarry', Buffer.alloc(16_000, 1))));
+    const peers = Array.from({ length: 50 }, (_, i) => new LoosePeer(node.port, `flood-${i}`));
+    const pour = () => {
+      for (const peer of peers) peer.pour(flood);
+    };
+    await attack(node, pour, ({ memory }) => memory.by.handlerQueues > 20 * MIB, 'memory in handler queues');
+    honest.socket.write(block.subarray(200_000));
+    await attack(node, pour, isRelieved, 'peer that is cut off');
+    for (const peer of peers) peer.socket.destroy();
+    await node.until(({ messages }) => messages.receivedByType.block === 1, 'the large frame', 20_000);
+    expect(honest.closed).toBe(false);
+    const cutOff = (await node.history(0x49)).map(({ peerId }) => peerId);
+    expect(cutOff.every((id) => id?.startsWith('flood-'))).toBe(true);
+    await expectWell(node, good);
+  });
 });
