@@ -256,6 +256,7 @@ export class NodeCore {
       settings,
       nodeId,
       world,
+      clock,
       log,
       book: memory.book,
       exchange: this.#exchange,
@@ -360,7 +361,7 @@ export class NodeCore {
   async start(): Promise<void> {
     const { listen } = this.#settings;
     await this.workers.start();
-    const external = await resolveExternal(this.#settings, this.#log);
+    const external = await resolveExternal(this.#settings, this.#world.network, this.#log);
     await this.#listener.listen(listen.host, listen.port);
     // In the same turn: a connection may be there in the next.
     this.ownAddress = new OwnAddress(this.#listener.address, external);
