@@ -164,7 +164,7 @@ describe('a node with a memory budget of 64 MiB', { timeout: TEST_MS }, () => {
     honest.socket.write(block.subarray(200_000));
     await attack(node, pour, isRelieved, 'peer that is cut off');
     for (const peer of peers) peer.socket.destroy();
-    await node.until(({ messages }) => messages.receivedByType.block === 1, 'the large frame', 20_000);
+    await node.until(({ messages }) => messages.receivedByType.block === 1, 'the large frame', 30_000);
     expect(honest.closed).toBe(false);
     const cutOff = (await node.history(0x49)).map(({ peerId }) => peerId);
     expect(cutOff.every((id) => id?.startsWith('flood-'))).toBe(true);

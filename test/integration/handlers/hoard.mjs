@@ -15,6 +15,6 @@ export default {
     mode: 'queued',
     queueLength: 10_000,
     overflow: 'back-pressure',
-    handler: () => new Promise((resolve) => setTimeout(resolve, 20)),
+    handler: () => new Promise((resolve) => setTimeout(resolve, 12)),
   },
 };
