@@ -1,7 +1,8 @@
 /**
  * Ends a shortage of memory that does not end by itself. Main thread, by the sweep. While the budget is short, what is kept
  * for later goes back. Once peers have waited too long for memory, or messages have been left out for want of it all that
- * time, the largest holder is disconnected with ResourceExhausted, one after the other until nobody starves.
+ * time, the largest holder is disconnected with ResourceExhausted, one after the other until nobody starves; those that are
+ * being left anyway first. Also lets go of closed connections whose last frames find no memory.
  */
 import { type Clock, sinceSharedMs } from '../../shared/clock.js';
 import { ErrorCode } from '../../shared/errors.js';
@@ -23,6 +24,11 @@ const RELIEF_SHARE = 1 / 8;
  * below it to be short of memory.
  */
 const LEAST_SHARE = 1 / 256;
+/**
+ * What a queued message may take of its payload: there is a head to each, and an end to each segment that is not filled. Small
+ * ones take more, but of these a queue holds little. Too much is no harm: where most have left it is about those who are there.
+ */
+const QUEUED_SIZE = 2;
 /** What is kept for later is asked back so often while memory is short. */
 const SPARE_EVERY_MS = 250;
 /** Messages that are left out so far apart are no shortage that lasts. */
@@ -110,9 +116,10 @@ export class MemoryRelief {
 
   #cutOffConnected(wantedBytes: number): void {
     const connected = [...this.#parts.table.connected()];
-    const holders = connected.map((connection) =>
-      this.#holder(connection, this.#inboundBytes(connection) + connection.writer.heldBytes),
-    );
+    const holders = connected.map((connection) => {
+      const { partialBytes, queuedBytes } = this.#inbound(connection);
+      return this.#holder(connection, partialBytes + queuedBytes + connection.writer.heldBytes);
+    });
     const shortage = { wantedBytes, leastBytes: this.#leastBytes, returningBytes: this.#returningBytes(connected) };
     for (const { connection } of largestHolders(holders, shortage)) {
       const isReading = connection.writer.queuedBytes <= READING_BYTES;
@@ -130,11 +137,14 @@ export class MemoryRelief {
   }
 
   /** What a peer has sent that takes memory beside its ring: its partial frame, its messages in handler queues. */
-  #inboundBytes({ seat }: Connection): number {
-    if (seat === null) return 0;
+  #inbound({ seat }: Connection): { partialBytes: number; queuedBytes: number } {
+    if (seat === null) return { partialBytes: 0, queuedBytes: 0 };
     const { words, layout } = this.#parts.arena;
     const control = layout.slot(seat.slot);
-    return Atomics.load(words, control + Slot.AsideBytes) + Atomics.load(words, control + Slot.QueuedBytes);
+    return {
+      partialBytes: Atomics.load(words, control + Slot.AsideBytes),
+      queuedBytes: Atomics.load(words, control + Slot.QueuedBytes),
+    };
   }
 
   /**
@@ -142,9 +152,13 @@ export class MemoryRelief {
    * as handlers are through.
    */
   #returningBytes(connected: readonly Connection[]): number {
-    const { partialFrames, handlerQueues } = this.#parts.budget.parts();
-    const answeredFor = connected.reduce((bytes, connection) => bytes + this.#inboundBytes(connection), 0);
-    return Math.max(0, partialFrames + handlerQueues - answeredFor);
+    let { partialFrames, handlerQueues } = this.#parts.budget.parts();
+    for (const connection of connected) {
+      const { partialBytes, queuedBytes } = this.#inbound(connection);
+      partialFrames -= partialBytes;
+      handlerQueues -= queuedBytes * QUEUED_SIZE;
+    }
+    return Math.max(0, partialFrames) + Math.max(0, handlerQueues);
   }
 
   #peersStarvedMs(nowMs: number): number {

@@ -154,6 +154,15 @@ describe('a shortage of memory', () => {
     expect(r.cut).toEqual([0, 1]);
   });
 
+  it('costs those theirs who fill handler queues, though their messages take more room than their payload', () => {
+    const r = rig(4);
+    for (const slot of [0, 1, 2]) r.set(slot, Slot.QueuedBytes, 3 * MIB);
+    r.queues(14 * MIB);
+    r.starve(3);
+    r.pass(PATIENCE_MS + STEP_MS);
+    expect(r.cut).toEqual([0]);
+  });
+
   it('costs those theirs whose few bytes keep the most memory from being free', () => {
     const r = rig(3);
     r.sends(0, MIB);
