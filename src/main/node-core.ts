@@ -251,12 +251,14 @@ export class NodeCore {
       dropped: () => this.statistics.count('dialsDropped'),
     });
     this.persistent = new PersistentPeers(settings, random);
-    this.#crawls = new CrawlResponder((max) => memory.book.reached(max, clock.wallMs()));
+    // Who tells peers nothing tells strangers nothing either: a crawl has an answer, of no addresses.
+    this.#crawls = new CrawlResponder((max) => (settings.pex ? memory.book.reached(max, clock.wallMs()) : []));
     this.#exchange = settings.pex ? this.#peerExchange() : null;
     this.discovery = new Discovery({
       settings,
       nodeId,
       world,
+      clock,
       log,
       book: memory.book,
       exchange: this.#exchange,
@@ -323,8 +325,12 @@ export class NodeCore {
         this.workers.spareMemory();
         this.pump.chunks.clear();
       },
-      isNamed: (connection) => this.connections.isNamed(connection),
+      isStopping: () => this.#stopping,
       cutOff: (connection, cause) => this.connections.cutOff(connection, cause),
+      lastFramesLost: (connection) => {
+        this.statistics.count('droppedStarved');
+        this.record.violation(connection, ErrorCode.ResourceExhausted);
+      },
       wake: (connection) => this.connections.wake(connection),
     });
     this.#listener = world.network.listener(
@@ -357,7 +363,7 @@ export class NodeCore {
   async start(): Promise<void> {
     const { listen } = this.#settings;
     await this.workers.start();
-    const external = await resolveExternal(this.#settings, this.#log);
+    const external = await resolveExternal(this.#settings, this.#world.network, this.#log);
     await this.#listener.listen(listen.host, listen.port);
     // In the same turn: a connection may be there in the next.
     this.ownAddress = new OwnAddress(this.#listener.address, external);

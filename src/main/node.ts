@@ -189,6 +189,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     this.#reach = new ReachSurvey({
       settings,
       clock: world.clock,
+      network: world.network,
       hearsay,
       selfDials: this.#selfDials,
       ownAddress: () => this.#core.ownAddress,

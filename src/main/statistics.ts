@@ -178,6 +178,7 @@ export class Statistics {
       MessageTooLarge: this.sum('droppedTooLarge'),
       InvalidMessageFormat: this.sum('droppedInvalid'),
       WorkerPoisoned: this.sum('droppedPoisoned'),
+      ResourceExhausted: this.total('droppedStarved'),
     };
     return {
       received: this.sum('messagesReceived'),

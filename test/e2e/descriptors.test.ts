@@ -47,52 +47,55 @@ async function until(isTrue: () => boolean | Promise<boolean>, what: string, tim
   }
 }
 
-// Without prlimit (util-linux) no limit can be set for a process that a test starts.
-describe.skipIf(!hasPrlimit)('a node that has 160 file descriptors, in a storm of connections', () => {
-  it('lives, does not spin, answers its admin, keeps its peers, tells of it, and takes newcomers in after it', async () => {
-    const { node, ready } = await startNodeCommand(['--workers', '1'], ['prlimit', `--nofile=${FILES}:${FILES}`]);
-    const pid = node.child.pid!;
-    const port = Number(ready.listen.split(':').at(-1));
-    const peer = new LoosePeer(port, 'early');
-    const status = () => get<NodeStatus>(ready.admin, '/status');
-    await until(async () => (await status()).peers.total === 1, 'the first peer');
-    let most = 0;
-    for (let i = 0; i < STORM; i++) {
-      storm(port);
-      if (i % 20 === 0) {
-        await new Promise((resolve) => setImmediate(resolve));
-        most = Math.max(most, openFiles(pid));
+// Without prlimit (util-linux) no limit can be set for a process that a test starts. CI has it: there this is not passed over.
+describe.skipIf(!hasPrlimit && process.env.CI === undefined)(
+  'a node that has 160 file descriptors, in a storm of connections',
+  () => {
+    it('lives, does not spin, answers its admin, keeps its peers, tells of it, and takes newcomers in after it', async () => {
+      const { node, ready } = await startNodeCommand(['--workers', '1'], ['prlimit', `--nofile=${FILES}:${FILES}`]);
+      const pid = node.child.pid!;
+      const port = Number(ready.listen.split(':').at(-1));
+      const peer = new LoosePeer(port, 'early');
+      const status = () => get<NodeStatus>(ready.admin, '/status');
+      await until(async () => (await status()).peers.total === 1, 'the first peer');
+      let most = 0;
+      for (let i = 0; i < STORM; i++) {
+        storm(port);
+        if (i % 20 === 0) {
+          await new Promise((resolve) => setImmediate(resolve));
+          most = Math.max(most, openFiles(pid));
+        }
       }
-    }
-    await until(async () => (await status()).connections.refusedNoFiles > 0, 'connections to be refused');
-    most = Math.max(most, openFiles(pid));
-    expect(most).toBeLessThan(FILES);
+      await until(async () => (await status()).connections.refusedNoFiles > 0, 'connections to be refused');
+      most = Math.max(most, openFiles(pid));
+      expect(most).toBeLessThan(FILES);
 
-    // Those that are left hold what they have and say nothing: that costs next to nothing.
-    const [beforeMs, startMs] = [cpuMs(pid), performance.now()];
-    await until(() => performance.now() - startMs > 2000, 'two seconds');
-    expect((cpuMs(pid) - beforeMs) / (performance.now() - startMs)).toBeLessThan(0.5);
+      // Those that are left hold what they have and say nothing: that costs next to nothing.
+      const [beforeMs, startMs] = [cpuMs(pid), performance.now()];
+      await until(() => performance.now() - startMs > 2000, 'two seconds');
+      expect((cpuMs(pid) - beforeMs) / (performance.now() - startMs)).toBeLessThan(0.5);
 
-    const before = peer.received;
-    peer.send('ping', Buffer.alloc(8));
-    await until(() => peer.received >= before + 18, 'the pong of a peer that was there before');
-    const { findings } = await get<DoctorReport>(ready.admin, '/doctor');
-    expect(findings.find(({ check }) => check === 'files')).toMatchObject({ level: 'warn' });
-    const { entries } = await get<{ entries: HistoryEntry[] }>(ready.admin, '/history?limit=10000&code=73');
-    const told = entries.filter(({ address }) => address === null);
-    expect(told.length).toBeGreaterThan(0);
-    expect(told.length).toBeLessThan(5);
-    const lines = node.stdout.split('\n').filter((line) => line.includes('connection closed unread'));
-    expect(lines.length).toBeGreaterThan(0);
-    expect(lines.length).toBeLessThan(5);
+      const before = peer.received;
+      peer.send('ping', Buffer.alloc(8));
+      await until(() => peer.received >= before + 18, 'the pong of a peer that was there before');
+      const { findings } = await get<DoctorReport>(ready.admin, '/doctor');
+      expect(findings.find(({ check }) => check === 'files')).toMatchObject({ level: 'warn' });
+      const { entries } = await get<{ entries: HistoryEntry[] }>(ready.admin, '/history?limit=10000&code=73');
+      const told = entries.filter(({ address }) => address === null);
+      expect(told.length).toBeGreaterThan(0);
+      expect(told.length).toBeLessThan(5);
+      const lines = node.stdout.split('\n').filter((line) => line.includes('connection closed unread'));
+      expect(lines.length).toBeGreaterThan(0);
+      expect(lines.length).toBeLessThan(5);
 
-    for (const socket of sockets) socket.destroy();
-    let newcomers = 0;
-    await until(async () => {
-      const newcomer = new LoosePeer(port, `late-${newcomers++}`);
-      await until(() => newcomer.closed || newcomer.received >= 65, 'an answer');
-      return newcomer.received >= 65;
-    }, 'a newcomer to be taken in');
-    expect(node.child.exitCode).toBeNull();
-  });
-});
+      for (const socket of sockets) socket.destroy();
+      let newcomers = 0;
+      await until(async () => {
+        const newcomer = new LoosePeer(port, `late-${newcomers++}`);
+        await until(() => newcomer.closed || newcomer.received >= 65, 'an answer');
+        return newcomer.received >= 65;
+      }, 'a newcomer to be taken in');
+      expect(node.child.exitCode).toBeNull();
+    });
+  },
+);

@@ -5,10 +5,11 @@ import { Program, type Ready, run, startNodeCommand } from './program.js';
 
 const chain = ['--chain-id', 'paw-e2e'];
 /** Nodes that know each other's addresses and leave it to the commands whom they dial. */
-const loopback = ['--non-strict-addresses', '--no-pex', '--min-outbound', '0'];
+const telling = ['--non-strict-addresses', '--min-outbound', '0'];
+const loopback = [...telling, '--no-pex'];
 
-async function startTwo(): Promise<[Ready, Ready]> {
-  const nodes = await Promise.all([startNodeCommand(loopback), startNodeCommand(loopback)]);
+async function startTwo(options = loopback): Promise<[Ready, Ready]> {
+  const nodes = await Promise.all([startNodeCommand(options), startNodeCommand(options)]);
   return [nodes[0].ready, nodes[1].ready];
 }
 
@@ -119,7 +120,7 @@ describe('ban, bans and unban', () => {
 
 describe('crawl', () => {
   it('shows whom a node has reached, and that asking again at once is refused', async () => {
-    const [one, two] = await startTwo();
+    const [one, two] = await startTwo(telling);
     expect((await run(['dial', two.listen, '--admin', one.admin])).code).toBe(0);
     const addresses = (await (await fetch(`http://${one.admin}/addresses`)).json()) as object;
     const port = Number(two.listen.split(':')[1]);

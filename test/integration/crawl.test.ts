@@ -75,6 +75,16 @@ describe('a node that is crawled', () => {
     expect(node.stats().connections.rejectedInbound).toBe(0);
   });
 
+  it('answers with nobody where peer exchange is off, whomever it has reached', async () => {
+    const other = await startNode({ nonStrictAddresses: true });
+    const node = await startNode({ nonStrictAddresses: true, pex: false });
+    await node.dial(other.listen);
+    const socket = await dialFrom(portOf(node), '127.0.0.1');
+    socket.end(Buffer.of(1));
+    expect(await readAll(socket)).toEqual(Buffer.of(0, 0));
+    expect(node.addresses()).toContainEqual(expect.objectContaining({ id: other.nodeId }));
+  });
+
   it('takes a byte 01 and then silence for a crawl after the grace time', async () => {
     const node = await startNode({ crawlGrace: 100 });
     const socket = await dialFrom(portOf(node), '127.0.0.1');

@@ -127,7 +127,7 @@ export const options = {
   maxPerSubnet: option(integer(1, MAX_PEERS), 10, null, 'most inbound peers of one /24 (IPv4) or /64 (IPv6)', {
     live: true,
   }),
-  pex: option(flag(), true, '', 'addresses are exchanged with peers', { negated: true }),
+  pex: option(flag(), true, '', 'addresses are exchanged with peers, and told to who crawls', { negated: true }),
   pexInterval: option(duration(5000, 24 * hourMs), '30s', null, 'how often a peer is told addresses', { live: true }),
   feelerInterval: option(
     duration(100, 24 * hourMs),

@@ -51,7 +51,7 @@ export interface NodeOptions {
   readonly minOutbound?: number;
   /** Most inbound peers of one /24 (IPv4) or /64 (IPv6). Default 10. */
   readonly maxPerSubnet?: number;
-  /** Whether addresses are exchanged with peers. Default true. */
+  /** Whether addresses are exchanged with peers, and told to who crawls. Default true. */
   readonly pex?: boolean;
   /** How often a peer is told addresses. Default 30 s. */
   readonly pexInterval?: string | number;

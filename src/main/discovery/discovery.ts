@@ -39,7 +39,10 @@ const MAX_FOUND_OWN = 64;
 export interface DiscoveryParts {
   readonly settings: Settings;
   readonly nodeId: string;
-  readonly world: World;
+  /** But for its clock, which nobody watches. */
+  readonly world: Omit<World, 'clock'>;
+  /** That of what is remembered: the address book is asked by it. */
+  readonly clock: Clock;
   readonly log: Logger;
   readonly book: AddressBook;
   readonly exchange: PeerExchange | null;
@@ -92,8 +95,8 @@ export class Discovery {
   #stopped = false;
 
   constructor(parts: DiscoveryParts) {
-    const { settings, world, nodeId } = parts;
-    const { clock, random } = world;
+    const { settings, world, nodeId, clock } = parts;
+    const { random } = world;
     this.#clock = clock;
     this.#parts = parts;
     this.#anchors = parts.anchors;

@@ -1,11 +1,14 @@
 /**
  * Where others reach this node: what it listens on, and what the operator says. Main thread.
  */
-import { lookup } from 'node:dns/promises';
 import type { Logger } from 'pino';
 import { canonicalIp, isRoutable } from '../../shared/wire/routability.js';
 import type { Settings } from '../config/settings.js';
 import { formatHostPort, type HostPort, parseHostPort } from '../net/address.js';
+import type { Network } from '../net/network.js';
+
+/** Looks names up. */
+type Resolver = Pick<Network, 'resolve'>;
 
 export class OwnAddress {
   /** Where we listen, the host maybe a wildcard. */
@@ -26,10 +29,14 @@ export class OwnAddress {
 }
 
 /** The operator's external address with an IP address for its host. Warns about one that nobody can be told. */
-export async function resolveExternal(settings: Settings, log: Logger): Promise<HostPort | null> {
+export async function resolveExternal(
+  settings: Pick<Settings, 'externalAddress' | 'strictAddresses'>,
+  network: Resolver,
+  log: Logger,
+): Promise<HostPort | null> {
   const { externalAddress, strictAddresses } = settings;
   if (externalAddress === null) return null;
-  const ip = await firstAddressOf(externalAddress.host);
+  const ip = await firstAddressOf(externalAddress.host, network);
   if (ip !== null && (!strictAddresses || isRoutable(ip))) return { host: ip, port: externalAddress.port };
   const why = ip === null ? 'its name is not known' : `${ip} is not an address that the internet routes`;
   log.warn({ externalAddress: formatHostPort(externalAddress) }, `not told to peers: ${why}`);
@@ -42,9 +49,10 @@ export function isWildcard(host: string): boolean {
 }
 
 /** The first IP address of a host; null if its name is not known. */
-export async function firstAddressOf(host: string): Promise<string | null> {
+export async function firstAddressOf(host: string, network: Resolver): Promise<string | null> {
   try {
-    return canonicalIp((await lookup(host)).address);
+    const [first] = await network.resolve(host);
+    return canonicalIp(first);
   } catch {
     return null;
   }

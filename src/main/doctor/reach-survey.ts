@@ -10,6 +10,7 @@ import type { Hearsay } from '../discovery/hearsay.js';
 import { firstAddressOf, isWildcard, type OwnAddress } from '../discovery/own-address.js';
 import { formatHostPort, type HostPort } from '../net/address.js';
 import type { Connection } from '../net/connection.js';
+import type { Network } from '../net/network.js';
 import type { DialledAddress, InboundFacts, ReachFacts } from './facts.js';
 import { within } from './patience.js';
 import type { SelfDial, SelfDials } from './self-dial.js';
@@ -23,6 +24,7 @@ const VOICES_TO_DIAL = 2;
 export interface ReachSurveyParts {
   readonly settings: Settings;
   readonly clock: Clock;
+  readonly network: Pick<Network, 'resolve'>;
   readonly hearsay: Hearsay;
   readonly selfDials: SelfDials;
   ownAddress(): OwnAddress;
@@ -80,7 +82,7 @@ export class ReachSurvey {
   async #external(signal: AbortSignal): Promise<ReachFacts['external']> {
     const { externalAddress, strictAddresses } = this.#parts.settings;
     if (externalAddress === null) return null;
-    const ip = await within(firstAddressOf(externalAddress.host), null);
+    const ip = await within(firstAddressOf(externalAddress.host, this.#parts.network), null);
     const fault = ip === null ? 'unknown-name' : strictAddresses && !isRoutable(ip) ? 'not-routable' : null;
     const at = { host: ip ?? '', port: externalAddress.port };
     const { dial } = fault === null ? await this.#dialled(at, signal) : undialled(at);

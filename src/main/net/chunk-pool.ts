@@ -23,6 +23,11 @@ export class Chunk {
     return this.buffer.length - this.used;
   }
 
+  /** What each of its users keeps of it from being free: an equal share of all of it, however little of it they use. */
+  get shareBytes(): number {
+    return this.#users === 0 ? 0 : this.buffer.length / this.#users;
+  }
+
   /** The bytes from `start` to `end`, for a socket to write. */
   view(start: number, end: number): Buffer {
     return viewOf(this.#memory, start, end - start);

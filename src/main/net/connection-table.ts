@@ -45,10 +45,6 @@ export class ConnectionTable {
     return this.#byId.size;
   }
 
-  get freeSeats(): number {
-    return this.#free.length;
-  }
-
   /** Slots whose worker or socket has not let go yet. */
   get takenSeats(): number {
     return this.#seats.length - this.#free.length;

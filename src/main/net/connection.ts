@@ -9,7 +9,7 @@ import { ErrorCode } from '../../shared/errors.js';
 import { CRAWL_REQUEST, HANDSHAKE_BYTES } from '../../shared/limits.js';
 import type { ByteRing } from '../../shared/memory/byte-ring.js';
 import type { ConnectionState, Direction } from '../api.js';
-import { netGroupOf, subnetOf } from '../peers/net-group.js';
+import { hostKeyOf, netGroupOf, subnetOf } from '../peers/net-group.js';
 import type { PersistentPeer } from '../peers/persistent-peers.js';
 import type { Timer } from '../timers.js';
 import type { ReadSink } from './adopt-socket.js';
@@ -101,7 +101,7 @@ export class Connection implements ReadSink {
   lastSentMs: number;
   /** When something other than ping and pong was last sent. */
   lastMessageSentMs: number;
-  /** When the handshake began, `Disconnecting` began, our side closed, the peer said goodbye; 0 for not yet. */
+  /** When the handshake began, it ceased to be a peer, our side closed, the peer said goodbye; 0 for not yet. */
   handshakingMs: number;
   leavingMs = 0;
   finSentMs = 0;
@@ -118,6 +118,7 @@ export class Connection implements ReadSink {
   readonly #handshake = Buffer.allocUnsafe(HANDSHAKE_BYTES);
   #handshakeFilled = 0;
   #netGroup: string | null = null;
+  #hostKey: string | null = null;
   #subnet: string | null | undefined;
   #socketClosed = false;
 
@@ -138,6 +139,12 @@ export class Connection implements ReadSink {
   get netGroup(): string {
     this.#netGroup ??= netGroupOf(this.ip, this.port);
     return this.#netGroup;
+  }
+
+  /** What answers for the other side, once there is a connection. */
+  get hostKey(): string {
+    this.#hostKey ??= hostKeyOf(this.ip);
+    return this.#hostKey;
   }
 
   /** The subnet of the other side, once there is a connection; null for a local address. */

@@ -1,7 +1,8 @@
 /**
  * Keeps file descriptors free for what must work when strangers take all they can get: the admin HTTP, our own dials, store
  * and log. Main thread. Asked for each accepted connection; counts for itself between two looks at /proc, and says no once
- * the rest is the reserve. Where the system does not tell how many there are, it says yes.
+ * the rest is the reserve. Where the system has never told how many there are, it says yes. It looks again and again,
+ * whatever came of the look before.
  */
 import { DIALS_IN_FLIGHT } from '../../shared/limits.js';
 import type { FileDescriptors } from '../doctor/file-descriptors.js';
@@ -10,8 +11,9 @@ import type { FileDescriptors } from '../doctor/file-descriptors.js';
 const RESERVE = 64 + DIALS_IN_FLIGHT + 16;
 /** Of a low limit the reserve is no more than this. */
 const RESERVE_SHARE = 1 / 4;
-/** How often /proc is looked at, at most. */
+/** How often /proc is looked at, at most, and where there is plenty. */
 const LOOK_EVERY_MS = 100;
+const LEISURE_LOOK_EVERY_MS = 1000;
 
 /** Descriptors that accepted connections may bring the process to. */
 export function acceptCeiling(limit: number): number {
@@ -50,7 +52,8 @@ export class DescriptorReserve {
   takes(): boolean {
     const left = this.#ceiling - this.#open - this.#since;
     // A look in good time: others open files as well, and connections close.
-    if (this.#since * 2 >= left) void this.look();
+    const isDue = this.#nowMs() - this.#lookedMs >= LEISURE_LOOK_EVERY_MS;
+    if (isDue || this.#since * 2 >= left) void this.look();
     if (left <= 0) return false;
     this.#since++;
     return true;
@@ -59,13 +62,13 @@ export class DescriptorReserve {
   async #look(): Promise<void> {
     const before = this.#since;
     const told = await this.#read();
-    if (told === null) {
-      this.#ceiling = Number.POSITIVE_INFINITY;
-      return;
-    }
-    // None left to look with: as many are open as may be.
+    // A look that failed: what was known and what is counted since holds on.
+    if (told === null) return;
     const { limit, open } = told;
-    this.#ceiling = limit === null ? this.#ceiling : acceptCeiling(limit);
+    if (limit !== null) this.#ceiling = acceptCeiling(limit);
+    // None left to look with: as many are open as may be. Before any limit is known that says nothing.
+    const isKnown = open !== null || Number.isFinite(this.#ceiling);
+    if (!isKnown) return;
     this.#open = open ?? this.#ceiling;
     this.#since -= before;
   }

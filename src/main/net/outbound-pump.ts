@@ -60,7 +60,6 @@ export type RelayTargets = (connections: readonly Connection[], fanout: number) 
 /** A record too large for the ring, on its way in parts. */
 interface Assembly {
   readonly chunk: Chunk | null;
-  readonly kind: RecordKind;
   filled: number;
 }
 
@@ -273,7 +272,7 @@ export class OutboundPump {
     let assembly = this.#assemblies[worker];
     const claim = this.#claimOf(worker, reader);
     if (assembly === null) {
-      assembly = { chunk: this.chunks.exact(reader.whole, claim), kind: reader.kind, filled: 0 };
+      assembly = { chunk: this.chunks.exact(reader.whole, claim), filled: 0 };
       this.#assemblies[worker] = assembly;
     }
     const { chunk } = assembly;

@@ -142,8 +142,8 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     if (connection.isHeard) this.#wakeWorker(connection);
   }
 
-  /** Whether the operator has named a peer: persistent, or unconditional. */
-  isNamed({ persistent, peerId }: Connection): boolean {
+  /** Whether the operator has named a peer: persistent, or unconditional, which is believed of whoever shows the ID. */
+  #isNamed({ persistent, peerId }: Connection): boolean {
     return persistent || this.#handshakes.isUnconditional(peerId);
   }
 
@@ -157,7 +157,6 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
   ended(connection: Connection): void {
     if (connection.state === 'Connected') {
       connection.become('leaving');
-      connection.leavingMs = this.#parts.clock.nowMs();
       this.#noLongerPeer(connection, SlotState.Closing);
       this.#releaseUnheard(connection);
     } else if (connection.state !== 'Disconnecting') {
@@ -257,7 +256,6 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
       this.#parts.sendControl(connection, ControlType.disconnect, encodeDisconnect(code, cause.reason));
     }
     connection.become('leaving');
-    connection.leavingMs = this.#parts.clock.nowMs();
     connection.isCutOff = how.abort === true;
     this.#noLongerPeer(connection, how.abort === true ? SlotState.Aborted : SlotState.Closing);
     this.#tellGone(connection);
@@ -332,7 +330,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
       writeStalledMs: connection.writer.stalledMs(nowMs),
       partialMs: partial === 0 ? null : sinceSharedMs(nowMs, partial),
       paused: connection.paused || connection.throttled,
-      mayIdle: this.isNamed(connection),
+      mayIdle: this.#isNamed(connection),
       goodbyeMs: connection.goodbyeMs === 0 ? null : nowMs - connection.goodbyeMs,
       leavingMs: finSentMs > 0 ? nowMs - finSentMs : this.#overdueMs(connection, nowMs),
       hurried: this.#stopping,
@@ -433,7 +431,8 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
 
   /** Takes a connection out of the connected peers; its worker gets to know that no more bytes come. */
   #noLongerPeer(connection: Connection, state: number): void {
-    const { table, arena } = this.#parts;
+    const { table, arena, clock } = this.#parts;
+    if (connection.leavingMs === 0) connection.leavingMs = clock.nowMs();
     if (connection.peerId !== null && table.byId(connection.peerId) === connection) this.#departing.add(connection);
     table.leave(connection);
     const { seat } = connection;

@@ -97,6 +97,15 @@ export class SocketWriter {
     for (const { bytes, resolve } of waiting) if (this.queuedBytes < bytes) resolve();
   }
 
+  /** What this queue keeps of the memory budget: its share of each chunk, which is free only once all of it is done with. */
+  get heldBytes(): number {
+    let bytes = this.#aside?.shareBytes ?? 0;
+    // A chunk of several segments counts as many users.
+    for (const { chunk } of this.#inFlight) bytes += chunk.shareBytes;
+    for (const { chunk } of this.#segments) bytes += chunk.shareBytes;
+    return bytes;
+  }
+
   /** Settles when fewer than `bytes` wait, or the connection is closed. */
   below(bytes: number): Promise<void> {
     if (this.queuedBytes < bytes || this.#closed) return Promise.resolve();

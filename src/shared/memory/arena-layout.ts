@@ -193,6 +193,7 @@ export const mainCounters = [
   'shedBroadcast',
   'shedDirect',
   'shedControl',
+  'droppedStarved',
   'refusedNoFiles',
   'gossipRelayed',
   'gossipForgotten',

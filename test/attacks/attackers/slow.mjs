@@ -67,7 +67,8 @@ export async function sendersFirst({ port, hostOf, count, messages, messageBytes
   const read = await Promise.all(sockets.map(one));
   await end(over);
   for (const socket of sockets) socket.destroy();
-  return { peers: count, sent: count * messages, read: read.reduce((sum, each) => sum + each, 0) };
+  const readers = read.filter((messages) => messages > 0).length;
+  return { peers: count, sent: count * messages, readers, read: read.reduce((sum, each) => sum + each, 0) };
 }
 
 /** Join and answer nothing any more, no ping and no close, as if their line had been cut. */

@@ -5,17 +5,13 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { expect } from 'vitest';
+import { BESIDE_BUDGET_MIB } from '../../e2e/beside-budget.js';
 import { NodeProcess, type Status } from './node-process.js';
 import { type Figures, report, type Times, type Visits } from './report.js';
 
 /** What the issue promises the good peer. */
 const MOST_PING_MS = 500;
 const BUDGET_MIB = 64;
-/**
- * A single attack is held to 224 by `test/e2e/memory-budget.test.ts`. Of several, one after the other, each leaves garbage
- * of its own; rounds of the worst three come to rest at some 210 beside the budget.
- */
-const OVERHEAD_MIB = 256;
 const MIB = 1024 * 1024;
 const WATCH_EVERY_MS = 50;
 /** Refused connections linger for up to 5 s, and those whose peer does not read for the write timeout before that. */
@@ -169,7 +165,7 @@ export class Siege {
     }
     expect.soft(rest.messages.unanswered + rest.news.unanswered, 'messages that were lost').toBe(0);
     expect.soft(Math.max(found.pings.worstMs, rest.pings.worstMs), 'worst ping in ms').toBeLessThan(MOST_PING_MS);
-    expect.soft(figures.residentMib.peak, 'resident MiB').toBeLessThan(BUDGET_MIB + OVERHEAD_MIB);
+    expect.soft(figures.residentMib.peak, 'resident MiB').toBeLessThan(BUDGET_MIB + BESIDE_BUDGET_MIB);
     expect.soft(seen.usedBytes, 'used of the budget').toBeLessThanOrEqual(BUDGET_MIB * MIB);
     expect.soft(seen.restarts, 'workers that died').toBe(0);
     expect.soft((await this.node.ask('/health')).code, 'health').toBe(200);

@@ -10,4 +10,11 @@ export default {
     overflow: 'back-pressure',
     handler: () => new Promise((resolve) => setTimeout(resolve, 5)),
   },
+  // What waits for it stays for a while, whoever sent it.
+  tarry: {
+    mode: 'queued',
+    queueLength: 10_000,
+    overflow: 'back-pressure',
+    handler: () => new Promise((resolve) => setTimeout(resolve, 12)),
+  },
 };

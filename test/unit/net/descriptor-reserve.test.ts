@@ -87,6 +87,37 @@ describe('the reserve of file descriptors', () => {
     expect(known.takes()).toBe(false);
   });
 
+  it('is kept by what was known when a look fails, and looks again', async () => {
+    const { system, reserve, accept } = rig(1024, 30);
+    await reserve.look();
+    system.tells = false;
+    system.ms = 100;
+    expect(accept(500)).toBe(500);
+    await reserve.look();
+    expect(accept(5000)).toBe(928 - 530);
+    Object.assign(system, { tells: true, ms: 200, open: 30 });
+    expect(reserve.takes()).toBe(false);
+    await reserve.look();
+    expect(accept(5000)).toBe(928 - 30);
+  });
+
+  it.each([
+    ['found nothing to look with', { limit: null, open: null }],
+    ['failed', null],
+  ])('is kept from the first look on that is good, if the very first %s', async (_, first) => {
+    const clock = { ms: 0 };
+    const answers = [first, { limit: 200, open: 150 }];
+    const reserve = new DescriptorReserve(
+      async () => answers.shift()!,
+      () => clock.ms,
+    );
+    await reserve.look();
+    clock.ms = 1000;
+    expect(reserve.takes()).toBe(true);
+    await reserve.look();
+    expect(reserve.takes()).toBe(false);
+  });
+
   it('is none where the system does not tell', async () => {
     const { system, reserve } = rig(16, 16);
     system.tells = false;

@@ -3,7 +3,7 @@ import type { Connection } from '../../../src/main/net/connection.js';
 import type { ConnectionTable } from '../../../src/main/net/connection-table.js';
 import { MemoryRelief, PATIENCE_MS } from '../../../src/main/net/memory-relief.js';
 import { toSharedMs } from '../../../src/shared/clock.js';
-import { Slot, SlotState } from '../../../src/shared/memory/arena-layout.js';
+import { Slot, SlotState, Worker } from '../../../src/shared/memory/arena-layout.js';
 import { Claim } from '../../../src/shared/memory/memory-budget.js';
 import { FakeClock, MIB, makeArena, openSlot } from '../workers/stage.js';
 
@@ -13,35 +13,50 @@ const STEP_MS = 50;
 function rig(peers: number) {
   const { arena, budget } = makeArena({ slots: peers }, 16 * MIB);
   const clock = new FakeClock();
-  const state = { shed: 0, spared: 0 };
+  const state = { shed: 0, spared: 0, stopping: false };
   const cut: number[] = [];
   const destroyed: number[] = [];
   const woken: number[] = [];
-  const named = new Set<number>();
+  const lost: number[] = [];
   const connections = Array.from({ length: peers }, (_, slot) => {
     openSlot(arena, slot);
-    const writer = { queuedBytes: 0 };
-    const destroy = () => void destroyed.push(slot);
-    return { ip: `10.0.0.${slot + 1}`, seat: { slot, generation: 1 }, writer, destroy } as unknown as Connection;
+    const writer = { queuedBytes: 0, heldBytes: 0 };
+    const connection = {
+      leavingMs: 0,
+      persistent: false,
+      hostKey: `10.0.0.${slot + 1}`,
+      seat: { slot, generation: 1 },
+      state: 'Connected',
+      writer,
+      destroy() {
+        destroyed.push(slot);
+        connection.state = 'Disconnected';
+        Object.assign(writer, { queuedBytes: 0, heldBytes: 0 });
+      },
+    };
+    return connection as unknown as Connection;
   });
-  const present = new Set(connections);
   const slotOf = (connection: Connection) => connection.seat!.slot;
   const relief = new MemoryRelief({
     arena,
     budget,
     table: {
-      connected: () => present.values(),
+      connected: () => connections.filter(({ state }) => state === 'Connected').values(),
+      get all() {
+        return connections.filter(({ state }) => state !== 'Disconnected');
+      },
       seatedConnections: () => connections.values(),
     } as unknown as ConnectionTable,
     clock,
     shed: () => state.shed,
     spare: () => void state.spared++,
-    isNamed: (connection) => named.has(slotOf(connection)),
+    isStopping: () => state.stopping,
     cutOff: (connection, { code }) => {
       expect(code).toBe(0x49);
       cut.push(slotOf(connection));
-      present.delete(connection);
+      connection.state = 'Disconnecting';
     },
+    lastFramesLost: (connection) => void lost.push(slotOf(connection)),
     wake: (connection) => void woken.push(slotOf(connection)),
   });
   const set = (slot: number, word: number, value: number) => {
@@ -56,12 +71,20 @@ function rig(peers: number) {
     cut,
     destroyed,
     woken,
-    named,
+    lost,
     connections,
     /** A peer holds so much; half of it in a frame, half in handler queues. */
     holds(slot: number, bytes: number) {
       set(slot, Slot.AsideBytes, bytes / 2);
       set(slot, Slot.QueuedBytes, bytes / 2);
+    },
+    /** So much waits in a peer's send queue. */
+    sends(slot: number, bytes: number) {
+      Object.assign(connections[slot]!.writer, { queuedBytes: bytes, heldBytes: bytes });
+    },
+    /** So much waits in handler queues, whoever sent it. */
+    queues(bytes: number) {
+      arena.words[arena.layout.worker(0) + Worker.QueuedKib] = bytes / 1024;
     },
     starve: (slot: number) => set(slot, Slot.StarvedSinceMs, toSharedMs(clock.ms)),
     feed: (slot: number) => set(slot, Slot.StarvedSinceMs, 0),
@@ -118,6 +141,47 @@ describe('a shortage of memory', () => {
     expect(r.cut).toEqual([2, 1, 0]);
   });
 
+  it('costs nobody the connection while messages of those who left are most of it, and the rest once they are handled', () => {
+    const r = rig(4);
+    for (const slot of [0, 1, 2]) r.holds(slot, MIB);
+    r.starve(3);
+    r.queues(1.5 * MIB + 11 * MIB);
+    r.pass(10 * PATIENCE_MS);
+    expect(r.cut).toEqual([]);
+    // Handlers are through with them, and somebody starves all the same.
+    r.queues(1.5 * MIB);
+    r.pass(2 * STEP_MS);
+    expect(r.cut).toEqual([0, 1]);
+  });
+
+  it('costs those theirs who fill handler queues, though their messages take more room than their payload', () => {
+    const r = rig(4);
+    for (const slot of [0, 1, 2]) r.set(slot, Slot.QueuedBytes, 3 * MIB);
+    r.queues(14 * MIB);
+    r.starve(3);
+    r.pass(PATIENCE_MS + STEP_MS);
+    expect(r.cut).toEqual([0]);
+  });
+
+  it('costs those theirs whose few bytes keep the most memory from being free', () => {
+    const r = rig(3);
+    r.sends(0, MIB);
+    Object.assign(r.connections[1]!.writer, { queuedBytes: 1000, heldBytes: 2 * MIB });
+    r.starve(2);
+    r.pass(PATIENCE_MS + STEP_MS);
+    expect(r.cut).toEqual([1]);
+  });
+
+  it('costs nobody the connection who holds next to nothing of it', () => {
+    const r = rig(4);
+    r.holds(0, 16 * 1024);
+    r.sends(1, 50);
+    r.holds(2, 4 * MIB);
+    r.starve(3);
+    r.pass(10 * PATIENCE_MS);
+    expect(r.cut).toEqual([2]);
+  });
+
   it('costs nobody the connection while those that wait get on, however slowly', () => {
     const r = rig(3);
     r.holds(0, 8 * MIB);
@@ -129,19 +193,30 @@ describe('a shortage of memory', () => {
     expect(r.cut).toEqual([]);
   });
 
-  it('spares peers that the operator has named while others hold as much', () => {
+  it('spares peers that the operator has named by address while others hold as much', () => {
     const r = rig(3);
     r.holds(0, 3 * MIB);
     r.holds(1, 3 * MIB);
-    r.named.add(0);
+    r.connections[0]!.persistent = true;
     r.starve(2);
     r.pass(PATIENCE_MS + STEP_MS);
     expect(r.cut).toEqual([1]);
   });
 
+  it('spares nobody for an unconditional ID, which anybody may show', () => {
+    const r = rig(3);
+    r.holds(0, 4 * MIB);
+    r.holds(1, 3 * MIB);
+    // What an unconditional ID brings.
+    r.connections[0]!.exempt = true;
+    r.starve(2);
+    r.pass(PATIENCE_MS + STEP_MS);
+    expect(r.cut).toEqual([0]);
+  });
+
   it('ends the connection at once where a farewell would stand behind what is not read', () => {
     const r = rig(2);
-    r.connections[0]!.writer.queuedBytes = 4 * MIB;
+    r.sends(0, 4 * MIB);
     r.starve(1);
     r.pass(PATIENCE_MS + STEP_MS);
     expect([r.cut, r.destroyed]).toEqual([[0], [0]]);
@@ -150,6 +225,33 @@ describe('a shortage of memory', () => {
     q.starve(1);
     q.pass(PATIENCE_MS + STEP_MS);
     expect([q.cut, q.destroyed]).toEqual([[0], []]);
+  });
+
+  it('costs those that are being left theirs first, who may hold more than any peer and read nothing', () => {
+    const r = rig(4);
+    r.holds(0, 6 * MIB);
+    for (const slot of [1, 2]) {
+      r.connections[slot]!.state = 'Disconnecting';
+      r.sends(slot, slot * MIB);
+    }
+    r.starve(3);
+    r.pass(PATIENCE_MS + STEP_MS);
+    expect([r.cut, r.destroyed]).toEqual([[], [2]]);
+    expect(r.connections[2]!.cause?.code).toBe(0x49);
+    // What the other one holds is not enough.
+    r.pass(250);
+    expect([r.cut, r.destroyed]).toEqual([[0], [2, 1]]);
+  });
+
+  it('costs nobody anything while the node drains', () => {
+    const r = rig(3);
+    r.state.stopping = true;
+    r.connections[0]!.state = 'Disconnecting';
+    r.sends(0, 6 * MIB);
+    r.holds(1, 6 * MIB);
+    r.starve(2);
+    r.pass(10 * PATIENCE_MS);
+    expect([r.cut, r.destroyed]).toEqual([[], []]);
   });
 
   it('counts messages that are left out all the time as starvation, and some now and then not', () => {
@@ -177,14 +279,37 @@ describe('a shortage of memory', () => {
     expect([r.cut, r.relief.starvedMs]).toEqual([[], 0]);
   });
 
-  it('does not keep the place of a closed connection whose last frame finds no memory', () => {
+  it('does not keep the place of a closed connection whose last frames find no memory, and tells of them', () => {
     const r = rig(2);
     r.set(0, Slot.State, SlotState.Closing);
+    r.connections[0]!.leavingMs = r.clock.ms;
     r.starve(0);
     r.pass(4900);
-    expect(r.woken).toEqual([]);
+    expect([r.woken, r.lost]).toEqual([[], []]);
     r.pass(200);
-    expect(r.woken).toContain(0);
+    expect([r.woken, r.lost]).toEqual([[0], [0]]);
     expect(r.arena.words[r.arena.layout.slot(0) + Slot.State]).toBe(SlotState.Aborted);
+  });
+
+  it('gives the last frames of a connection their time from its close on, however long it starved before', () => {
+    const r = rig(2);
+    r.starve(0);
+    r.pass(8000);
+    r.set(0, Slot.State, SlotState.Closing);
+    r.connections[0]!.leavingMs = r.clock.ms;
+    r.pass(4900);
+    expect(r.lost).toEqual([]);
+    r.pass(200);
+    expect(r.lost).toEqual([0]);
+  });
+
+  it('takes no frame that has arrived from a node that drains', () => {
+    const r = rig(2);
+    r.state.stopping = true;
+    r.set(0, Slot.State, SlotState.Closing);
+    r.connections[0]!.leavingMs = r.clock.ms;
+    r.starve(0);
+    r.pass(60_000);
+    expect([r.woken, r.lost]).toEqual([[], []]);
   });
 });

@@ -131,6 +131,39 @@ describe('a send queue', () => {
     expect(writer.queuedBytes).toBe(0);
   });
 
+  it('answers for its share of each chunk that it keeps from being free, however little it has of it', () => {
+    const { writer, socket, pool, add, used } = stage();
+    const other = new SocketWriter(
+      { ...socket, write: () => true, writableLength: 1 } as unknown as Socket,
+      pool,
+      () => undefined,
+      () => undefined,
+    );
+    expect(writer.heldBytes).toBe(0);
+    socket.window = 0;
+    const chunk = pool.take(100)!;
+    for (const [each, start] of [
+      [writer, 0],
+      [other, 0],
+      [writer, 50],
+      [writer, 90],
+    ] as const) {
+      each.add(chunk, start, 10);
+    }
+    chunk.release();
+    writer.flush();
+    other.flush();
+    expect([writer.heldBytes, other.heldBytes]).toEqual([48 * 1024, 16 * 1024]);
+    // What is copied aside takes a piece of memory of its own.
+    add(Buffer.alloc(10));
+    pool.clear();
+    expect(writer.heldBytes + other.heldBytes).toBe(used());
+    other.dispose();
+    expect(writer.heldBytes).toBe(used());
+    socket.open(Number.POSITIVE_INFINITY);
+    expect(writer.heldBytes).toBe(0);
+  });
+
   it('refuses what the memory budget has no room for, and has added nothing then', () => {
     const { writer, socket, add } = stage(80 * 1024);
     socket.window = 1;

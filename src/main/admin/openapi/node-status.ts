@@ -34,7 +34,10 @@ const messages = objectOf<NodeStatus['messages']>('Messages since start', {
     count('messages sent of the type'),
     'Messages sent, by type; types beyond the first 64 count as `other`',
   ),
-  droppedByCode: mapOf(count('frames dropped with the code'), 'Frames dropped, by name of the error code'),
+  droppedByCode: mapOf(
+    count('frames dropped with the code'),
+    'Frames dropped, by name of the error code; what a closed connection leaves for want of memory counts once, under ResourceExhausted',
+  ),
   sendsSkipped: count('messages that did not go to a peer because its send queue was full'),
   shedByClass: objectOf<NodeStatus['messages']['shedByClass']>(
     'Messages that were not sent because the memory budget had no room for their class; the first go first',
