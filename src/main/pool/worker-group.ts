@@ -6,6 +6,7 @@
  * the one before it stand: sockets stay up, what finished frames caused is published, the frame in hand is dispatched
  * again, and skipped if it kills a second time.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { type Clock, sinceSharedMs } from '../../shared/clock.js';
@@ -37,6 +38,8 @@ const SPARE_AFTER_MS = 500;
 const MIB = 1024 * 1024;
 /** How often a group that stops looks whether its time is up. */
 const STOP_LOOK_MS = 50;
+/** There are loops that V8 does not interrupt (operations.md, "Handlers"): the rest of the node closes all the same. */
+const TERMINATE_MS = 2000;
 
 /** What the group needs of the node. */
 export interface WorkerGroupEvents {
@@ -167,7 +170,7 @@ export class WorkerGroup implements Workers {
   }
 
   get liveCount(): number {
-    return this.#members.filter((member) => member.alive).length;
+    return this.#members.filter((_, worker) => this.isLive(worker)).length;
   }
 
   restarts(worker: number): number {
@@ -259,8 +262,10 @@ export class WorkerGroup implements Workers {
     return this.#members[worker].connections;
   }
 
+  /** Not where its thread hangs: that was told to end, and may not have yet. */
   isLive(worker: number): boolean {
-    return this.#members[worker].alive;
+    const { alive, ended } = this.#members[worker];
+    return alive && ended === null;
   }
 
   /** Since a worker's last turn began. */
@@ -307,7 +312,8 @@ export class WorkerGroup implements Workers {
     });
     await Promise.race([Promise.allSettled(this.#members.map((member) => member.task)), late]);
     clearTimeout(timer);
-    await Promise.all([this.#spare, ...this.#members.map((member) => member.pool)].map((pool) => pool?.destroy()));
+    const ends = [this.#spare, ...this.#members.map((member) => member.pool)].map((pool) => pool?.destroy());
+    await Promise.race([Promise.all(ends), delay(TERMINATE_MS)]);
     for (const member of this.#members) member.port?.close();
   }
 
