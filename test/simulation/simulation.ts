@@ -256,10 +256,13 @@ export class Simulation implements Witness {
       if (connection.direction === 'outbound') groups.add(connection.netGroup);
     }
     if (groups.size >= node.settings.minOutbound) return true;
-    // In a small network everybody else may be connected already, or in a netgroup that is taken.
+    // In a small network everybody else may be connected already, or in a netgroup that is taken, or full.
     const { table } = node.core;
-    const isFree = ({ id, host }: SimulatedNode) =>
-      id !== node.id && table.byId(id) === undefined && !groups.has(netGroupOf(host.ip, PORT));
+    const isFree = ({ id, host, core, settings }: SimulatedNode) =>
+      id !== node.id &&
+      table.byId(id) === undefined &&
+      !groups.has(netGroupOf(host.ip, PORT)) &&
+      (core === null || core.table.counts().inbound < settings.maxInbound);
     return !this.nodes.some(isFree);
   }
 
