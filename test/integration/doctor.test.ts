@@ -216,9 +216,14 @@ describe('a wrong ID', () => {
 });
 
 describe('limits that keep others out', () => {
+  /** Who is refused reads the answer before the refusal stands in history. */
+  const untilRefused = (node: Node, count: number) =>
+    until(() => node.history({}).filter(({ kind }) => kind === 'rejected').length === count, `${count} refusals`);
+
   it('are told when all inbound places are taken', async () => {
     const node = await startLocal({ maxInbound: 2 });
     for (let i = 0; i < 4; i++) await RawPeer.join(portOf(node), `p${i}`, `127.90.${i}.1`);
+    await untilRefused(node, 2);
     const { summary, remedy } = await findLevel(node, 'limits', 'warn');
     expect(summary).toBe('All places for inbound peers are taken; 2 were refused within the last hour.');
     expect(remedy).toContain('Raise maxInbound (2)');
@@ -227,6 +232,7 @@ describe('limits that keep others out', () => {
   it('are told apart when it is that of a subnet', async () => {
     const node = await startLocal({ maxPerSubnet: 1 });
     for (let i = 0; i < 12; i++) await RawPeer.join(portOf(node), `p${i}`, '127.90.0.1');
+    await untilRefused(node, 11);
     expect((await findLevel(node, 'limits', 'warn')).summary).toBe(
       'maxPerSubnet refused 11 inbound peers within the last hour.',
     );
