@@ -258,11 +258,11 @@ export class Simulation implements Witness {
     if (groups.size >= node.settings.minOutbound) return true;
     // In a small network everybody else may be connected already, or in a netgroup that is taken, or full.
     const { table } = node.core;
-    const isFree = ({ id, host, core, settings }: SimulatedNode) =>
+    const isFree = ({ id, host, core, limits }: SimulatedNode) =>
       id !== node.id &&
       table.byId(id) === undefined &&
       !groups.has(netGroupOf(host.ip, PORT)) &&
-      (core === null || core.table.counts().inbound < settings.maxInbound);
+      (core === null || core.table.counts().inbound < limits.maxInbound);
     return !this.nodes.some(isFree);
   }
 
