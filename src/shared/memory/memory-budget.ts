@@ -33,10 +33,13 @@ export const Claim = {
 } as const;
 export type Claim = (typeof Claim)[keyof typeof Claim];
 
-/** What is asked for a peer that does not keep up: less is left to it than to those that do, and nobody else waits. */
+/**
+ * What is asked for a peer that does not keep up: less is left to it than to those that do, and nobody else waits. Control
+ * messages are no exception: answers to a flood of pings, which nobody reads, would take the last of what others need.
+ */
 export function claimOfBacklog(claim: Claim): Claim {
   if (claim === Claim.Broadcast) return Claim.Backlog;
-  return claim === Claim.Direct ? Claim.Broadcast : claim;
+  return claim > Claim.Broadcast ? Claim.Broadcast : claim;
 }
 
 /** What of the part that moves each claim must leave to those after it: 1 / 2^shift of it. */

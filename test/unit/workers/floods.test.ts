@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { Slot } from '../../../src/shared/memory/arena-layout.js';
+import { Claim, claimOfBacklog } from '../../../src/shared/memory/memory-budget.js';
 import { RecordKind } from '../../../src/shared/memory/outbound-ring.js';
 import { encodeFrame } from '../../../src/shared/wire/frame.js';
 import { Stage } from './pipeline-stage.js';
@@ -25,6 +27,19 @@ describe('a flood of control messages', () => {
     expect(answered.filter((slot) => slot === 1)).toHaveLength(pings);
     expect(answered.filter((slot) => slot === 2)).toHaveLength(1);
     expect(answered.indexOf(2)).toBeLessThan(pings / 2);
+  });
+
+  it('whose answers nobody reads leaves memory for the answers of those who read theirs', () => {
+    const stage = new Stage({ ask: (_, context) => void context.reply('answer', Buffer.alloc(8)) }, { slots: 2 });
+    stage.arena.words[stage.arena.layout.slot(0) + Slot.SendQueued] = 2 ** 20;
+    while (stage.budget.reserve(1024, claimOfBacklog(Claim.Control)));
+    const frames = Buffer.concat([encodeFrame('ping', Buffer.alloc(8)), encodeFrame('ask', Buffer.alloc(8))]);
+    for (const slot of [0, 1]) stage.arrive(slot, frames);
+    stage.turns();
+    expect(stage.out().frames.map(([slot, type]) => [slot, type])).toEqual([
+      [1, 'pong'],
+      [1, 'answer'],
+    ]);
   });
 
   it('of goodbyes is told once', () => {
