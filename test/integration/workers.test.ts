@@ -135,19 +135,24 @@ describe('a worker that hangs', () => {
     const restarts: { reason: string; atMs: number }[] = [];
     node.on('worker:restarted', ({ reason }) => restarts.push({ reason, atMs: performance.now() }));
     const [guilty, other] = [await RawPeer.join(portOf(node), 'guilty'), await RawPeer.join(portOf(node), 'other')];
-    guilty.socket.write(numbered(10, () => 20));
-    await until(() => acked(guilty).length === 10, 'a worker at work');
-    const startMs = performance.now();
-    guilty.socket.write(Buffer.concat([frame('hangOnce', Buffer.from(join(folder, 'once'))), numbered(10, () => 20)]));
-    other.socket.write(numbered(10, () => 20));
-    await until(() => node.stats().workers[0].restarts === 1, 'the hung worker to be found');
-    const foundMs = performance.now();
-    await until(() => acked(other).length === 10 && acked(guilty).length === 20, 'the replacement');
-    expect(restarts.map(({ reason }) => reason)).toEqual(['hangs for 500ms']);
-    // When it is found; how long until its replacement is up is for `bench crash` to measure, on a machine that is quiet.
-    expect(foundMs - startMs).toBeGreaterThan(500);
-    expect(foundMs - startMs).toBeLessThan(500 + 250);
-    expect(restarts[0].atMs).toBeGreaterThanOrEqual(foundMs);
+    // The quickest of a few: all the others may have met somebody else's load.
+    const foundAfterMs: number[] = [];
+    for (let hang = 1; hang <= 3; hang++) {
+      const startMs = performance.now();
+      const killer = frame('hangOnce', Buffer.from(join(folder, `${hang}`)));
+      guilty.socket.write(Buffer.concat([numbered(10, () => 20), killer, numbered(10, () => 20)]));
+      other.socket.write(numbered(10, () => 20));
+      await until(() => node.stats().workers[0].restarts === hang, 'the hung worker to be found');
+      const foundMs = performance.now();
+      foundAfterMs.push(foundMs - startMs);
+      const areBoth = () => acked(other).length === 10 * hang && acked(guilty).length === 20 * hang;
+      await until(() => areBoth() && restarts.length === hang, 'the replacement');
+      expect(restarts[hang - 1].reason).toBe('hangs for 500ms');
+      // When it is found; how long until its replacement is up is for `bench crash` to measure, on a machine that is quiet.
+      expect(restarts[hang - 1].atMs).toBeGreaterThanOrEqual(foundMs);
+    }
+    expect(Math.min(...foundAfterMs)).toBeGreaterThan(500);
+    expect(Math.min(...foundAfterMs)).toBeLessThan(500 + 250);
     rmSync(folder, { recursive: true });
   });
 

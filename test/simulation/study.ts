@@ -15,6 +15,8 @@ const conditions = { latencyMs: [5, 150], bytesPerMs: 1000 } as const;
 const PAYLOAD_BYTES = 250;
 /** What a broadcast may take. */
 const SPREAD_MS = 20_000;
+/** A broadcast that nobody has got for so long comes to nobody else. */
+const QUIET_MS = 1000;
 
 export interface StudyOptions {
   readonly seed: number;
@@ -96,7 +98,11 @@ class Network implements Witness {
     const payload = Buffer.alloc(PAYLOAD_BYTES);
     payload.writeUInt32BE(number, 0);
     from.broadcast(payload);
-    await this.run(SPREAD_MS, () => this.#heardMs.length >= expected);
+    const isOver = () => {
+      const sinceMs = this.schedule.nowMs - this.#begunMs - (this.#heardMs.at(-1) ?? 0);
+      return this.#heardMs.length >= expected || sinceMs > QUIET_MS;
+    };
+    await this.run(SPREAD_MS, isOver);
     return [...this.#heardMs];
   }
 }
@@ -164,7 +170,7 @@ export async function study(options: StudyOptions): Promise<Study> {
     missed += Math.max(0, nodes - 1 - heardMs.length);
     times.push(...heardMs);
     // What is still on the way belongs to this one.
-    await network.run(2000);
+    await network.run(QUIET_MS);
     progress?.(`${nodes} nodes: broadcast ${number + 1} of ${broadcasts}`);
   }
   times.sort((a, b) => a - b);
