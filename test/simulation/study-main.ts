@@ -36,7 +36,7 @@ function* planned(): Generator<Pick<StudyEntry, 'name' | 'options'>> {
   for (const share of [0.1, 0.3, 0.5, 0.7]) {
     const attackers = Math.round(eclipseNodes * share);
     for (const attackerGroups of [4, attackers]) {
-      for (const seed of [1, 2]) {
+      for (const seed of [1, 2, 3, 4, 5, 6]) {
         const options = {
           ...plain,
           settleMs: 60_000,
