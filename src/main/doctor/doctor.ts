@@ -38,7 +38,7 @@ const MAX_DEATHS = 100;
 /** What is asked of a worker. */
 export interface WorkerView {
   readonly isLive: boolean;
-  /** Since its last turn began. */
+  /** Since it last showed that it gets on. */
   readonly silentMs: number;
   /** The connection whose frames it is at; null for none. */
   readonly inHand: Connection | 'gone' | null;

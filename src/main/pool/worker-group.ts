@@ -268,7 +268,7 @@ export class WorkerGroup implements Workers {
     return alive && ended === null;
   }
 
-  /** Since a worker's last turn began. */
+  /** Since a worker last showed that it gets on: it does with each look at the clock. */
   silentMs(worker: number, nowMs: number): number {
     const { words, layout } = this.#arena;
     return sinceSharedMs(nowMs, Atomics.load(words, layout.worker(worker) + Worker.HeartbeatMs));

@@ -36,7 +36,7 @@ export interface Workers {
   connections(worker: number): number;
   restarts(worker: number): number;
   isLive(worker: number): boolean;
-  /** Since a worker's last turn began. */
+  /** Since a worker last showed that it gets on: it does with each look at the clock. */
   silentMs(worker: number, nowMs: number): number;
   /** The connection whose frames a worker is at, `gone` if it has left its slot; null for none. */
   inHand(worker: number): Connection | 'gone' | null;
