@@ -313,7 +313,8 @@ export class WorkerGroup implements Workers {
     await Promise.race([Promise.allSettled(this.#members.map((member) => member.task)), late]);
     clearTimeout(timer);
     const ends = [this.#spare, ...this.#members.map((member) => member.pool)].map((pool) => pool?.destroy());
-    await Promise.race([Promise.all(ends), delay(TERMINATE_MS)]);
+    // Not waited for once all have ended: nobody's process stays for it.
+    await Promise.race([Promise.all(ends), delay(TERMINATE_MS, undefined, { ref: false })]);
     for (const member of this.#members) member.port?.close();
   }
 
