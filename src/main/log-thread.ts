@@ -36,6 +36,8 @@ export class LogThread implements DestinationStream {
   readonly #options: LogThreadOptions;
   /** Descriptors of ours that the thread may write to; the last is the newest. */
   readonly #fds: number[] = [];
+  /** What the thread is to write to. A line that is written after a store is seen by the thread after it. */
+  readonly #fdCell = new Int32Array(new SharedArrayBuffer(4)).fill(STDOUT_FD);
   #stream: Stream | null = null;
   /** Characters taken since the thread last had room. */
   #waitingChars = 0;
@@ -82,8 +84,8 @@ export class LogThread implements DestinationStream {
   reopen(): boolean {
     if (this.#closing !== null || this.#options.file === null) return false;
     this.#open();
-    if (this.#stream === null) this.#release(this.#fds[0]!);
-    else order(this.#stream, { kind: 'reopen', fd: this.#fds.at(-1)! });
+    if (this.#stream === null) this.#releaseOld();
+    else order(this.#stream, { kind: 'reopen' });
     return true;
   }
 
@@ -108,24 +110,28 @@ export class LogThread implements DestinationStream {
     }
     this.#closed = true;
     process.off('exit', this.#atExit);
-    for (const fd of [...this.#fds]) this.#release(fd);
+    for (const fd of this.#fds.splice(0)) closeSync(fd);
   }
 
   #open(): void {
     const { file } = this.#options;
-    if (file !== null) this.#fds.push(openLogFile(file));
+    if (file === null) return;
+    const fd = openLogFile(file);
+    this.#fds.push(fd);
+    Atomics.store(this.#fdCell, 0, fd);
   }
 
-  #release(fd: number): void {
-    this.#fds.splice(this.#fds.indexOf(fd), 1);
-    closeSync(fd);
+  /** Closes all that were opened before the one that is written to, or before the newest. */
+  #releaseOld(fd = this.#fds.at(-1)): void {
+    const before = fd === undefined ? -1 : this.#fds.indexOf(fd);
+    if (before > 0) for (const old of this.#fds.splice(0, before)) closeSync(old);
   }
 
   #launch(): void {
     const { format, file } = this.#options;
     const colorize = file === null && process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
     const options: TransportOptions = {
-      fd: this.#fds.at(-1) ?? STDOUT_FD,
+      fdCell: this.#fdCell.buffer,
       pretty: format === 'pretty' ? { colorize } : null,
     };
     // Before pino's own listener, which waits without end for a thread that has yet to start.
@@ -134,9 +140,7 @@ export class LogThread implements DestinationStream {
     const stream = pino.transport({ target, options, worker: { autoEnd: false } }) as Stream;
     this.#stream = stream;
     stream.on('drain', () => this.#hasRoom());
-    stream.on('released', (fd: number) => {
-      if (this.#fds.includes(fd)) this.#release(fd);
-    });
+    stream.on('opened', (fd: number) => this.#releaseOld(fd));
     stream.on('fault', (code: string | null) => this.#faultChanged(code));
     stream.on('error', (error: Error) => this.#died(stream, error));
     // All that is heard of a thread that ends as if it had been told to.
@@ -167,7 +171,7 @@ export class LogThread implements DestinationStream {
     this.#waitingChars = 0;
     this.#startAgainMs = performance.now() + RESTART_AFTER_MS;
     // A thread that is gone releases nothing.
-    for (const fd of this.#fds.splice(0, this.#fds.length - 1)) closeSync(fd);
+    this.#releaseOld();
     process.emitWarning(
       `the thread of the log failed and is started again; lines may be lost: ${error.message}`,
       'LogWarning',

@@ -18,23 +18,24 @@ const NEWLINE = 10;
 
 /** What the thread starts with. */
 export interface TransportOptions {
-  readonly fd: number;
+  /** One Int32: the descriptor that lines are written to from now on. The main thread stores it. */
+  readonly fdCell: SharedArrayBuffer;
   /** Null: lines stay JSON. */
   readonly pretty: { readonly colorize: boolean } | null;
 }
 
 /** Main thread to transport. */
 export type TransportOrder =
-  /** Lines that begin from now on go to another file. Answered by the event `released` with the old descriptor. */
-  | { readonly kind: 'reopen'; readonly fd: number }
+  /** There is another descriptor: answered by the event `opened` with it, also when no line comes. */
+  | { readonly kind: 'reopen' }
   /** The end is near: what can't be written within this time is given up. */
   | { readonly kind: 'finish'; readonly withinMs: number };
 
 type Shape = (line: string) => string | undefined;
 
 /** Opens the transport. Called by pino in its thread. */
-export default async function openTransport({ fd, pretty }: TransportOptions): Promise<Writable> {
-  return new LogTransport(fd, pretty === null ? null : await prettyShape(pretty.colorize));
+export default async function openTransport({ fdCell, pretty }: TransportOptions): Promise<Writable> {
+  return new LogTransport(new Int32Array(fdCell), pretty === null ? null : await prettyShape(pretty.colorize));
 }
 
 async function prettyShape(colorize: boolean): Promise<Shape> {
@@ -44,6 +45,7 @@ async function prettyShape(colorize: boolean): Promise<Shape> {
 
 class LogTransport extends Writable {
   readonly #shape: Shape | null;
+  readonly #fdCell: Int32Array;
   #fd: number;
   /** The beginning of a line whose end has not come yet. */
   #rest = '';
@@ -59,18 +61,22 @@ class LogTransport extends Writable {
   /** Nobody will ever take what is written. */
   #givenUp = false;
 
-  constructor(fd: number, shape: Shape | null) {
+  constructor(fdCell: Int32Array, shape: Shape | null) {
     // Never more than one chunk is taken on: pino's thread says that lines are written once we have said so.
     super({ decodeStrings: false, highWaterMark: 1 });
-    this.#fd = fd;
+    this.#fdCell = fdCell;
+    this.#fd = Atomics.load(fdCell, 0);
     this.#shape = shape;
+    tell('opened', this.#fd);
     parentPort!.on('message', (order: TransportOrder) => {
-      if (order.kind === 'reopen') this.#reopen(order.fd);
+      if (order.kind === 'reopen') this.#reopen();
       else if (order.kind === 'finish') setTimeout(() => this.#giveUp(), order.withinMs);
     });
   }
 
   override _write(chunk: string, _encoding: BufferEncoding, written: () => void): void {
+    // Lines overtake the order, which is a message; the cell was stored before the first of them was written.
+    this.#reopen();
     const text = this.#rest + chunk;
     const end = text.lastIndexOf('\n') + 1;
     this.#rest = text.slice(end);
@@ -128,12 +134,13 @@ class LogTransport extends Writable {
     this.#retryNow();
   }
 
-  #reopen(fd: number): void {
-    const before = this.#fd;
+  #reopen(): void {
+    const fd = Atomics.load(this.#fdCell, 0);
+    if (fd === this.#fd) return;
     this.#finishLine();
     this.#fd = fd;
     this.#givenUp = false;
-    tell('released', before);
+    tell('opened', fd);
     this.#retryNow();
   }
 
@@ -163,6 +170,6 @@ class LogTransport extends Writable {
 }
 
 /** Reaches the main thread as an event of pino's stream. */
-function tell(name: 'released' | 'fault', argument: number | string | null): void {
+function tell(name: 'opened' | 'fault', argument: number | string | null): void {
   parentPort!.postMessage({ code: 'EVENT', name, args: [argument] });
 }

@@ -163,6 +163,28 @@ describe('a log file', () => {
     expect(numbers.toSorted((a, b) => a - b)).toEqual(upTo(perFile * (rotations + 1)));
   });
 
+  it('opened anew has every line that came later, and the old one none of them', async () => {
+    const folder = newFolder();
+    const file = join(folder, 'node.log');
+    const log = openLog(file);
+    const rotations = 200;
+    for (let rotation = 0; rotation < rotations; rotation++) {
+      log.logger.info({ number: rotation }, 'line');
+      // Also before the thread has started, while it starts, and twice in a row.
+      if (rotation % 3 !== 0) await nextTurn();
+      renameSync(file, join(folder, `node.log.${rotation}`));
+      expect(log.reopen()).toBe(true);
+      if (rotation % 5 === 0) expect(log.reopen()).toBe(true);
+    }
+    log.logger.info({ number: rotations }, 'line');
+    await log.close();
+    for (let rotation = 0; rotation < rotations; rotation++) {
+      const numbers = numbersOf(readLines(join(folder, `node.log.${rotation}`)));
+      expect(numbers.filter((number) => number > rotation)).toEqual([]);
+    }
+    expect(numbersOf(readLines(file))).toContain(rotations);
+  });
+
   it('on a full disk costs nothing but the log: lines wait, and stand in the next file', async () => {
     const folder = newFolder();
     const file = join(folder, 'node.log');
