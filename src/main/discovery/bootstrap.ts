@@ -1,8 +1,8 @@
 /**
  * When seeds are asked for peers, and in what order. Main thread. A round asks them one after the other (specification
  * 2.2: names first, then fixed addresses, then regions) until the node has somebody to dial; a seed that is slow does
- * not hold up the next. Who needs another round was not helped by the seed that ended the last: the next one begins
- * behind it. Rounds that gave nothing come ever more seldom.
+ * not hold up the next. Who needs another round was not helped by the seed that ended the last: the next one begins soon,
+ * and behind it. Seeds that were asked a moment ago are left out. Rounds that gave nothing come ever more seldom.
  */
 import type { Clock } from '../../shared/clock.js';
 import type { Settings } from '../config/settings.js';
@@ -13,8 +13,10 @@ import type { CrawlResult } from './seed-crawler.js';
 
 /** The next seed is asked after this time even if the one before has not answered. */
 const STAGGER_MS = 2000;
-/** Least time between two rounds: seeds answer one crawl of an address in 10 s (rulings 3). */
-const LEAST_PAUSE_MS = 10_500;
+/** A seed is not asked again before this time has gone: seeds answer one crawl of an address in 10 s (rulings 3). */
+const SEED_RESTS_MS = 10_500;
+/** Time to dial whom a round has told of; in a young network all of them are full. */
+const NEXT_ROUND_MS = 1000;
 /** A node that has nobody asks at least this often. */
 const LONGEST_PAUSE_MS = 60_000;
 
@@ -35,6 +37,8 @@ export class Bootstrap {
   #nextMs = 0;
   /** The seed that the next round begins with. */
   #first = 0;
+  /** When each seed was last asked. */
+  readonly #askedMs = new Map<PeerAddress, number>();
   /** Rounds in a row that gave nobody to dial. */
   #attempts = 0;
 
@@ -62,6 +66,7 @@ export class Bootstrap {
     this.#first = 0;
     this.#attempts = 0;
     this.#nextMs = 0;
+    this.#askedMs.clear();
   }
 
   /** Gives up what is under way. */
@@ -78,6 +83,8 @@ export class Bootstrap {
     const asked: Promise<void>[] = [];
     for (const seed of [...seeds.slice(this.#first), ...seeds.slice(0, this.#first)]) {
       if (isEnough || signal.aborted) break;
+      if (clock.nowMs() < this.#restedMs(seed)) continue;
+      this.#askedMs.set(seed, clock.nowMs());
       const answer = crawl(seed, signal).then((result) => {
         if (signal.aborted || !heard(seed, result)) return;
         isEnough = true;
@@ -99,9 +106,23 @@ export class Bootstrap {
       this.seedsChanged();
       return;
     }
-    if (!isEnough) this.#first = 0;
-    this.#attempts = isEnough ? 0 : this.#attempts + 1;
-    const pauseMs = backoffMs(Math.max(1, this.#attempts), settings.backoffJitter, random());
-    this.#nextMs = clock.nowMs() + Math.min(LONGEST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, pauseMs));
+    if (isEnough) {
+      this.#attempts = 0;
+      this.#nextMs = Math.max(clock.nowMs() + NEXT_ROUND_MS, Math.min(...seeds.map((seed) => this.#restedMs(seed))));
+      return;
+    }
+    this.#first = 0;
+    // What left seeds out since they had just answered says nothing about them.
+    if (asked.length === seeds.length) this.#attempts++;
+    const pauseMs = Math.min(
+      LONGEST_PAUSE_MS,
+      backoffMs(Math.max(1, this.#attempts), settings.backoffJitter, random()),
+    );
+    this.#nextMs = Math.max(clock.nowMs() + pauseMs, ...seeds.map((seed) => this.#restedMs(seed)));
+  }
+
+  /** From when on a seed may be asked. */
+  #restedMs(seed: PeerAddress): number {
+    return (this.#askedMs.get(seed) ?? -Infinity) + SEED_RESTS_MS;
   }
 }

@@ -49,6 +49,41 @@ describe('asking seeds', () => {
     expect(asked).toEqual(['seed1.test', 'seed2.test', '127.0.0.9', 'seed1.test']);
   });
 
+  it('asks the next seed soon when what one told was not enough, and none twice within ten seconds', async () => {
+    const { bootstrap, asked, time } = start({ 'seed1.test:1': true, 'seed2.test:1': true, '127.0.0.9:1': true });
+    const [fromMs, askedAtMs] = [time.nowMs, [] as number[]];
+    while (asked.length < 7) {
+      const before = asked.length;
+      bootstrap.look();
+      await settled();
+      if (asked.length > before) askedAtMs.push(time.nowMs - fromMs);
+      time.nowMs += 250;
+      expect(time.nowMs).toBeLessThan(60_000);
+    }
+    expect(asked).toEqual([...asked.slice(0, 3), ...asked.slice(0, 3), asked[0]]);
+    expect(askedAtMs).toEqual([0, 1000, 2000, 10_500, 11_500, 12_500, 21_000]);
+  });
+
+  it('is no failure when the only seeds that are left to ask know nobody', async () => {
+    const { bootstrap, asked, time } = start({ 'seed1.test:1': true });
+    bootstrap.look();
+    await settled();
+    time.nowMs += 1000;
+    bootstrap.look();
+    await settled();
+    expect(asked).toEqual(['seed1.test', 'seed2.test', '127.0.0.9']);
+    expect(bootstrap.isFailing).toBe(false);
+    // The next round asks all of them again, and not before all of them may be asked.
+    time.nowMs += 10_000;
+    bootstrap.look();
+    await settled();
+    expect(asked).toHaveLength(3);
+    time.nowMs += 500;
+    bootstrap.look();
+    await settled();
+    expect(asked.slice(3)).toEqual(['seed1.test']);
+  });
+
   it('asks again ever more seldom while nobody knows anybody, but at least once a minute', async () => {
     const { bootstrap, asked, time } = start({});
     const rounds: number[] = [];
