@@ -57,6 +57,7 @@ export class Pipeline {
   readonly #table: TypeTable;
   readonly #decoder: FrameDecoder<Route>;
   readonly #dispatcher: Dispatcher;
+  readonly #takeCommands: () => void;
   readonly #raiseMain: () => void;
   readonly #asides: ReadonlyMap<number, SharedArrayBuffer>;
   readonly #counter: (name: WorkerCounter) => number;
@@ -91,6 +92,8 @@ export class Pipeline {
     table: TypeTable;
     decoder: FrameDecoder<Route>;
     dispatcher: Dispatcher;
+    /** Carries out what the main thread has told this worker. Asked for each visit, between its look at the ring and its first frame. */
+    takeCommands: () => void;
     raiseMain: () => void;
     /** Buffers of half-assembled frames that a worker before this one left. */
     asides: ReadonlyMap<number, SharedArrayBuffer>;
@@ -107,6 +110,7 @@ export class Pipeline {
     this.#table = parts.table;
     this.#decoder = parts.decoder;
     this.#dispatcher = parts.dispatcher;
+    this.#takeCommands = parts.takeCommands;
     this.#raiseMain = parts.raiseMain;
     this.#asides = parts.asides;
     this.#counter = (name) => arena.layout.workerCounter(worker, name);
@@ -235,6 +239,8 @@ export class Pipeline {
     // The state is loaded before the cursor: who sees Closing sees every byte that came before it.
     const state = Atomics.load(words, control + Slot.State);
     stream.end = Atomics.load(words, control + Slot.WriteCursor);
+    // A turn may last: what was told before these bytes came, a new subscription, say, is in force for them.
+    this.#takeCommands();
     if (state === SlotState.Aborted || (stream.latched && state !== SlotState.Open)) return this.#release(stream);
     if (stream.latched) {
       this.#discardAll(stream);

@@ -57,6 +57,8 @@ export interface WorkerCoreParts {
   readonly afterSend: () => void;
   /** Encodes what handlers publish for the application. */
   readonly encodeOpaque: (value: unknown) => Uint8Array;
+  /** Carries out what the main thread has told this worker, if it has told anything. */
+  readonly takeCommands: () => void;
   /** The main thread has something to take. */
   readonly raiseMain: () => void;
   /** The outbound ring is full: the main thread must take from it now. */
@@ -120,6 +122,7 @@ export class WorkerCore {
       table,
       decoder: new FrameDecoder(arena, worker, this.#asides, types),
       dispatcher: this.#dispatcher,
+      takeCommands: parts.takeCommands,
       raiseMain: parts.raiseMain,
       asides: parts.asides,
     });

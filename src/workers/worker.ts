@@ -101,6 +101,7 @@ class WorkerThread {
       onQueueMoved: () => this.#queueMoved(),
       afterSend: () => this.#flushSoon(),
       encodeOpaque: (value) => packr.pack(value),
+      takeCommands: () => this.#takeCommands(),
       raiseMain,
       drainMain: raiseMain,
     });

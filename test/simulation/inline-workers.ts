@@ -156,6 +156,8 @@ export class InlineWorkers implements Workers {
       encodeOpaque: () => {
         throw new Error('nothing is published in a simulation');
       },
+      // Here nothing is told: it is done at once.
+      takeCommands: nothing,
       raiseMain: () => sleep.raise(),
       drainMain: drain,
     });

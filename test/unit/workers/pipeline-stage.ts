@@ -30,6 +30,8 @@ export interface StageOptions {
   readonly sendQueueBytes?: number;
   readonly subscriptions?: readonly string[];
   readonly relay?: readonly RelayedType[];
+  /** Called where the worker looks for commands of the main thread. */
+  readonly takeCommands?: (stage: Stage) => void;
   /** Called when the outbound ring is full, before the writer waits. */
   readonly onFull?: (stage: Stage) => void;
   /** Called when the main thread would be told that a buffer was given up. */
@@ -71,7 +73,14 @@ export class Stage {
 
   /** A worker, or its replacement. */
   build(): void {
-    const { sendQueueBytes = 2 ** 24, subscriptions = [], relay = [], onFull, onAsideGone } = this.#options;
+    const {
+      sendQueueBytes = 2 ** 24,
+      subscriptions = [],
+      relay = [],
+      onFull,
+      onAsideGone,
+      takeCommands,
+    } = this.#options;
     const core = new WorkerCore({
       arena: this.arena,
       worker: 0,
@@ -97,6 +106,7 @@ export class Stage {
       onQueueMoved: () => void (this.core === core && this.pipeline.retryWaiting()),
       afterSend: nothing,
       encodeOpaque: () => new Uint8Array(0),
+      takeCommands: () => takeCommands?.(this),
       raiseMain: nothing,
       drainMain: () => {
         if (onFull === undefined) throw new Error('outbound ring full');

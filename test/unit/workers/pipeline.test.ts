@@ -34,6 +34,26 @@ describe('a pipeline', () => {
     expect(stage.out()).toMatchObject({ frames: [], commands: [[RecordKind.Released, 0, 0]] });
   });
 
+  it('obeys what was told before bytes came, also when they come in the middle of a turn', () => {
+    let told = false;
+    const handlers = {
+      seq: () => {
+        // While the turn is at the first connection, the main thread subscribes, and the second gets more.
+        told = true;
+        stage.arrive(1, encodeFrame('news', number(2)));
+      },
+    };
+    const takeCommands = ({ registry }: Stage) => {
+      if (told) registry.subscribe('news', true);
+    };
+    const stage: Stage = new Stage(handlers, { slots: 2, takeCommands });
+    stage.arrive(0, seq(1));
+    stage.arrive(1, encodeFrame('other', number(1)));
+    stage.pipeline.turn();
+    expect(told).toBe(true);
+    expect(stage.out().commands.map(([kind, slot]) => [kind, slot])).toEqual([[RecordKind.Deliver, 1]]);
+  });
+
   it('reads nothing behind a frame that is too large', () => {
     const stage = new Stage({ seq: echo });
     stage.arrive(0, Buffer.concat([seq(1), Buffer.from('00a00001', 'hex'), seq(2)]));
