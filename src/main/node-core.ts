@@ -325,6 +325,7 @@ export class NodeCore {
         this.workers.spareMemory();
         this.pump.chunks.clear();
       },
+      silentMs: (worker, nowMs) => this.workers.silentMs(worker, nowMs),
       isStopping: () => this.#stopping,
       cutOff: (connection, cause) => this.connections.cutOff(connection, cause),
       lastFramesLost: (connection) => {

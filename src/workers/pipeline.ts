@@ -208,7 +208,7 @@ export class Pipeline {
       const waitedUs = (nowUs - words[control + Slot.ReadyAtUs]) | 0;
       this.#lag.add(nowUs, waitedUs);
       addDuration(words, this.#lags, waitedUs);
-      const stream = this.#stream(slot, control);
+      const stream = this.#stream(slot, control, this.#ready.generation);
       if (stream === null) continue;
       if (stream.readyMs === NOT_READY) {
         stream.readyMs = nowMs - waitedUs / 1000;
@@ -219,11 +219,10 @@ export class Pipeline {
     this.#lag.roll(nowUs);
   }
 
-  /** The stream of a slot's current connection; null if this worker has let go of it. */
-  #stream(slot: number, control: number): PeerStream | null {
+  /** The stream of a connection that was ready; null if this worker has let go of it, and its slot may be another's. */
+  #stream(slot: number, control: number, generation: number): PeerStream | null {
     const { words } = this.#arena;
     const known = this.#streams[slot];
-    const generation = words[control + Slot.Generation];
     if (known !== null && known.generation === generation) return known;
     if (words[control + Slot.Released] === generation) return null;
     const stream = new PeerStream(this.#arena, slot);
@@ -464,7 +463,7 @@ export class Pipeline {
       this.#drop(stream, ErrorCode.WorkerPoisoned);
       this.#dispatcher.skip(decoder);
       words[control + Slot.SkipArmed] = 0;
-      decoder.commit(stream);
+      this.#commit(stream);
       return Dispatched.Done;
     }
     const isControl = decoder.type.route.control !== Control.None;
@@ -472,9 +471,15 @@ export class Pipeline {
     const done = scannedAlready ? Dispatched.Done : this.#dispatcher.dispatch(stream, decoder);
     if (done === Dispatched.Full) return done;
     if (done === Dispatched.Invalid) this.#drop(stream, ErrorCode.InvalidMessageFormat);
-    if (stream.aside !== null) this.#keepAside(stream);
-    decoder.commit(stream);
+    this.#commit(stream);
     return done === Dispatched.Held ? done : Dispatched.Done;
+  }
+
+  #commit(stream: PeerStream): void {
+    if (stream.aside !== null) this.#keepAside(stream);
+    // A frame that has waited may have been done another way than it began to: its type's routes have changed meanwhile.
+    stream.waitingHash = null;
+    this.#decoder.commit(stream);
   }
 
   /** A frame that was assembled aside is done for good once its buffer goes back: what it caused must be kept by then. */
@@ -565,6 +570,7 @@ export class Pipeline {
     // Written out, because every call would be a safepoint between stores that must agree.
     words[stream.control + Slot.AsideBytes] = 0;
     words[stream.control + Slot.AsideId] = 0;
+    words[stream.control + Slot.StarvedSinceMs] = 0;
     Atomics.store(words, stream.control + Slot.Released, stream.generation);
     this.#decoder.forget(stream);
     this.#outbox.tell(RecordKind.Released, stream.slot, stream.generation);

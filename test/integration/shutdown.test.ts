@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -31,6 +31,42 @@ describe('a node that closes', () => {
       expect(peer.of('echo').map(({ payload }) => payload[0])).toEqual(Array.from({ length: 200 }, (_, i) => i));
       expect(peer.of('disconnect').map(({ payload }) => payload[0])).toEqual([0]);
     }
+  });
+
+  it('handles what had come from a peer that is gone, also what is queued only while the node closes', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'paw-late-'));
+    const [module, handled] = [join(folder, 'handlers.mjs'), join(folder, 'handled')];
+    writeFileSync(
+      module,
+      `import { appendFileSync } from 'node:fs';
+      export default {
+        burn: () => {
+          const endMs = performance.now() + 400;
+          while (performance.now() < endMs);
+        },
+        late: {
+          mode: 'queued',
+          handler: async ({ payload }) => {
+            await new Promise((resolve) => setTimeout(resolve, 20));
+            appendFileSync(${JSON.stringify(handled)}, payload);
+          },
+        },
+      };`,
+    );
+    const node = await startNode({ handlers: [module], workers: 1 });
+    const peer = await RawPeer.join(portOf(node));
+    const bytes = Buffer.concat([
+      frame('burn', Buffer.alloc(0)),
+      ...Array.from('0123456789', (digit) => frame('late', Buffer.from(digit))),
+    ]);
+    const beforeBytes = node.peers()[0]!.bytesReceived;
+    peer.socket.write(bytes);
+    await until(() => node.peers()[0]!.bytesReceived >= beforeBytes + bytes.length, 'the bytes');
+    peer.socket.resetAndDestroy();
+    await until(() => node.peers().length === 0, 'the peer to be gone');
+    await node.close();
+    expect(readFileSync(handled, 'utf8')).toBe('0123456789');
+    rmSync(folder, { recursive: true });
   });
 
   it('under load with 100 peers that keep sending takes less than 5 s', async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -169,6 +169,29 @@ describe('a worker that hangs', () => {
     });
     other.socket.write(numbered(10, () => 20));
     await until(() => acked(other).length === 10, 'the others to go on');
+  });
+
+  it('while it loads its handlers, as a replacement, is replaced as well', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'paw-hang-'));
+    const module = join(folder, 'handlers.mjs');
+    // Fine at first, then it hangs, then it is fine again.
+    writeFileSync(
+      module,
+      `import { existsSync, writeFileSync } from 'node:fs';
+      const [started, hung] = [${JSON.stringify(join(folder, 'started'))}, ${JSON.stringify(join(folder, 'hung'))}];
+      if (existsSync(started) && !existsSync(hung)) {
+        writeFileSync(hung, '');
+        await new Promise((resolve) => setTimeout(resolve, 3_600_000));
+      }
+      writeFileSync(started, '');
+      export default { seq: ({ payload }, context) => context.reply('ack', payload.subarray(0, 4)), exit: () => process.exit(3) };`,
+    );
+    const node = await startNode({ handlers: [module], workers: 1, workerTimeout: '300ms' });
+    const peer = await RawPeer.join(portOf(node));
+    peer.socket.write(Buffer.concat([numbered(5, () => 20), frame('exit', Buffer.alloc(0)), numbered(5, () => 20)]));
+    await until(() => node.bans().length > 0 || acked(peer).length === 10, 'the third', 20_000);
+    expect(existsSync(join(folder, 'hung'))).toBe(true);
+    rmSync(folder, { recursive: true });
   });
 
   it('not, but works slowly, is left alone', async () => {

@@ -35,6 +35,8 @@ const SPARE_EVERY_MS = 250;
 const SHED_GAP_MS = 1000;
 /** A connection that has been closing for so long, and whose last frames have found no memory all that time, goes without them. */
 const LAST_FRAMES_MS = 5000;
+/** A worker that has not looked at its connections for so long can't say whether they still find no memory. */
+const LOOKED_MS = 500;
 /** With more than this in its send queue nobody reads a farewell behind it. */
 const READING_BYTES = 256 * 1024;
 
@@ -49,6 +51,8 @@ export interface MemoryReliefParts {
   shed(): number;
   /** What is kept for later goes back. */
   spare(): void;
+  /** Since a worker last looked at a clock. */
+  silentMs(worker: number, nowMs: number): number;
   /** The node drains. */
   isStopping(): boolean;
   /** Tells a peer why, and lets go of it with all that it sent. */
@@ -162,10 +166,13 @@ export class MemoryRelief {
   }
 
   #peersStarvedMs(nowMs: number): number {
-    const { words, layout } = this.#parts.arena;
+    const { arena, table, silentMs } = this.#parts;
+    const { words, layout } = arena;
     let longestMs = 0;
-    for (const connection of this.#parts.table.seatedConnections()) {
-      const control = layout.slot(connection.seat!.slot);
+    for (const connection of table.seatedConnections()) {
+      const seat = connection.seat!;
+      if (table.isReleased(seat) || silentMs(seat.worker, nowMs) > LOOKED_MS) continue;
+      const control = layout.slot(seat.slot);
       const since = Atomics.load(words, control + Slot.StarvedSinceMs);
       if (since === 0) continue;
       const starvedMs = Math.max(1, sinceSharedMs(nowMs, since));

@@ -225,7 +225,8 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     await until(() => [...table.all].every(isDispatched) && workers.queuedMessages() === 0);
     this.#holding = false;
     for (const connection of [...table.all]) if (connection.state === 'Disconnecting') this.finish(connection);
-    await until(() => table.all.size === 0 && table.takenSeats === 0);
+    // Frames of a connection whose socket was closed already may have come to a queue only now.
+    await until(() => table.all.size === 0 && table.takenSeats === 0 && workers.queuedMessages() === 0);
   }
 
   /** Destroys what is left, and tells what has not been told. */

@@ -41,13 +41,25 @@ export interface TakeoverParts<C extends Pinned> {
   poisoned(slot: number, generation: number): boolean;
 }
 
+interface FrameInHand {
+  readonly slot: number;
+  readonly generation: number;
+  readonly position: number;
+  /** Of its buffer, 0 for none. One that was assembled aside ends where the next frame begins: there Progress is the same for both. */
+  readonly asideId: number;
+}
+
+function isSame(a: FrameInHand, b: FrameInHand): boolean {
+  return a.slot === b.slot && a.generation === b.generation && a.position === b.position && a.asideId === b.asideId;
+}
+
 export class Takeover<C extends Pinned> {
   readonly #parts: TakeoverParts<C>;
   readonly #words: Int32Array<SharedArrayBuffer>;
   /** First word of the worker's block. */
   readonly #block: number;
-  /** Where the last death found a frame in hand. */
-  #suspect: { readonly slot: number; readonly generation: number; readonly position: number } | null = null;
+  /** The frame that the last death found in hand. */
+  #suspect: FrameInHand | null = null;
 
   constructor(parts: TakeoverParts<C>) {
     const { arena, worker } = parts;
@@ -136,13 +148,16 @@ export class Takeover<C extends Pinned> {
     words[this.#block + Worker.InHand] = 0;
     if (slot < 0) return;
     const control = this.#parts.arena.layout.slot(slot);
-    const generation = words[control + Slot.Generation];
-    const position = words[control + Slot.Progress];
-    const suspect = this.#suspect;
-    this.#suspect = { slot, generation, position };
-    if (suspect?.slot !== slot || suspect.generation !== generation || suspect.position !== position) return;
-    words[control + Slot.SkipAt] = position;
+    const frame: FrameInHand = {
+      slot,
+      generation: words[control + Slot.Generation],
+      position: words[control + Slot.Progress],
+      asideId: words[control + Slot.AsideId],
+    };
+    const isSecond = this.#suspect !== null && isSame(this.#suspect, frame);
+    this.#suspect = isSecond ? null : frame;
+    if (!isSecond) return;
+    words[control + Slot.SkipAt] = frame.position;
     words[control + Slot.SkipArmed] = 1;
-    this.#suspect = null;
   }
 }

@@ -32,6 +32,10 @@ const QUICK_STARTS = 5;
 const START_DELAY_MS = 100;
 const MAX_START_DELAY_MS = 5000;
 /** How often workers are looked at that might hang: a tenth of what they may, and at least this often. */
+/** A replacement that is not ready after so many times the limit for hung workers is ended, */
+const START_LIMITS = 3;
+/** or after so many times what the longest start has taken, if that is more. */
+const LONGEST_STARTS = 4;
 const LOOK_EVERY_MS_MAX = 50;
 /** The spare is started a while after the node, which has better to do at first, and which may be a short-lived one. */
 const SPARE_AFTER_MS = 500;
@@ -77,6 +81,8 @@ interface Member {
   restarts: number;
   /** Deaths in a row before it was ready. */
   failedStarts: number;
+  launches: number;
+  launchedMs: number;
   startTimer: NodeJS.Timeout | undefined;
   /** Something is new for it since it was last woken. */
   isCalled: boolean;
@@ -110,6 +116,8 @@ export class WorkerGroup implements Workers {
   #relay: readonly RelayedType[];
   readonly #clock: Clock;
   readonly #watchdog: Watchdog;
+  readonly #startWatchdog: Watchdog;
+  #longestStartMs = 0;
   #watchTimer: NodeJS.Timeout | undefined;
   /** Has a thread that waits to become a worker. */
   #spare: Piscina | null = null;
@@ -150,6 +158,8 @@ export class WorkerGroup implements Workers {
         connections: 0,
         restarts: 0,
         failedStarts: 0,
+        launches: 0,
+        launchedMs: 0,
         startTimer: undefined,
         isCalled: false,
         ended: null,
@@ -157,6 +167,7 @@ export class WorkerGroup implements Workers {
       };
     });
     this.#watchdog = new Watchdog(workers, clock.nowMs());
+    this.#startWatchdog = new Watchdog(workers, clock.nowMs());
   }
 
   /** Starts all workers. @throws NodeError if one can't start, such as ERR_PAW_HANDLER_MODULE */
@@ -227,11 +238,24 @@ export class WorkerGroup implements Workers {
       heartbeat: Atomics.load(words, layout.worker(worker) + Worker.HeartbeatMs),
       isAsleep: !alive || signal.isAsleep || this.#waitsForUs(worker),
     }));
-    for (const worker of this.#watchdog.look(pulses, this.#clock.nowMs(), limitMs)) {
-      const member = this.#members[worker];
-      member.ended = `hangs for ${formatDuration(limitMs)}`;
-      for (const thread of member.pool?.threads ?? []) void thread.terminate();
+    const nowMs = this.#clock.nowMs();
+    for (const worker of this.#watchdog.look(pulses, nowMs, limitMs)) {
+      this.#end(this.#members[worker], `hangs for ${formatDuration(limitMs)}`);
     }
+    // A handler module may hang when it is loaded again.
+    const starts = this.#members.map(({ alive, pool, launches }) => ({
+      heartbeat: launches,
+      isAsleep: alive || pool === null,
+    }));
+    const startLimitMs = Math.max(START_LIMITS * limitMs, LONGEST_STARTS * this.#longestStartMs);
+    for (const worker of this.#startWatchdog.look(starts, nowMs, startLimitMs)) {
+      this.#end(this.#members[worker], `is not ready after ${formatDuration(startLimitMs)}`);
+    }
+  }
+
+  #end(member: Member, why: string): void {
+    member.ended = why;
+    for (const thread of member.pool?.threads ?? []) void thread.terminate();
   }
 
   /** Its outbound ring is full. */
@@ -337,6 +361,8 @@ export class WorkerGroup implements Workers {
     const member = this.#members[worker];
     const { port1, port2 } = new MessageChannel();
     member.port = port1;
+    member.launches++;
+    member.launchedMs = this.#clock.nowMs();
     const init: WorkerInit = {
       arena: this.#arena.buffer,
       worker,
@@ -355,6 +381,7 @@ export class WorkerGroup implements Workers {
         if (notice.kind === 'ready') {
           member.alive = true;
           member.failedStarts = 0;
+          this.#longestStartMs = Math.max(this.#longestStartMs, this.#clock.nowMs() - member.launchedMs);
           this.policies = notice.policies;
           this.#isUp(worker);
           resolve();

@@ -1,6 +1,7 @@
 /**
  * Which connections have bytes, from the main thread (only producer) to one worker (only consumer). A slot's Queued
- * flag keeps it from standing there twice. Entries carry the generation: one that is stale when it comes out is ignored.
+ * word, the generation of the entry that stands here, keeps it from standing here twice. An entry that is stale when it
+ * comes out is ignored, and leaves the word of the slot's next connection alone, which may be another worker's.
  */
 import type { Arena } from './arena.js';
 import { Slot, Worker } from './arena-layout.js';
@@ -8,6 +9,7 @@ import { Slot, Worker } from './arena-layout.js';
 export class ReadyQueue {
   /** What the last successful `pop` took. */
   slot = -1;
+  generation = 0;
   readonly #arena: Arena;
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #entries: number;
@@ -31,18 +33,19 @@ export class ReadyQueue {
   push(slot: number, nowUs: number): boolean {
     const words = this.#words;
     const control = this.#arena.layout.slot(slot);
-    if (Atomics.exchange(words, control + Slot.Queued, 1) === 1) return false;
+    const generation = words[control + Slot.Generation];
+    if (Atomics.exchange(words, control + Slot.Queued, generation) === generation) return false;
     const tail = words[this.#tail];
     if (((tail - Atomics.load(words, this.#head)) | 0) > this.#mask) throw new Error('ready queue overflow');
     const entry = this.#entries + 2 * (tail & this.#mask);
     words[entry] = slot;
-    words[entry + 1] = words[control + Slot.Generation];
+    words[entry + 1] = generation;
     words[control + Slot.ReadyAtUs] = nowUs;
     Atomics.store(words, this.#tail, (tail + 1) | 0);
     return true;
   }
 
-  /** Consumer: takes the next slot whose entry is not stale into `slot`. False when the queue is empty. */
+  /** Consumer: takes the next entry that is not stale into `slot` and `generation`. False when the queue is empty. */
   pop(): boolean {
     const words = this.#words;
     for (;;) {
@@ -53,10 +56,10 @@ export class ReadyQueue {
       const generation = words[entry + 1];
       Atomics.store(words, this.#head, (head + 1) | 0);
       const control = this.#arena.layout.slot(slot);
-      if (Atomics.load(words, control + Slot.Generation) !== generation) continue;
       // Cleared before the consumer loads the write cursor, so bytes that come later queue the slot again.
-      Atomics.store(words, control + Slot.Queued, 0);
+      if (Atomics.compareExchange(words, control + Slot.Queued, generation, 0) !== generation) continue;
       this.slot = slot;
+      this.generation = generation;
       return true;
     }
   }

@@ -13,7 +13,7 @@ const STEP_MS = 50;
 function rig(peers: number) {
   const { arena, budget } = makeArena({ slots: peers }, 16 * MIB);
   const clock = new FakeClock();
-  const state = { shed: 0, spared: 0, stopping: false };
+  const state = { shed: 0, spared: 0, stopping: false, silentMs: 0 };
   const cut: number[] = [];
   const destroyed: number[] = [];
   const woken: number[] = [];
@@ -25,7 +25,7 @@ function rig(peers: number) {
       leavingMs: 0,
       persistent: false,
       hostKey: `10.0.0.${slot + 1}`,
-      seat: { slot, generation: 1 },
+      seat: { slot, generation: 1, worker: 0 },
       state: 'Connected',
       writer,
       destroy() {
@@ -46,10 +46,13 @@ function rig(peers: number) {
         return connections.filter(({ state }) => state !== 'Disconnected');
       },
       seatedConnections: () => connections.values(),
+      isReleased: ({ slot, generation }: { slot: number; generation: number }) =>
+        arena.words[arena.layout.slot(slot) + Slot.Released] === generation,
     } as unknown as ConnectionTable,
     clock,
     shed: () => state.shed,
     spare: () => void state.spared++,
+    silentMs: () => state.silentMs,
     isStopping: () => state.stopping,
     cutOff: (connection, { code }) => {
       expect(code).toBe(0x49);
@@ -191,6 +194,30 @@ describe('a shortage of memory', () => {
       if (turn++ % 20 === 0) for (const slot of [1, 2]) r.starve(slot);
     });
     expect(r.cut).toEqual([]);
+  });
+
+  it('costs nobody the connection for one that starved until its worker let go of it', () => {
+    const r = rig(2);
+    r.holds(0, 6 * MIB);
+    r.starve(1);
+    r.set(1, Slot.Released, 1);
+    r.pass(10 * PATIENCE_MS);
+    expect([r.cut, r.relief.starvedMs]).toEqual([[], 0]);
+  });
+
+  it('costs nobody the connection while the worker of those that starved does not look whether they still do', () => {
+    const r = rig(3);
+    r.holds(0, 6 * MIB);
+    r.starve(1);
+    r.set(2, Slot.State, SlotState.Closing);
+    r.starve(2);
+    r.state.silentMs = 1000;
+    r.pass(10 * PATIENCE_MS);
+    expect([r.cut, r.lost, r.relief.starvedMs]).toEqual([[], [], 0]);
+    // It is back, and finds no memory.
+    r.state.silentMs = 0;
+    r.pass(STEP_MS);
+    expect(r.cut).toEqual([0]);
   });
 
   it('spares peers that the operator has named by address while others hold as much', () => {

@@ -316,6 +316,31 @@ describe('a message of a queued gossip type', () => {
     expect(relays(stage).map(({ text }) => text)).toEqual(['a', 'b', 'c', 'd']);
   });
 
+  it('that waits while its type ceases to be passed on does not lend its hash to the next', async () => {
+    const { stage, ends, handled } = held({ queueLength: 1, gossip: false });
+    stage.registry.relay([{ type: 'tx', fanout: 'all' }]);
+    stage.arrive(0, Buffer.concat([tx('a'), tx('b'), tx('c')]));
+    stage.turns();
+    stage.registry.relay([]);
+    for (let i = 0; i < 2; i++) {
+      ends.at(i)!.end();
+      await settled();
+      stage.turns();
+    }
+    stage.registry.relay([{ type: 'tx', fanout: 'all' }]);
+    // Handled the plain way, `c` is new as gossip; and so is `d`, once.
+    stage.arrive(0, tx('d'));
+    stage.arrive(1, tx('d'));
+    stage.turns();
+    for (let i = 2; i < ends.length; i++) {
+      ends.at(i)!.end();
+      await settled();
+      stage.turns();
+    }
+    expect(handled.map((line) => line.slice(-1))).toEqual(['a', 'b', 'c', 'd']);
+    expect(stage.count('gossipDuplicates')).toBe(1);
+  });
+
   it.each(['drop-new', 'drop-old'] as const)(
     'that is dropped by a full queue (%s) is new when it comes again',
     async (overflow) => {

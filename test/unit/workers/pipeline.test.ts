@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Handler } from '../../../src/shared/handler.js';
-import { SlotState, Worker } from '../../../src/shared/memory/arena-layout.js';
+import { Slot, SlotState, Worker } from '../../../src/shared/memory/arena-layout.js';
 import { RecordKind } from '../../../src/shared/memory/outbound-ring.js';
+import { ReadyQueue } from '../../../src/shared/memory/ready-queue.js';
 import { TypeTable } from '../../../src/shared/memory/type-table.js';
 import { encodeFrame } from '../../../src/shared/wire/frame.js';
 import { Death, Stage } from './pipeline-stage.js';
+import { openSlot } from './stage.js';
 
 const number = (n: number, bytes = 4) => {
   const payload = Buffer.alloc(Math.max(4, bytes));
@@ -73,6 +75,52 @@ describe('a pipeline', () => {
     stage.arrive(0, seq(1));
     stage.turns();
     expect(stage.out()).toMatchObject({ frames: [], commands: [[RecordKind.Violation, 0, 0x04]] });
+  });
+
+  it('does not take a frame for the one before it, which was aside and deadly once, and ended where it begins', () => {
+    const got: number[] = [];
+    let deaths = 2;
+    const handler: Handler = ({ payload }) => {
+      got.push(payload.length);
+      if (deaths > 0 && (got.length === 1 || payload.length === 4)) {
+        deaths--;
+        throw new Death();
+      }
+    };
+    const stage = new Stage({ seq: handler });
+    const large = seq(1, 8000);
+    const arrive = (bytes: Uint8Array) => {
+      for (let at = 0; at < bytes.length; ) {
+        at += stage.arrive(0, bytes.subarray(at));
+        if (at < bytes.length) stage.turns();
+      }
+    };
+    arrive(large);
+    expect(() => stage.turns()).toThrow(Death);
+    stage.takeOver();
+    stage.turns();
+    arrive(seq(2));
+    expect(() => stage.turns()).toThrow(Death);
+    stage.takeOver(true);
+    stage.turns();
+    expect(got).toEqual([8000, 8000, 4, 4]);
+    expect(stage.count('droppedPoisoned')).toBe(0);
+  });
+
+  it('leaves a slot alone that was given to another connection while its entry stood in the queue', () => {
+    const stage = new Stage({ seq: echo });
+    stage.arrive(0, seq(1));
+    stage.setState(0, SlotState.Closing);
+    stage.turns();
+    // The main thread had queued it once more before it heard that it was let go of.
+    stage.queue.push(0, 0);
+    stage.rings[0] = openSlot(stage.arena, 0, 'newcomer');
+    stage.queue.push(0, 0);
+    const another = new ReadyQueue(stage.arena, 0);
+    const taken: number[] = [];
+    while (another.pop()) taken.push(another.generation);
+    expect(taken).toEqual([2]);
+    expect(stage.word(0, Slot.Queued)).toBe(0);
   });
 
   it('takes a thousand malformed frames as the first thing it ever sees', () => {

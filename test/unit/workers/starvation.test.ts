@@ -43,6 +43,18 @@ describe('a connection that finds no memory', () => {
     expect(got).toEqual([200 * KIB]);
   });
 
+  it('starves no longer once it is let go of', () => {
+    const stage = new Stage({ block: () => undefined });
+    exhaust(stage);
+    stage.arrive(0, large.subarray(0, 4000));
+    stage.turns();
+    expect(stage.word(0, Slot.StarvedSinceMs)).not.toBe(0);
+    stage.setState(0, SlotState.Aborted);
+    stage.turns();
+    expect(stage.out().commands).toEqual([[RecordKind.Released, 0, 0]]);
+    expect(stage.word(0, Slot.StarvedSinceMs)).toBe(0);
+  });
+
   it('lets go of its slot when it closes in the middle of a frame, though the memory never comes', () => {
     const stage = new Stage({ block: () => undefined });
     exhaust(stage);
