@@ -28,7 +28,7 @@ it('simulate runs seeds side by side, and tells how it went', async () => {
   expect(code).toBe(0);
   expect(out).toContain('3 of 3 seeds of 14 nodes');
   expect(out).toMatch(
-    / h simulated, \d+ steps, \d+ connections, \d+ deaths of workers, \d+ gossip messages dispatched; longest recovery \d+/,
+    / h simulated, \d+ steps, \d+ connections, \d+ deaths of workers, \d+ of them at work, \d+ gossip messages dispatched, \d+ messages shed, \d+ peers cut off for want of memory; longest recovery \d+/,
   );
 });
 

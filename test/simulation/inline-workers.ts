@@ -12,6 +12,7 @@ import type { Timers } from '../../src/main/timers.js';
 import type { Clock } from '../../src/shared/clock.js';
 import { sinceSharedMs } from '../../src/shared/clock.js';
 import { NodeError } from '../../src/shared/errors.js';
+import type { HandlerModule } from '../../src/shared/handler.js';
 import type { Arena } from '../../src/shared/memory/arena.js';
 import { Worker } from '../../src/shared/memory/arena-layout.js';
 import type { MemoryBudget } from '../../src/shared/memory/memory-budget.js';
@@ -23,8 +24,8 @@ import { WorkerCore } from '../../src/workers/worker-core.js';
 
 const nothing = () => undefined;
 
-/** A death of the worker, thrown where it looks at the clock and through everything. */
-class Death extends Error {}
+/** A death of the worker, thrown where it looks at the clock and through everything; also where nobody is left to catch it. */
+export class Death extends Error {}
 
 /** Time until a woken thread runs. */
 const WAKE_MS = [0.05, 0.5] as const;
@@ -68,6 +69,8 @@ export interface InlineParts {
   readonly options: WorkerGroupOptions;
   readonly events: WorkerGroupEvents;
   readonly sleep: LocalSleep;
+  /** What is loaded into a worker; `afterMs` calls back unless that one is dead by then. */
+  handlers(afterMs: (ms: number, run: () => void) => void): HandlerModule;
   /** The main thread takes what is in the outbound ring, as it would at the same time on its own core. */
   drain(): void;
   /** A handler has thrown. */
@@ -87,6 +90,8 @@ export class InlineWorkers implements Workers {
   #relay: readonly RelayedType[];
   /** Null from a death until another is up. */
   #core: WorkerCore | null = null;
+  /** Of that worker; over when it has died, which the main thread may not have heard yet. */
+  #life = { isOver: true };
   #connections = 0;
   #restarts = 0;
   /** Looks at the clock that it will yet live to see. */
@@ -127,14 +132,16 @@ export class InlineWorkers implements Workers {
 
   #build(): WorkerCore {
     const { arena, budget, clock, timers, options, failed, sleep, drain } = this.#parts;
+    const life = { isOver: false };
+    this.#life = life;
     // What a worker had still to do when it died is no business of the next.
     const unlessDead = (run: () => void) => () => {
-      if (this.#core === core) run();
+      if (!life.isOver) run();
     };
     const core: WorkerCore = new WorkerCore({
       arena,
       worker: ONLY,
-      clock: { nowMs: () => this.#look(), wallMs: () => clock.wallMs() },
+      clock: { nowMs: () => this.#look(life), wallMs: () => clock.wallMs() },
       later: {
         afterTurn: (run) => void timers.after(0, unlessDead(run)),
         afterMs: (ms, run) => void timers.after(ms, unlessDead(run)),
@@ -163,15 +170,20 @@ export class InlineWorkers implements Workers {
     });
     core.registry.relay(this.#relay);
     core.registry.declare(options.types);
+    core.registry.adopt(this.#parts.handlers((ms, run) => void timers.after(ms, unlessDead(run))));
     for (const type of this.#subscriptions) core.registry.subscribe(type, true);
     core.adoptQueues();
     this.policies = core.registry.policies();
     return core;
   }
 
-  #look(): number {
-    if (this.#looksLeft-- > 0) return this.#parts.clock.nowMs();
-    throw new Death('killed by the plan');
+  #look(life: { isOver: boolean }): number {
+    if (!life.isOver && this.#looksLeft-- > 0) return this.#parts.clock.nowMs();
+    const death = new Death('killed by the plan');
+    // In a turn, or in a handler that goes on after a wait: the main thread hears of it later.
+    if (!life.isOver) this.#parts.timers.soon(() => this.#die(death));
+    life.isOver = true;
+    throw death;
   }
 
   /** As WorkerGroup does; and a moment later the replacement is up. */
@@ -290,14 +302,13 @@ export class InlineWorkers implements Workers {
 
   #run(): void {
     this.#isRunning = false;
-    if (this.#stopped || this.#core === null) return;
+    if (this.#stopped || this.#core === null || this.#life.isOver) return;
     const { pipeline } = this.#core;
     try {
       pipeline.turn();
     } catch (error) {
-      if (!(error instanceof Death)) throw error;
-      this.#die(error);
-      return;
+      if (error instanceof Death) return;
+      throw error;
     }
     if (pipeline.hasWaiting) this.#retryLater();
     if (pipeline.hasWork) this.#runSoon();

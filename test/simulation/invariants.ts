@@ -1,21 +1,26 @@
 /** What must hold of a simulated node whenever it has done something. */
 import type { Connection } from '../../src/main/net/connection.js';
-import { MAX_WIRE_FRAME_BYTES } from '../../src/shared/limits.js';
 import type { SimulatedNode } from './simulated-node.js';
 
+/** The largest message of a simulation, and its header. */
+const MESSAGE_BYTES = 64 * 1024;
+/** A connection that is closed has given its slot back by then: last frames that find no memory have 5 s. */
+const SLOT_BACK_MS = 8000;
+
 /** What is wrong with a node; null for nothing. */
-export function faultOf(node: SimulatedNode): string | null {
+export function faultOf(node: SimulatedNode, nowMs: number): string | null {
   const { core, limits } = node;
   if (core === null) return null;
   const { table, budget } = core;
-  const { maxPeers, maxInbound, maxOutbound, sendQueueBytes } = limits;
+  const { maxPeers, maxInbound, maxOutbound, sendQueueBytes, outboundRingBytes } = limits;
   const counts = { inbound: 0, outbound: 0 };
   const netGroups = new Set<string>();
   for (const connection of table.connected()) {
     const fault = faultOfPeer(node, connection, netGroups);
     if (fault !== null) return fault;
     if (!connection.exempt) counts[connection.direction]++;
-    if (connection.writer.queuedBytes > sendQueueBytes + MAX_WIRE_FRAME_BYTES) {
+    // One message goes beyond it, and what the worker had sent before it saw that.
+    if (connection.writer.queuedBytes > sendQueueBytes + MESSAGE_BYTES + outboundRingBytes) {
       return `${connection.writer.queuedBytes} B wait for ${connection.peerId}`;
     }
   }
@@ -27,6 +32,10 @@ export function faultOf(node: SimulatedNode): string | null {
   if (inbound > maxInbound) return `${inbound} inbound peers`;
   if (outbound > maxOutbound) return `${outbound} outbound peers`;
   if (inbound + outbound > maxPeers) return `${inbound + outbound} peers`;
+  for (const { state, peerId, leavingMs } of table.seatedConnections()) {
+    if (state === 'Connected' || nowMs - leavingMs < SLOT_BACK_MS) continue;
+    return `${peerId}, ${state}, has kept its slot for ${Math.round(nowMs - leavingMs)} ms`;
+  }
   const inParts = Object.values(budget.parts()).reduce((a, b) => a + b, 0);
   if (inParts !== budget.usedBytes) return `${budget.usedBytes} B are used, ${inParts} B by part`;
   if (budget.usedBytes > budget.budgetBytes) return `${budget.usedBytes} B of ${budget.budgetBytes} B are used`;

@@ -15,8 +15,21 @@ npm run simulate -- --seed S [--nodes M] [--faults 3,17|none] [--recovery MS]   
 /** Lines of a trace that are shown before its end. */
 const SHOWN_LINES = 40;
 const PROGRESS_MS = 2000;
+/** A seed takes seconds: one that takes so long hangs in a step. */
+const SEED_MS_MAX = 10 * 60_000;
 /** Fewer have too few netgroups for the outbound peers that each wants. */
 const LEAST_NODES = 12;
+
+const summed = [
+  'steps',
+  'simulatedMs',
+  'messages',
+  'connections',
+  'deaths',
+  'deathsAtWork',
+  'shed',
+  'cutOff',
+] as const satisfies readonly (keyof Outcome)[];
 
 /** What a child says of a task; they are given one at a time. */
 interface Done {
@@ -51,18 +64,13 @@ function serve(): void {
   process.on('disconnect', () => process.exit(0));
 }
 
+function zeros(): Record<(typeof summed)[number], number> {
+  return { steps: 0, simulatedMs: 0, messages: 0, connections: 0, deaths: 0, deathsAtWork: 0, shed: 0, cutOff: 0 };
+}
+
 async function runMany(seeds: number, first: Task, jobs: number): Promise<void> {
   const begun = performance.now();
-  const sums = {
-    done: 0,
-    steps: 0,
-    simulatedMs: 0,
-    messages: 0,
-    connections: 0,
-    deaths: 0,
-    recoveredMs: 0,
-    spreadMs: 0,
-  };
+  const sums = { done: 0, recoveredMs: 0, spreadMs: 0, ...zeros() };
   const { nodes, seed: from } = first;
   let next = from;
   let failed: Done | null = null;
@@ -81,21 +89,29 @@ async function runMany(seeds: number, first: Task, jobs: number): Promise<void> 
     for (let job = 0; job < jobs; job++) {
       const child = fork(fileURLToPath(import.meta.url), ['--child']);
       running++;
+      let current = from;
+      let hanging: NodeJS.Timeout | undefined;
       const give = () => {
-        if (failed !== null || next >= from + seeds) child.disconnect();
-        else child.send({ ...first, seed: next++ } satisfies Task);
+        clearTimeout(hanging);
+        if (failed !== null || next >= from + seeds) {
+          child.disconnect();
+          return;
+        }
+        current = next++;
+        hanging = setTimeout(() => child.kill('SIGKILL'), SEED_MS_MAX);
+        child.send({ ...first, seed: current } satisfies Task);
       };
       child.on('message', (done: Done) => {
         sums.done++;
-        for (const key of ['steps', 'simulatedMs', 'messages', 'connections', 'deaths'] as const)
-          sums[key] += done.outcome[key];
+        for (const key of summed) sums[key] += done.outcome[key];
         sums.recoveredMs = Math.max(sums.recoveredMs, done.outcome.recoveredMs);
         sums.spreadMs = Math.max(sums.spreadMs, done.outcome.spreadMs);
         if (done.outcome.violation !== null) failed ??= done;
         give();
       });
       child.on('exit', (code, signal) => {
-        if (code !== 0) reject(new Error(`a child ended with ${code ?? signal}`));
+        clearTimeout(hanging);
+        if (code !== 0) reject(new Error(`seed ${current}: its process ended with ${code ?? signal}`));
         else if (--running === 0) resolve();
       });
       give();
@@ -105,8 +121,9 @@ async function runMany(seeds: number, first: Task, jobs: number): Promise<void> 
   progress('\n');
   const hours = (sums.simulatedMs / 3_600_000).toFixed(1);
   process.stdout.write(
-    `${hours} h simulated, ${sums.steps} steps, ${sums.connections} connections, ${sums.deaths} deaths of workers, ` +
-      `${sums.messages} gossip messages dispatched; ` +
+    `${hours} h simulated, ${sums.steps} steps, ${sums.connections} connections, ` +
+      `${sums.deaths} deaths of workers, ${sums.deathsAtWork} of them at work, ${sums.messages} gossip messages dispatched, ` +
+      `${sums.shed} messages shed, ${sums.cutOff} peers cut off for want of memory; ` +
       `longest recovery ${sums.recoveredMs} ms, longest spread ${sums.spreadMs} ms\n`,
   );
   if (failed === null) return;
@@ -118,7 +135,7 @@ async function tellFailure({ task, outcome }: Done): Promise<void> {
   process.stdout.write(`seed ${task.seed} fails: ${outcome.violation!.what}\nlooking for the smallest part of it …\n`);
   const { run, numbers, tries } = await smallestFailure(seedRun(task), outcome);
   const lines: string[] = [];
-  await runSeed(run, (line) => lines.push(line));
+  await runSeed(run, { trace: (line) => lines.push(line) });
   process.stdout.write(`${lines.slice(-SHOWN_LINES).join('\n')}\n`);
   process.stdout.write(`${numbers.length} faults are enough (${tries} plans tried). Again:\n`);
   const faults = numbers.length === 0 ? 'none' : numbers.join(',');
@@ -128,7 +145,7 @@ async function tellFailure({ task, outcome }: Done): Promise<void> {
 }
 
 async function runOne(task: Task, only: readonly number[] | undefined): Promise<void> {
-  const outcome = await runSeed(seedRun(task, only), (line) => process.stdout.write(`${line}\n`));
+  const outcome = await runSeed(seedRun(task, only), { trace: (line) => process.stdout.write(`${line}\n`) });
   process.stdout.write(`${JSON.stringify(outcome)}\n`);
   if (outcome.violation !== null) process.exitCode = 1;
 }

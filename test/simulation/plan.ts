@@ -7,10 +7,11 @@ export type Event =
   | { readonly kind: 'leave'; readonly node: number; readonly forMs: number }
   | { readonly kind: 'partition'; readonly sides: readonly number[]; readonly forMs: number }
   | { readonly kind: 'reset'; readonly node: number; readonly connection: number }
-  | { readonly kind: 'stall'; readonly node: number; readonly forMs: number }
+  | { readonly kind: 'read'; readonly node: number; readonly how: 'slowly' | 'nothing'; readonly forMs: number }
   | { readonly kind: 'clock'; readonly node: number; readonly byMs: number }
   | { readonly kind: 'worker'; readonly node: number; readonly looksLeft: number }
-  | { readonly kind: 'speak'; readonly node: number; readonly bytes: number; readonly times: number }
+  | { readonly kind: 'speak' | 'ask'; readonly node: number; readonly bytes: number; readonly times: number }
+  | { readonly kind: 'fill'; readonly node: number; readonly peers: number; readonly forMs: number }
   | { readonly kind: 'broadcast'; readonly node: number; readonly bytes: number };
 
 export interface PlannedEvent {
@@ -50,13 +51,15 @@ function fault(nodes: number, chance: Seeded): Event {
     return { kind: 'partition', sides: Array.from({ length: nodes }, () => (chance.chance(share) ? 1 : 0)), forMs };
   }
   if (dice < 0.4) return { kind: 'reset', node, connection: chance.below(64) };
-  if (dice < 0.48) return { kind: 'stall', node, forMs };
+  if (dice < 0.48) return { kind: 'read', node, how: chance.chance(0.5) ? 'slowly' : 'nothing', forMs };
   if (dice < 0.52) return { kind: 'clock', node, byMs: chance.pick([-DAY_MS, -60_000, -1000, 1000, 60_000, DAY_MS]) };
-  if (dice < 0.6) return { kind: 'worker', node, looksLeft: chance.below(40) };
+  if (dice < 0.65) return { kind: 'worker', node, looksLeft: chance.below(40) };
+  if (dice < 0.7) return { kind: 'fill', node, peers: 1 + chance.below(20), forMs };
   if (dice < 0.85) {
     // Mostly small, now and then larger than a ring or than what a link takes in a moment.
     const bytes = chance.pick([0, 20, 200, 200, 2000, 5000, 40_000]);
-    return { kind: 'speak', node, bytes, times: 1 + chance.below(bytes > 4000 ? 4 : 20) };
+    const kind = chance.chance(0.5) ? 'speak' : 'ask';
+    return { kind, node, bytes, times: 1 + chance.below(bytes > 4000 ? 4 : 20) };
   }
   return { kind: 'broadcast', node, bytes: chance.pick([16, 100, 1000, 20_000]) };
 }

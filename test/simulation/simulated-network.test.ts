@@ -7,7 +7,10 @@ import { SimulatedNetwork } from './simulated-network.js';
 /** Two hosts; the second listens and collects what comes. */
 function rig(seed = 1) {
   const schedule = new Schedule();
-  const network = new SimulatedNetwork(schedule, new Seeded(seed, 'test'), { latencyMs: [1, 50], bytesPerMs: 100 });
+  const network = new SimulatedNetwork(schedule, new Seeded(seed, 'test'), {
+    latencyMs: [1, 50],
+    bytesPerMs: [100, 100],
+  });
   const [near, far] = [network.host('20.0.0.1'), network.host('30.0.0.1')];
   const got: Buffer[] = [];
   const said: string[] = [];

@@ -12,6 +12,9 @@ import type { Seeded } from './seeded.js';
 const SEND_BUFFER_BYTES = 64 * 1024;
 const RECEIVE_BUFFER_BYTES = 64 * 1024;
 const LARGEST_PIECE_BYTES = 16 * 1024;
+/** What a host that reads slowly takes of a connection, and how often. */
+const SLOW_READ_BYTES = 256;
+const SLOW_READ_EVERY_MS = 20;
 const EPHEMERAL_PORT = 32_768;
 
 type Listening = (adopt: AdoptPeer) => void;
@@ -21,6 +24,8 @@ export class Host {
   readonly ip: string;
   /** One that is not answers nothing at all. */
   isUp = true;
+  /** How fast its processes read: as fast as they can, little by little, or not at all. */
+  reads: 'fast' | 'slowly' | 'nothing' = 'fast';
   /** Which part of a partitioned network it is in. */
   side = 0;
   readonly listeners = new Map<number, Listening>();
@@ -34,12 +39,24 @@ export class Host {
   freePort(): number {
     return this.#nextPort++;
   }
+
+  /** From now on, on connections that are yet to come as well. */
+  read(how: Host['reads']): void {
+    this.reads = how;
+    if (how !== 'nothing') for (const socket of this.sockets) socket.goOn();
+  }
 }
 
 /** How the network behaves. */
 export interface Conditions {
   /** One way. */
   readonly latencyMs: readonly [number, number];
+  /** Of a link, either way. */
+  readonly bytesPerMs: readonly [number, number];
+}
+
+interface Link {
+  readonly latencyMs: number;
   readonly bytesPerMs: number;
 }
 
@@ -48,7 +65,7 @@ export class SimulatedNetwork {
   readonly #chance: Seeded;
   readonly #hosts = new Map<string, Host>();
   readonly #conditions: Conditions;
-  readonly #latencies = new Map<string, number>();
+  readonly #links = new Map<string, Link>();
   /** Bytes that have arrived. */
   bytes = 0;
   /** Changes what is on the way, as no TCP would: to see whether that is found. */
@@ -111,17 +128,26 @@ export class SimulatedNetwork {
 
   /** One way between two hosts, and how long a piece takes beyond that. */
   latencyMs(from: Host, to: Host): number {
-    const key = from.ip < to.ip ? `${from.ip} ${to.ip}` : `${to.ip} ${from.ip}`;
-    let latency = this.#latencies.get(key);
-    if (latency === undefined) {
-      latency = this.#chance.between(...this.#conditions.latencyMs);
-      this.#latencies.set(key, latency);
-    }
-    return latency * this.#chance.between(1, 1.2);
+    return this.#link(from, to).latencyMs * this.#chance.between(1, 1.2);
   }
 
-  get bytesPerMs(): number {
-    return this.#conditions.bytesPerMs;
+  bytesPerMs(from: Host, to: Host): number {
+    return this.#link(from, to).bytesPerMs;
+  }
+
+  #link(from: Host, to: Host): Link {
+    const key = from.ip < to.ip ? `${from.ip} ${to.ip}` : `${to.ip} ${from.ip}`;
+    let link = this.#links.get(key);
+    if (link === undefined) {
+      const [low, high] = this.#conditions.bytesPerMs;
+      link = {
+        latencyMs: this.#chance.between(...this.#conditions.latencyMs),
+        // As many of ten times less as of ten times more.
+        bytesPerMs: low * (high / low) ** this.#chance.next(),
+      };
+      this.#links.set(key, link);
+    }
+    return link;
   }
 
   pieceBytes(most: number): number {
@@ -215,8 +241,9 @@ export class SimulatedSocket implements PeerSocket {
   #finArrived = false;
   #endTold = false;
   #paused = false;
-  #stalled = false;
   #reading = false;
+  /** Has read a little, and rests. */
+  #resting = false;
 
   constructor(network: SimulatedNetwork, host: Host, local: End, remote: End, sink: ReadSink | null) {
     this.#network = network;
@@ -304,14 +331,8 @@ export class SimulatedSocket implements PeerSocket {
     this.#soon(() => this.#read());
   }
 
-  /** Reads nothing, whatever its owner wants, until `goOn`. */
-  stall(): void {
-    this.#stalled = true;
-  }
-
   /** The network or the process behind this end works again. */
   goOn(): void {
-    this.#stalled = false;
     this.#soon(() => {
       this.#read();
       this.#send();
@@ -362,8 +383,15 @@ export class SimulatedSocket implements PeerSocket {
   }
 
   #soon(run: () => void): void {
-    this.#network.schedule.soon(() => {
-      if (!this.destroyed) run();
+    this.#later(0, run);
+  }
+
+  #later(ms: number, run: () => void): void {
+    const { schedule } = this.#network;
+    schedule.after(ms, () => {
+      if (this.destroyed) return;
+      schedule.actor = this.host;
+      run();
     });
   }
 
@@ -410,9 +438,9 @@ export class SimulatedSocket implements PeerSocket {
 
   /** A piece, or null for the end, arrives behind all before it. */
   #travel(peer: SimulatedSocket, piece: Buffer | null): void {
-    const { schedule, bytesPerMs } = this.#network;
+    const { schedule } = this.#network;
     const soonestMs = Math.max(this.#arrivesMs, schedule.nowMs + this.#network.latencyMs(this.host, peer.host));
-    this.#arrivesMs = soonestMs + (piece?.length ?? 0) / bytesPerMs;
+    this.#arrivesMs = soonestMs + (piece?.length ?? 0) / this.#network.bytesPerMs(this.host, peer.host);
     schedule.after(this.#arrivesMs - schedule.nowMs, () => {
       if (piece !== null) this.#onTheWayBytes -= piece.length;
       peer.#arrive(piece);
@@ -463,11 +491,13 @@ export class SimulatedSocket implements PeerSocket {
     if (this.#reading || this.sink === null) return;
     this.#network.schedule.actor = this.host;
     this.#reading = true;
-    while (this.#unread.length > 0 && !this.#paused && !this.#stalled && !this.destroyed) {
+    while (this.#unread.length > 0 && this.#mayRead && !this.destroyed) {
       const target = this.sink.buffer();
       if (target.length === 0) throw new Error('a socket is read into an empty buffer');
       const first = this.#unread[0];
-      const part = first.subarray(0, target.length);
+      const isSlow = this.host.reads === 'slowly';
+      const part = first.subarray(0, isSlow ? Math.min(target.length, SLOW_READ_BYTES) : target.length);
+      if (isSlow) this.#rest();
       target.set(part);
       this.#unreadBytes -= part.length;
       if (part.length === first.length) this.#unread.shift();
@@ -477,11 +507,23 @@ export class SimulatedSocket implements PeerSocket {
     this.#reading = false;
     if (this.destroyed) return;
     if (this.#peer !== null && !this.#peer.destroyed) this.#peer.#send();
-    if (this.#finArrived && !this.#endTold && this.#unread.length === 0 && !this.#paused && !this.#stalled) {
+    if (this.#finArrived && !this.#endTold && this.#unread.length === 0 && this.#mayRead) {
       this.#endTold = true;
       this.#emit('end');
       if (!this.destroyed) this.#closeIfOver();
     }
+  }
+
+  get #mayRead(): boolean {
+    return !this.#paused && !this.#resting && this.host.reads !== 'nothing';
+  }
+
+  #rest(): void {
+    this.#resting = true;
+    this.#later(SLOW_READ_EVERY_MS, () => {
+      this.#resting = false;
+      this.#read();
+    });
   }
 
   /** Both directions are through. */

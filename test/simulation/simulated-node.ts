@@ -10,19 +10,33 @@ import { NodeCore } from '../../src/main/node-core.js';
 import { PeerMemory } from '../../src/main/peer-memory.js';
 import type { Timer, Timers } from '../../src/main/timers.js';
 import type { World } from '../../src/main/world.js';
-import { ErrorCode } from '../../src/shared/errors.js';
+import { ErrorCode, type NodeError } from '../../src/shared/errors.js';
+import type { Handler, HandlerModule } from '../../src/shared/handler.js';
+import { Slot } from '../../src/shared/memory/arena-layout.js';
 import type { PolicyDeclaration } from '../../src/shared/policy.js';
+import { contentOf, readContent } from './content.js';
 import { InlineWorkers, LocalSleep } from './inline-workers.js';
 import type { Schedule } from './schedule.js';
 import type { Seeded } from './seeded.js';
 import type { Host, SimulatedNetwork } from './simulated-network.js';
+import type { Series, Stream, Streams } from './streams.js';
 import { SurvivingStore } from './surviving-store.js';
 
 /** 2026-01-01, so that wall clocks look like some. */
 const EPOCH_MS = 1_767_225_600_000;
-export const STREAM = 'sim/stream';
-export const GOSSIP = 'sim/gossip';
-const STREAM_HEADER_BYTES = 8;
+const STREAM = 'sim/stream';
+const GOSSIP = 'sim/gossip';
+/** Goes to a queued handler, which takes a while, and comes back as it is. */
+const REQUEST = 'sim/request';
+const ANSWER = 'sim/answer';
+/** Sends that wait for room of one connection. */
+const SENDS_WAITING = 3;
+/** So that rings fill behind full queues. */
+const REQUESTS_WAITING = 8;
+const HANDLER_MS = [0, 30] as const;
+/** A handler whose answer finds no room, or whose peer is gone, tries again so often. */
+const ANSWER_AGAIN_MS = 20;
+const ANSWER_TRIES = 10;
 
 /** What nodes tell the simulation. */
 export interface Witness {
@@ -30,24 +44,24 @@ export interface Witness {
   violated(what: string): void;
   connected(node: SimulatedNode, connection: Connection): void;
   disconnected(node: SimulatedNode, connection: Connection, cause: Cause): void;
-  workerDied(node: SimulatedNode): void;
+  /** `isAtWork`: bytes had arrived that it was not through with. */
+  workerDied(node: SimulatedNode, isAtWork: boolean): void;
   gossip(node: SimulatedNode, payload: Buffer): void;
+  /** An answer has come twice. */
+  answeredAgain(peerId: string): void;
+  /** So many answers will never come, though later ones have. */
+  unanswered(peerId: string, answers: number): void;
 }
 
-/** Numbered messages from one connection of a node to its peer. */
-interface Stream {
-  readonly id: number;
-  readonly connection: Connection;
-  sent: number;
-}
-
-/** Timers of one life of a node: with it they end. */
+/** Timers of one life of a node: with it they end. What they run is the node's doing. */
 class LifeTimers implements Timers {
   readonly #schedule: Schedule;
+  readonly #actor: unknown;
   isOver = false;
 
-  constructor(schedule: Schedule) {
+  constructor(schedule: Schedule, actor: unknown) {
     this.#schedule = schedule;
+    this.#actor = actor;
   }
 
   after(ms: number, run: () => void): Timer {
@@ -57,7 +71,7 @@ class LifeTimers implements Timers {
   every(ms: number, run: () => void): Timer {
     const timer = this.#schedule.every(ms, () => {
       if (this.isOver) timer.cancel();
-      else run();
+      this.#unlessOver(run);
     });
     return timer;
   }
@@ -67,7 +81,9 @@ class LifeTimers implements Timers {
   }
 
   #unlessOver(run: () => void): void {
-    if (!this.isOver) run();
+    if (this.isOver) return;
+    this.#schedule.actor = this.#actor;
+    run();
   }
 }
 
@@ -76,8 +92,8 @@ interface Life {
   readonly workers: InlineWorkers;
   readonly timers: LifeTimers;
   readonly streams: Map<Connection, Stream>;
-  /** By stream, the number that comes next. */
-  readonly expected: Map<number, number>;
+  /** Answers of its own that others know they will never get. */
+  unanswered: number;
 }
 
 const silent = pino({ level: 'silent' });
@@ -98,7 +114,7 @@ export class SimulatedNode {
   readonly #chance: Seeded;
   readonly #witness: Witness;
   readonly #store: SurvivingStore;
-  readonly #nextStream: () => number;
+  readonly #streams: Streams;
   readonly #fanout: number | 'all';
   readonly #knowsOnly: ReadonlySet<string> | null;
   #life: Life | null = null;
@@ -110,7 +126,7 @@ export class SimulatedNode {
     network: SimulatedNetwork;
     chance: Seeded;
     witness: Witness;
-    nextStream: () => number;
+    streams: Streams;
     fanout?: number | 'all';
     /** All whose addresses it takes up and tells; everybody by default. */
     knowsOnly?: ReadonlySet<string>;
@@ -123,7 +139,7 @@ export class SimulatedNode {
     this.#network = parts.network;
     this.#chance = parts.chance;
     this.#witness = parts.witness;
-    this.#nextStream = parts.nextStream;
+    this.#streams = parts.streams;
     this.#fanout = parts.fanout ?? 'all';
     this.#knowsOnly = parts.knowsOnly ?? null;
     this.#store = new SurvivingStore(() => parts.network.schedule.nowMs);
@@ -143,7 +159,7 @@ export class SimulatedNode {
     this.#network.schedule.actor = this.host;
     this.#network.plugIn(this.host);
     const { schedule } = this.#network;
-    const timers = new LifeTimers(schedule);
+    const timers = new LifeTimers(schedule, this.host);
     const world: World = {
       clock: { nowMs: () => schedule.nowMs, wallMs: () => EPOCH_MS + schedule.nowMs + this.skewMs },
       timers,
@@ -153,7 +169,7 @@ export class SimulatedNode {
     };
     const sleep = new LocalSleep();
     const witness = this.#witness;
-    const life = { timers, streams: new Map(), expected: new Map() } as Omit<Life, 'core' | 'workers'>;
+    const life = { timers, streams: new Map(), unanswered: 0 } as Omit<Life, 'core' | 'workers'>;
     let workers!: InlineWorkers;
     const core = new NodeCore({
       settings: this.settings,
@@ -174,6 +190,7 @@ export class SimulatedNode {
           options,
           events,
           sleep,
+          handlers: (afterMs) => this.#handlers(afterMs),
           drain: () => core.pump.turn(),
           failed: (type, error) => witness.violated(`${this.id}: handler of ${type} failed: ${error}`),
         });
@@ -181,7 +198,7 @@ export class SimulatedNode {
       },
       events: {
         connected: (connection) => {
-          life.streams.set(connection, { id: this.#nextStream(), connection, sent: 0 });
+          life.streams.set(connection, this.#streams.open(connection));
           witness.connected(this, connection);
           return null;
         },
@@ -192,7 +209,7 @@ export class SimulatedNode {
         rejected: () => undefined,
         banned: (ban) => witness.violated(`${this.id}: an honest node is banned: ${JSON.stringify(ban)}`),
         published: () => undefined,
-        workerDied: () => witness.workerDied(this),
+        workerDied: () => witness.workerDied(this, isAtWork(core)),
         workerReplaced: () => undefined,
         error: (error) => witness.violated(`${this.id}: ${error.stack}`),
         isOwnDial: () => false,
@@ -200,6 +217,7 @@ export class SimulatedNode {
     });
     this.#life = { ...life, core, workers };
     core.postman.subscribe(STREAM, ({ payload, peerId }) => this.hear(peerId, payload));
+    core.postman.subscribe(ANSWER, ({ payload, peerId }) => this.#hearAnswer(peerId, payload));
     core.postman.subscribe(GOSSIP, ({ payload }) => witness.gossip(this, payload));
     void core.start().then(
       () => {
@@ -242,22 +260,28 @@ export class SimulatedNode {
     this.#network.kill(this.host);
   }
 
-  /** Sends the next numbered message to each peer. */
+  /** Tells each peer something. One that does not read is not filled with what nobody waits for. */
   speak(bytes: number): void {
-    if (this.#life === null) return;
-    const { core, streams } = this.#life;
-    for (const stream of streams.values()) {
-      const { peerId } = stream.connection;
-      if (peerId === null || core.table.byId(peerId) !== stream.connection) continue;
-      // More than what waits now is not said: a peer that does not read is not filled with messages.
-      if (stream.connection.writer.queuedBytes >= this.settings.sendQueueBytes / 2) continue;
-      const payload = Buffer.alloc(STREAM_HEADER_BYTES + bytes, stream.sent);
-      payload.writeUInt32BE(stream.id, 0);
-      payload.writeUInt32BE(stream.sent, 4);
-      stream.sent++;
-      core.postman.send(peerId, STREAM, payload).catch((error) => {
-        this.#witness.violated(`${this.id}: can't send to ${peerId}: ${error.message}`);
-      });
+    for (const stream of this.#openStreams()) {
+      if (stream.connection.writer.queuedBytes < this.settings.sendQueueBytes / 2) {
+        this.#send(stream, stream.told, STREAM, bytes);
+      }
+    }
+  }
+
+  /** Asks each peer something that it answers. */
+  ask(bytes: number): void {
+    for (const stream of this.#openStreams()) {
+      if (stream.connection.writer.queuedBytes < this.settings.sendQueueBytes / 2) {
+        this.#send(stream, stream.asked, REQUEST, bytes);
+      }
+    }
+  }
+
+  /** Tells some peers something, whether or not there is room for it at once. */
+  fill(peers: number, bytes: number): void {
+    for (const stream of this.#openStreams().slice(0, peers)) {
+      if (stream.told.waiting < SENDS_WAITING) this.#send(stream, stream.told, STREAM, bytes);
     }
   }
 
@@ -265,14 +289,53 @@ export class SimulatedNode {
     this.#life?.core.postman.broadcast(GOSSIP, payload, []);
   }
 
+  /**
+   * Others miss so many answers more. An answer that the worker has given up to the main thread is left out, and counted, if
+   * there is no memory for it. @returns whether as many were
+   */
+  owes(answers: number): boolean {
+    if (this.#life === null) return true;
+    this.#life.unanswered += answers;
+    return this.#life.unanswered <= this.#life.core.statistics.shed;
+  }
+
   /** Streams to peers, with how much was sent. */
   *streams(): Generator<Stream> {
     if (this.#life !== null) yield* this.#life.streams.values();
   }
 
-  /** How many messages of a stream have arrived here. */
-  heard(stream: number): number {
-    return this.#life?.expected.get(stream) ?? 0;
+  #openStreams(): Stream[] {
+    const { core } = this;
+    const isOpen = ({ connection: one }: Stream) => one.peerId !== null && core!.table.byId(one.peerId) === one;
+    return [...this.streams()].filter(isOpen);
+  }
+
+  #send({ id, connection }: Stream, series: Series, type: string, bytes: number): void {
+    const number = series.take();
+    series.waiting++;
+    const failed = (error: NodeError) => {
+      if (connection.state !== 'Connected') return;
+      if (error.code === 'ERR_PAW_SEND_QUEUE_FULL') series.withdraw(number);
+      else this.#violated(`can't send to ${connection.peerId}: ${error.message}`);
+    };
+    this.core!.postman.send(connection.peerId!, type, contentOf(id, number, bytes))
+      .catch(failed)
+      .finally(() => series.waiting--);
+  }
+
+  #handlers(afterMs: (ms: number, run: () => void) => void): HandlerModule {
+    const pause = (ms: number) => new Promise<void>((resolve) => afterMs(ms, resolve));
+    const answer: Handler = async ({ payload }, context) => {
+      await pause(this.#chance.between(...HANDLER_MS));
+      for (let tries = 0; tries < ANSWER_TRIES; tries++) {
+        if (context.reply(ANSWER, payload)) return;
+        await pause(ANSWER_AGAIN_MS);
+      }
+      const content = readContent(payload);
+      if (content === null) this.#violated('a request is not what was sent');
+      else this.#streams.of(content.first)?.asked.withdraw(content.second);
+    };
+    return { [REQUEST]: { mode: 'queued', queueLength: REQUESTS_WAITING, handler: answer } };
   }
 
   /** Who serves an attacker passes nothing on. */
@@ -299,18 +362,38 @@ export class SimulatedNode {
   }
 
   #hear(peerId: string, payload: Buffer): void {
-    const life = this.#life;
-    if (life === null) return;
-    const stream = payload.readUInt32BE(0);
-    const number = payload.readUInt32BE(4);
-    const expected = life.expected.get(stream) ?? 0;
-    if (number !== expected) {
-      this.#witness.violated(`${this.id}: message ${number} of ${peerId} came where ${expected} was due`);
-    }
-    const fill = payload.subarray(STREAM_HEADER_BYTES);
-    if (fill.length > 0 && (fill[0] !== (number & 0xff) || fill[fill.length - 1] !== (number & 0xff))) {
-      this.#witness.violated(`${this.id}: message ${number} of ${peerId} is not what was sent`);
-    }
-    life.expected.set(stream, number + 1);
+    const content = readContent(payload);
+    const series = content === null ? undefined : this.#streams.of(content.first)?.told;
+    if (content === null || series === undefined) this.#violated(`a message of ${peerId} is not what was sent`);
+    else if (content.second === series.due) series.hear(content.second);
+    else this.#violated(`message ${content.second} of ${peerId} came where ${series.due} was due`);
   }
+
+  #hearAnswer(peerId: string, payload: Buffer): void {
+    const content = readContent(payload);
+    const stream = content === null ? undefined : this.#streams.of(content.first);
+    if (content === null || stream?.connection.peerId !== peerId) {
+      this.#violated(`an answer of ${peerId} is not what was asked`);
+      return;
+    }
+    if (content.second < stream.asked.due) {
+      this.#witness.answeredAgain(peerId);
+      return;
+    }
+    const missing = stream.asked.hear(content.second);
+    if (missing > 0) this.#witness.unanswered(peerId, missing);
+  }
+
+  #violated(what: string): void {
+    this.#witness.violated(`${this.id}: ${what}`);
+  }
+}
+
+/** Whether bytes have arrived that the worker is not through with. */
+function isAtWork({ arena, table }: NodeCore): boolean {
+  const { words, layout } = arena;
+  return [...table.connected()].some(({ seat }) => {
+    const control = layout.slot(seat!.slot);
+    return words[control + Slot.WriteCursor] !== words[control + Slot.Progress];
+  });
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Slot } from '../../src/shared/memory/arena-layout.js';
 import { makePlan } from './plan.js';
-import { runSeed, seedRun } from './seed-run.js';
+import { runSeed, seedRun, smallestFailure } from './seed-run.js';
 import { Seeded } from './seeded.js';
 import { defaults, Simulation, type SimulationOptions } from './simulation.js';
 
@@ -35,22 +35,28 @@ describe('a simulated network', () => {
     expect(outcome.spreadMs).toBeLessThan(2000);
   });
 
+  /** What the seeds have met, all together. */
+  const met = { deathsAtWork: 0, shed: 0, cutOff: 0 };
+
   for (let first = 1; first <= SEEDS; first += SEEDS_PER_TEST) {
     const last = first + SEEDS_PER_TEST - 1;
     it(
       `of ${NODES} nodes holds its invariants through faults and recovers, seeds ${first} to ${last}`,
       async () => {
-        let sumOfDeaths = 0;
         for (let seed = first; seed <= last; seed++) {
-          const { violation, deaths } = await runSeed(at(seed, NODES));
+          const outcome = await runSeed(at(seed, NODES));
+          const { violation } = outcome;
           expect({ seed, violation }, `npm run simulate -- --seed ${seed}`).toEqual({ seed, violation: null });
-          sumOfDeaths += deaths;
+          for (const key of ['deathsAtWork', 'shed', 'cutOff'] as const) met[key] += outcome[key];
         }
-        expect(sumOfDeaths).toBeGreaterThan(0);
       },
       TEST_MS,
     );
   }
+
+  it('met workers that died at work, messages that found no memory, and peers that held most of it', () => {
+    for (const count of Object.values(met)) expect(count).toBeGreaterThan(0);
+  });
 });
 
 /** The same with nodes that talk all the time. */
@@ -77,6 +83,58 @@ describe('what a simulation must find, it finds:', () => {
     expect((await simulation.run()).violation).not.toBe(null);
   });
 
+  it('a byte that is another, deep within a message', async () => {
+    const simulation = quiet();
+    simulation.schedule.every(500, () => {
+      for (const node of simulation.nodes) node.speak(12_000);
+    });
+    let changes = 0;
+    simulation.network.tamper = (piece) => {
+      if (piece.length < 8000 || changes++ > 0) return piece;
+      const changed = Buffer.from(piece);
+      changed[4000] ^= 1;
+      return changed;
+    };
+    expect((await simulation.run()).violation?.what).toMatch(/a message of node-\d+ is not what was sent$/);
+  });
+
+  it('a request that a queued handler never gets', async () => {
+    const simulation = quiet();
+    simulation.schedule.after(3000, () => {
+      const { postman } = simulation.nodes[3].core!;
+      const send = postman.send.bind(postman);
+      postman.send = async (peerId, type, payload) => {
+        if (type !== 'sim/request') await send(peerId, type, payload);
+      };
+    });
+    expect((await simulation.run()).violation?.what).toMatch(
+      /^lost: node-\d+ has answered \d+ of \d+ requests of node-3$/,
+    );
+  });
+
+  it('a slot that is never given back', async () => {
+    const simulation = quiet({ faultsMs: 14_000 });
+    simulation.schedule.after(4000, () => {
+      simulation.nodes[5].core!.table.isReleased = () => false;
+      for (const socket of [...simulation.nodes[5].host.sockets]) socket.reset();
+    });
+    expect((await simulation.run()).violation?.what).toMatch(
+      /^node-5: node-\d+, Disconnected, has kept its slot for 8\d/,
+    );
+  });
+
+  it('a send queue that grows beyond what it may', async () => {
+    const simulation = quiet();
+    Object.defineProperty(simulation.nodes[5], 'limits', {
+      value: { ...simulation.nodes[5].settings, sendQueueBytes: -200 * 1024 },
+    });
+    simulation.schedule.after(2000, () => {
+      for (const { host } of simulation.nodes) if (host !== simulation.nodes[5].host) host.read('nothing');
+    });
+    simulation.schedule.every(100, () => simulation.nodes[5].fill(20, 40_000));
+    expect((await simulation.run()).violation?.what).toMatch(/^node-5: \d+ B wait for node-\d+$/);
+  });
+
   it('a node that has more peers than it may', async () => {
     const simulation = quiet();
     // What it is held to, not what it goes by.
@@ -100,9 +158,7 @@ describe('what a simulation must find, it finds:', () => {
     const simulation = quiet();
     const deaf = simulation.nodes[3];
     deaf.hear = () => undefined;
-    expect((await simulation.run()).violation?.what).toMatch(
-      /^lost: node-\d+ has sent \d+ messages to node-3, which has 0$/,
-    );
+    expect((await simulation.run()).violation?.what).toMatch(/^lost: node-3 has got 0 of \d+ messages of node-\d+$/);
   });
 
   it('a worker that dies and has not kept how far it had come', async () => {
@@ -122,5 +178,30 @@ describe('what a simulation must find, it finds:', () => {
       throw new Error('a fault of the program');
     });
     expect((await simulation.run()).violation?.what).toContain('a fault of the program');
+  });
+
+  it('code that throws behind a promise', async () => {
+    const simulation = quiet();
+    simulation.schedule.after(4000, () => {
+      simulation.nodes[2].core!.pump.turn = () => {
+        throw new Error('a fault of the pump');
+      };
+    });
+    expect((await simulation.run()).violation?.what).toContain('a fault of the pump');
+  });
+
+  it('a fault that shows only when a worker dies, and that one death is enough for it', async () => {
+    const plant = (simulation: Simulation) => {
+      for (const node of simulation.nodes) {
+        node.killWorker = () => {
+          throw new Error('a fault of the takeover');
+        };
+      }
+    };
+    const run = at(5, 14);
+    const outcome = await runSeed(run, { plant });
+    expect(outcome.violation?.what).toContain('a fault of the takeover');
+    const { run: smallest } = await smallestFailure(run, outcome, { plant });
+    expect(smallest.faults.map(({ event }) => event.kind)).toEqual(['worker']);
   });
 });

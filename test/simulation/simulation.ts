@@ -5,6 +5,10 @@
 import type { NodeOptions, Settings } from '../../src/main/config/settings.js';
 import type { Cause, Connection } from '../../src/main/net/connection.js';
 import { netGroupOf } from '../../src/main/peers/net-group.js';
+import { ErrorCode } from '../../src/shared/errors.js';
+import { contentOf, readContent } from './content.js';
+import { divert, settled } from './event-loop.js';
+import { Death } from './inline-workers.js';
 import { faultOf } from './invariants.js';
 import type { Event, PlannedEvent } from './plan.js';
 import { Schedule } from './schedule.js';
@@ -12,6 +16,7 @@ import { Seeded } from './seeded.js';
 import { SimulatedNetwork, type SimulatedSocket } from './simulated-network.js';
 import { SimulatedNode, type Witness } from './simulated-node.js';
 import { settingsOf, small } from './small-node.js';
+import { type Series, Streams } from './streams.js';
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -43,6 +48,12 @@ export interface Outcome {
   readonly messages: number;
   /** Of workers. */
   readonly deaths: number;
+  /** Those that came while there was something to do. */
+  readonly deathsAtWork: number;
+  /** Messages that were not sent for want of memory. */
+  readonly shed: number;
+  /** Peers that were left since they held most of the memory when others needed it. */
+  readonly cutOff: number;
   readonly connections: number;
   /** The same for the same seed and plan, whatever machine. */
   readonly digest: string;
@@ -51,6 +62,15 @@ export interface Outcome {
 const PORT = 26_656;
 /** How often it is looked whether all is well again. */
 const LOOK_MS = 250;
+/** While things go wrong every node tells and asks its peers something so often. */
+const TALK_MS = 1000;
+/** Larger than a quarter of a ring now and then, so that some are taken in parts. */
+const TALK_BYTES = [0, 30, 300, 1500] as const;
+/** A run of 200 nodes takes a hundredth of it. */
+const STEPS_MAX = 50_000_000;
+/** A node that has more to say than is read says so much so often. */
+const FILL_BYTES = 40_000;
+const FILL_MS = 100;
 
 export class Simulation implements Witness {
   readonly nodes: readonly SimulatedNode[];
@@ -61,11 +81,15 @@ export class Simulation implements Witness {
   readonly #byHost = new Map<unknown, SimulatedNode>();
   #violation: { readonly atMs: number; readonly what: string } | null = null;
   #digest = 0x811c9dc5;
-  #streams = 0;
+  readonly #streams = new Streams();
+  readonly #talk: Seeded;
   #broadcasts = 0;
   #connections = 0;
   #messages = 0;
   #deaths = 0;
+  #deathsAtWork = 0;
+  #answeredAgain = 0;
+  #cutOff = 0;
   /** When a broadcast last reached somebody. */
   #lastHeardMs = 0;
   /** By broadcast, who has it. */
@@ -75,7 +99,8 @@ export class Simulation implements Witness {
     const { seed, nodes } = options;
     this.#options = options;
     this.#plan = plan;
-    const conditions = { latencyMs: [1, 150], bytesPerMs: 1000 } as const;
+    const conditions = { latencyMs: [1, 150], bytesPerMs: [100, 5000] } as const;
+    this.#talk = new Seeded(seed, 'talk');
     this.network = new SimulatedNetwork(this.schedule, new Seeded(seed, 'network'), conditions);
     const settings = settingsOf({ ...small, ...options.options });
     this.nodes = Array.from({ length: nodes }, (_, index) => this.#node(index, settings));
@@ -96,13 +121,26 @@ export class Simulation implements Witness {
       network: this.network,
       chance: new Seeded(this.#options.seed, `node ${index}`),
       witness: this,
-      nextStream: () => this.#streams++,
+      streams: this.#streams,
     });
   }
 
   /** Runs the plan, lets the network recover, and sees whether a broadcast reaches everybody. */
   async run(): Promise<Outcome> {
+    // What is thrown behind a promise is a fault like any other, with the seed that brings it about.
+    const restore = divert((error) => {
+      if (!(error instanceof Death)) this.violated((error as Error)?.stack ?? String(error));
+    });
+    try {
+      return await this.#run();
+    } finally {
+      restore();
+    }
+  }
+
+  async #run(): Promise<Outcome> {
     const { faultsMs, recoveryMs, spreadMs } = this.#options;
+    for (const node of this.nodes) this.#talks(node);
     for (const { atMs, event } of this.#plan) this.schedule.after(atMs, () => this.#happen(event));
     await this.#until(faultsMs, () => false);
     this.#endFaults();
@@ -111,7 +149,10 @@ export class Simulation implements Witness {
     if (!recovered) this.violated(`not recovered: ${this.#lonely()}`);
     const begunMs = this.schedule.nowMs;
     const last = this.#broadcast(this.nodes[0], 100);
-    for (const node of this.nodes) node.speak(10);
+    for (const node of this.nodes) {
+      node.speak(10);
+      node.ask(10);
+    }
     const isThrough = () => this.#heard.get(last)!.size === this.nodes.length - 1 && this.#unheard() === null;
     if (!(await this.#until(spreadMs, isThrough))) {
       const missing = this.nodes.length - 1 - this.#heard.get(last)!.size;
@@ -125,6 +166,9 @@ export class Simulation implements Witness {
       spreadMs: this.#lastHeardMs - begunMs,
       messages: this.#messages,
       deaths: this.#deaths,
+      deathsAtWork: this.#deathsAtWork,
+      shed: this.nodes.reduce((sum, { core }) => sum + (core?.statistics.shed ?? 0), 0),
+      cutOff: this.#cutOff,
       connections: this.#connections,
       digest: (this.#digest >>> 0).toString(16).padStart(8, '0'),
     };
@@ -142,23 +186,41 @@ export class Simulation implements Witness {
   }
 
   disconnected(node: SimulatedNode, { peerId }: Connection, { code }: Cause): void {
+    if (code === ErrorCode.ResourceExhausted) this.#cutOff++;
     this.#note(`${node.index} - ${peerId} ${code}`);
   }
 
-  workerDied(node: SimulatedNode): void {
+  workerDied(node: SimulatedNode, isAtWork: boolean): void {
     this.#deaths++;
+    if (isAtWork) this.#deathsAtWork++;
     this.#note(`${node.index} worker dies`);
   }
 
+  answeredAgain(peerId: string): void {
+    this.#note(`${peerId} answers again`);
+    // The one request that was at work when a worker died.
+    if (++this.#answeredAgain > this.#deaths) this.violated(`${peerId} answers again though no worker has died for it`);
+  }
+
+  unanswered(peerId: string, answers: number): void {
+    this.#note(`${peerId} does not answer ${answers}`);
+    if (!this.#byId(peerId).owes(answers)) this.violated(`${peerId} has lost an answer`);
+  }
+
   gossip(node: SimulatedNode, payload: Buffer): void {
-    const broadcast = payload.readUInt32BE(0);
+    const content = readContent(payload);
+    if (content === null) {
+      this.violated(`${node.id} gets a broadcast that is not what was sent`);
+      return;
+    }
+    const broadcast = content.first;
     this.#messages++;
     this.#lastHeardMs = this.schedule.nowMs;
     this.#note(`${node.index} ! ${broadcast}`);
     const heard = this.#heard.get(broadcast)!;
     // Who has started again since has forgotten, its own as well.
     const life = lifeOf(node);
-    if (payload.readUInt32BE(4) === life) this.violated(`${node.id} gets its own broadcast ${broadcast}`);
+    if (content.second === life) this.violated(`${node.id} gets its own broadcast ${broadcast}`);
     if (heard.has(life)) this.violated(`${node.id} gets broadcast ${broadcast} twice`);
     heard.add(life);
   }
@@ -187,9 +249,10 @@ export class Simulation implements Witness {
       } catch (error) {
         this.violated((error as Error).stack ?? String(error));
       }
-      // What was promised happens before the next step.
-      await null;
+      // All that was promised happens before the next step.
+      await settled();
       this.#check();
+      if (this.schedule.steps > STEPS_MAX) this.violated('it never comes to an end');
     }
     return true;
   }
@@ -197,7 +260,7 @@ export class Simulation implements Witness {
   #check(): void {
     const node = this.#byHost.get(this.schedule.actor);
     if (node === undefined) return;
-    const fault = faultOf(node);
+    const fault = faultOf(node, this.schedule.nowMs);
     if (fault !== null) this.violated(`${node.id}: ${fault}`);
   }
 
@@ -210,6 +273,7 @@ export class Simulation implements Witness {
       return;
     }
     const node = this.nodes[event.node];
+    this.schedule.actor = node.host;
     const backLater = (forMs: number) => this.schedule.after(forMs, () => node.start());
     if (event.kind === 'start') node.start();
     else if (event.kind === 'crash') {
@@ -219,29 +283,57 @@ export class Simulation implements Witness {
       void node.leave();
       backLater(event.forMs + node.settings.shutdownTimeoutMs);
     } else if (event.kind === 'reset') socketOf(node, event.connection)?.reset();
-    else if (event.kind === 'stall') {
-      for (const socket of node.host.sockets) socket.stall();
-      this.schedule.after(event.forMs, () => goOn(node));
+    else if (event.kind === 'read') {
+      node.host.read(event.how);
+      this.schedule.after(event.forMs, () => node.host.read('fast'));
     } else if (event.kind === 'clock') node.skewMs += event.byMs;
     else if (event.kind === 'worker') node.killWorker(event.looksLeft);
+    else if (event.kind === 'fill') this.#fills(node, event.peers, this.schedule.nowMs + event.forMs);
     else if (event.kind === 'speak') for (let i = 0; i < event.times; i++) node.speak(event.bytes);
+    else if (event.kind === 'ask') for (let i = 0; i < event.times; i++) node.ask(event.bytes);
     else this.#broadcast(node, event.bytes);
   }
 
   #broadcast(node: SimulatedNode, bytes: number): number {
     const number = this.#broadcasts++;
-    const payload = Buffer.alloc(8 + bytes, number);
-    payload.writeUInt32BE(number, 0);
-    payload.writeUInt32BE(lifeOf(node), 4);
     this.#heard.set(number, new Set());
-    node.broadcast(payload);
+    node.broadcast(contentOf(number, lifeOf(node), bytes));
     return number;
+  }
+
+  /** Until nothing goes wrong any more: what goes wrong finds something on its way. */
+  #talks(node: SimulatedNode): void {
+    const { schedule } = this;
+    const talk = () => {
+      if (schedule.nowMs > this.#options.faultsMs) return;
+      schedule.actor = node.host;
+      node.speak(this.#talk.pick(TALK_BYTES));
+      node.ask(this.#talk.pick(TALK_BYTES));
+      schedule.after(TALK_MS, talk);
+    };
+    schedule.after(this.#talk.between(0, TALK_MS), talk);
+  }
+
+  #fills(node: SimulatedNode, peers: number, untilMs: number): void {
+    const { schedule } = this;
+    const deaf = [...node.streams()].slice(0, peers).map(({ connection }) => this.#byId(connection.peerId!));
+    for (const peer of deaf) peer.host.read('nothing');
+    const fill = () => {
+      if (schedule.nowMs > Math.min(untilMs, this.#options.faultsMs)) {
+        for (const peer of deaf) peer.host.read('fast');
+        return;
+      }
+      schedule.actor = node.host;
+      node.fill(peers, FILL_BYTES);
+      schedule.after(FILL_MS, fill);
+    };
+    fill();
   }
 
   #endFaults(): void {
     this.network.heal();
     for (const node of this.nodes) {
-      goOn(node);
+      node.host.read('fast');
       node.skewMs = 0;
       node.start();
     }
@@ -276,14 +368,18 @@ export class Simulation implements Witness {
     return `${lonely.length} nodes: ${told.join(', ')}`;
   }
 
+  #byId(id: string): SimulatedNode {
+    return this.nodes[Number(id.slice(5))];
+  }
+
   /** A message that was sent on a connection that lives, and has not arrived; null for none. */
   #unheard(): string | null {
     for (const node of this.nodes) {
-      for (const { id, connection, sent } of node.streams()) {
+      for (const { connection, told, asked } of node.streams()) {
         if (connection.state !== 'Connected' || mirror(node, connection, this.nodes) === undefined) continue;
-        const peer = this.nodes[Number(connection.peerId!.slice(5))];
-        const heard = peer.heard(id);
-        if (heard !== sent) return `${node.id} has sent ${sent} messages to ${peer.id}, which has ${heard}`;
+        const count = ({ sent, heard }: Series) => `${heard} of ${sent}`;
+        if (told.left > 0) return `${connection.peerId} has got ${count(told)} messages of ${node.id}`;
+        if (asked.left > 0) return `${connection.peerId} has answered ${count(asked)} requests of ${node.id}`;
       }
     }
     return null;
@@ -303,10 +399,6 @@ function mirror(node: SimulatedNode, { peerId }: Connection, nodes: readonly Sim
 function socketOf(node: SimulatedNode, number: number): SimulatedSocket | undefined {
   const sockets = [...node.host.sockets];
   return sockets[number % Math.max(1, sockets.length)];
-}
-
-function goOn(node: SimulatedNode): void {
-  for (const socket of node.host.sockets) socket.goOn();
 }
 
 /** Addresses as on the internet: some nodes share a /16, few a /24. */

@@ -8,10 +8,11 @@ import { Seeded } from './seeded.js';
 import { SimulatedNetwork } from './simulated-network.js';
 import { SimulatedNode, type Witness } from './simulated-node.js';
 import { settingsOf, small } from './small-node.js';
+import { Streams } from './streams.js';
 
 const PORT = 26_656;
 /** One way between two nodes; and 8 Mbit/s. */
-const conditions = { latencyMs: [5, 150], bytesPerMs: 1000 } as const;
+const conditions = { latencyMs: [5, 150], bytesPerMs: [1000, 1000] } as const;
 const PAYLOAD_BYTES = 250;
 /** What a broadcast may take. */
 const SPREAD_MS = 20_000;
@@ -79,6 +80,14 @@ class Network implements Witness {
     this.violated(`a worker of ${node.id} dies`);
   }
 
+  answeredAgain(peerId: string): void {
+    this.violated(`${peerId} was asked nothing`);
+  }
+
+  unanswered(peerId: string): void {
+    this.answeredAgain(peerId);
+  }
+
   gossip(): void {
     this.#heardMs.push(this.schedule.nowMs - this.#begunMs);
   }
@@ -127,7 +136,7 @@ export async function study(options: StudyOptions): Promise<Study> {
   );
   const attackerIps = new Set(ips.slice(honest));
   const settings = settingsOf({ ...small, ...large });
-  let streams = 0;
+  const streams = new Streams();
   for (const [index, ip] of ips.entries()) {
     const isSeed = index < seeds;
     network.nodes.push(
@@ -147,7 +156,7 @@ export async function study(options: StudyOptions): Promise<Study> {
         network: links,
         chance: new Seeded(seed, `node ${index}`),
         witness: network,
-        nextStream: () => streams++,
+        streams,
         fanout,
         ...(index < honest ? {} : { knowsOnly: attackerIps }),
       }),
