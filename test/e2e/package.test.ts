@@ -1,8 +1,17 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, posix } from 'node:path';
+import { delimiter, join, posix } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,6 +19,11 @@ import { root } from '../architecture/source-files.js';
 
 const run = promisify(execFile);
 const installMs = 120_000;
+
+interface Manifest {
+  readonly name?: string;
+  readonly scripts?: Readonly<Record<string, string>>;
+}
 
 let folder: string;
 let installed: string;
@@ -82,6 +96,36 @@ describe('the packed tarball, installed without install scripts in an empty fold
       node.kill('SIGTERM');
     }
     expect(await exit).toEqual([0, null]);
+  });
+
+  it('has two packages with install scripts, which do nothing where a prebuilt binary loads', async () => {
+    const modules = join(installed, 'node_modules');
+    const manifests = readdirSync(modules, { recursive: true, encoding: 'utf8' })
+      .filter((path) => /(^|node_modules\/)(@[^/]+\/)?[^/@]+\/package\.json$/.test(path))
+      .map((path) => JSON.parse(readFileSync(join(modules, path), 'utf8')) as Manifest);
+    expect(manifests.length).toBeGreaterThan(50);
+    const scripted = manifests.flatMap(({ name, scripts = {} }) =>
+      ['preinstall', 'install', 'postinstall'].flatMap((when) =>
+        scripts[when] === undefined ? [] : [[name, when, scripts[when]]],
+      ),
+    );
+    expect(scripted.sort()).toEqual([
+      ['lmdb', 'install', 'node-gyp-build-optional-packages'],
+      ['msgpackr-extract', 'install', 'node-gyp-build-optional-packages'],
+    ]);
+    // Instead of the compiler, which the script calls where the binary does not load.
+    const tools = join(folder, 'tools');
+    mkdirSync(tools);
+    writeFileSync(join(tools, 'node-gyp'), '#!/bin/sh\nexit 9\n', { mode: 0o755 });
+    const env = { ...process.env, PATH: [tools, join(modules, '.bin'), process.env.PATH].join(delimiter) };
+    const filesOf = (at: string) =>
+      readdirSync(at, { recursive: true, encoding: 'utf8' }).map((path) => [path, statSync(join(at, path)).mtimeMs]);
+    for (const [name] of scripted) {
+      const cwd = join(modules, name!);
+      const before = filesOf(cwd);
+      const { stdout, stderr } = await run('node-gyp-build-optional-packages', [], { cwd, env });
+      expect([name, stdout, stderr, filesOf(cwd)]).toEqual([name, '', '', before]);
+    }
   });
 
   it('brings type declarations that a strict TypeScript program compiles against', async () => {

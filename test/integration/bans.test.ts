@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Node } from '../../dist/src/main/index.js';
-import { portOf, startNode, until } from './support/nodes.js';
-import { RawPeer } from './support/raw-peer.js';
+import { CHAIN_ID, portOf, startNode, until } from './support/nodes.js';
+import { handshakeBytes, RawPeer } from './support/raw-peer.js';
 
 const folders: string[] = [];
 afterEach(() => {
@@ -86,6 +87,22 @@ describe('a peer that sends invalid frames', () => {
       await until(() => peer.ended, 'the end of the connection');
     }
     expect(node.bans()).toMatchObject([{ target: '127.7.0.3', name: 'MessageTooLarge' }]);
+  });
+
+  it('is told of but never banned where it is a persistent peer that we dialled', async () => {
+    const hub = createServer({ allowHalfOpen: true });
+    await new Promise<void>((resolve) => hub.listen(0, '127.7.0.6', resolve));
+    const joined = new Promise<RawPeer>((resolve) => hub.once('connection', (socket) => resolve(RawPeer.of(socket))));
+    const node = await startNode({ persistentPeers: [`hub@127.7.0.6:${(hub.address() as AddressInfo).port}`] });
+    const peer = await joined;
+    peer.socket.write(handshakeBytes(CHAIN_ID, 'hub'));
+    sendMalformed(peer, 150);
+    peer.send('ping', Buffer.from('x'));
+    await peer.frame('pong');
+    expect(node.bans()).toEqual([]);
+    expect(node.peers()).toMatchObject([{ id: 'hub', persistent: true }]);
+    expect(node.history()).toContainEqual(expect.objectContaining({ kind: 'dropped', peerId: 'hub' }));
+    hub.close();
   });
 
   it('is refused with low reputation before that', async () => {

@@ -94,6 +94,16 @@ describe('a crowd of one host', () => {
     await until(() => other.greeting !== null, 'an answer');
     expect(other.greeting?.[0]).toBe(1);
   });
+
+  it('that begins handshakes has neither place nor memory: far more of them than there are places', async () => {
+    const node = await startLocal({ maxPeers: 2, maxInbound: 2, maxOutbound: 0 });
+    const { used } = node.stats().memory;
+    const begun = await Promise.all(Array.from({ length: 256 }, () => RawPeer.dial(portOf(node), '127.20.0.1')));
+    for (const { socket } of begun) socket.write(handshakeBytes().subarray(0, 64));
+    await until(() => node.stats().connections.handshaking === 256, 'all to be under way');
+    expect(node.stats().memory.used).toBe(used);
+    expect((await RawPeer.join(portOf(node), 'other', '127.20.0.2')).greeting?.[0]).toBe(1);
+  });
 });
 
 describe('whoever is felt for', () => {

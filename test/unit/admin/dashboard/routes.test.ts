@@ -29,7 +29,14 @@ test('the page, its style sheet and its icon come with their types and a policy 
       'cache-control': 'no-cache',
     });
     const policy = String(headers['content-security-policy']).split('; ');
-    expect(policy).toEqual(expect.arrayContaining(["default-src 'self'", "frame-ancestors 'none'"]));
+    expect(policy).toEqual(
+      expect.arrayContaining([
+        "default-src 'self'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+      ]),
+    );
     expect(policy.join()).not.toContain('unsafe');
   }
 });
