@@ -45,11 +45,14 @@ export class PeerError extends Error {
   override readonly name = 'PeerError';
   readonly code: number;
   readonly codeName: ErrorCodeName | 'Unknown';
+  /** With IdentityMismatch: the node ID that answered where another was dialled. */
+  readonly foundId: string | undefined;
 
-  constructor(code: number, message: string, options?: ErrorOptions) {
+  constructor(code: number, message: string, options?: ErrorOptions & { readonly foundId?: string | undefined }) {
     super(message, options);
     this.code = code;
     this.codeName = errorCodeName(code);
+    this.foundId = options?.foundId;
   }
 }
 

@@ -90,6 +90,17 @@ describe('a network of nodes that know one seed', () => {
     await expectHeardOnce(listen([...rest, ...returned]), returned[0]!, 'healed', 20_000);
   }, 150_000);
 
+  it('finds a node again that has come back at its address under another ID', async () => {
+    const before = await startSmall();
+    // It knows of nobody but that one: no seeds.
+    const node = await startSmall({ minOutbound: 1 });
+    await node.dial(before.listen);
+    await before.close({ drain: false });
+    const returned = await startSmall({ listen: before.listen });
+    expect(returned.nodeId).not.toBe(before.nodeId);
+    await until(() => node.peers().some(({ id }) => id === returned.nodeId), 'the two to meet again', 60_000);
+  }, 90_000);
+
   it('heals after it was cut in two', async () => {
     const gateOf = new Map<Node, TollGate>();
     const sides = new Map<string, 'left' | 'right'>();

@@ -169,10 +169,12 @@ export class AddressBook {
     if (isHopeless(failed, nowMs) && !this.#isPersistent(failed)) this.#remove(failed);
   }
 
-  /** Another ID answers there than the book says. */
-  disproved(address: KnownAddress): void {
+  /** Another ID answers there than the book says: we have reached that one, and it takes the place of the other. */
+  replaced(address: KnownAddress, foundId: string, nowMs: number): void {
     const record = this.#index.get(keyOf(address));
-    if (record !== undefined && !this.#isPersistent(record)) this.#remove(record);
+    if (record === undefined || this.#isPersistent(record)) return;
+    this.#remove(record);
+    this.good({ ...address, id: foundId }, record.source, nowMs);
   }
 
   /**

@@ -286,7 +286,7 @@ export class Discovery {
     // A queue that is full says nothing about the address.
     if (!(error instanceof PeerError)) return;
     if (error.code === ErrorCode.SelfConnection) this.#foundOurselves({ host: address.ip, port: address.port });
-    else if (error.code === ErrorCode.IdentityMismatch) book.disproved(address);
+    else if (error.foundId !== undefined) book.replaced(address, error.foundId, this.#clock.wallMs());
     // A duplicate is no failure of a node that is connected to us; anybody else only says so.
     else if (error.code !== ErrorCode.DuplicateConnection || !this.#isOrWasConnected(address.id)) {
       book.failed(address, this.#clock.wallMs());

@@ -74,6 +74,8 @@ export class Connection implements ReadSink {
   felt = false;
   /** It asked for peers instead of shaking hands (rulings 3). */
   crawl = false;
+  /** Who answered where another was dialled. */
+  foundId: string | undefined;
   /** We dialled it ourselves, to see whether we can be reached. */
   isOurs = false;
   /** Ends the wait for more of a handshake that is one byte so far. */

@@ -119,5 +119,5 @@ export class Dialer {
 /** How a dial that failed is told. */
 export function dialError(connection: Connection): PeerError {
   const cause = connection.finalCause;
-  return new PeerError(cause.code, `${connection.address}: ${cause.reason}`);
+  return new PeerError(cause.code, `${connection.address}: ${cause.reason}`, { foundId: connection.foundId });
 }

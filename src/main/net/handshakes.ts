@@ -268,6 +268,7 @@ export class Handshakes {
         code: checked.code,
         reason: checked.kind === 'refused' ? `refused: ${checked.reason}` : checked.reason,
       };
+      connection.foundId = checked.foundId;
       connection.destroy();
       return;
     }

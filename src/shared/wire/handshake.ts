@@ -26,7 +26,13 @@ interface Fault {
 /** What a responder makes of an initiator's bytes. */
 export type ResponderCheck = Incomplete | Accepted | ({ readonly kind: 'refuse' } & Fault);
 /** What an initiator makes of the answer: `refused` by the other side, or `reject`ed by us. */
-export type InitiatorCheck = Incomplete | Accepted | ({ readonly kind: 'refused' | 'reject' } & Fault);
+export type InitiatorCheck =
+  | Incomplete
+  | Accepted
+  | ({
+      readonly kind: 'refused' | 'reject' /** The ID that is not the one dialled. */;
+      readonly foundId?: string;
+    } & Fault);
 
 /** Rulings 2: what `--node-id` may be. */
 const OWN_NODE_ID = /^[ -?A-~]*$/;
@@ -99,7 +105,7 @@ export function checkAsInitiator(input: {
   if (dialledId !== null && theirs !== dialledId) {
     // The one dialled may be hearsay, too.
     const reason = harmless(`dialled ${dialledId}, found ${theirs}`);
-    return { kind: 'reject', code: ErrorCode.IdentityMismatch, reason };
+    return { kind: 'reject', code: ErrorCode.IdentityMismatch, reason, foundId: theirs };
   }
   return { kind: 'accept', nodeId: theirs };
 }

@@ -201,11 +201,34 @@ function rivals(book: AddressBook, count = 2): KnownAddress[] {
     const other = address(`8.8.${i >> 8}.${i & 255}`);
     if (book.good(other, 'manual', LATER_MS) === 'collision') found.push(other);
     // Nothing but the first may be in the way.
-    else book.disproved(other);
+    else book.setOwnAddresses([other]);
   }
+  book.setOwnAddresses([]);
   expect(found).toHaveLength(count);
   return found;
 }
+
+describe('a place where another answers than the book says', () => {
+  it('is that one’s from then on, as one that we reached, and rests before it is dialled again', () => {
+    const book = newBook();
+    const before = address('8.8.0.1');
+    book.good(before, 'seed', START_MS);
+    book.replaced(before, 'another', LATER_MS);
+    expect(book.find(before.id)).toBeUndefined();
+    expect(book.find('another')).toMatchObject({ ip: '8.8.0.1', bucket: 'tried', source: 'seed', attempts: 0 });
+    const query = { want: 'any', excludeGroups: new Set<string>(), isUsable: () => true } as const;
+    expect(book.candidate({ ...query, nowMs: LATER_MS + 9000 })).toBe(null);
+    expect(book.candidate({ ...query, nowMs: LATER_MS + 20_000 })?.id).toBe('another');
+  });
+
+  it('stays with a persistent peer, whoever answers meanwhile', () => {
+    const persistent = address('8.8.0.1');
+    const book = newBook({ persistentIds: new Set([persistent.id]) });
+    book.good(persistent, 'persistent', START_MS);
+    book.replaced(persistent, 'another', LATER_MS);
+    expect([book.find(persistent.id)?.id, book.find('another')]).toEqual([persistent.id, undefined]);
+  });
+});
 
 describe('a place in tried', () => {
   const anybody = () => true;
@@ -291,7 +314,7 @@ const happenings = fc.array(
   fc.record({
     ip: fc.constantFrom(...rivals(newBook(), 3).map(({ ip }) => ip), '8.8.0.2', '8.9.0.1', '8.10.0.1', '10.0.0.1'),
     id: fc.constantFrom('its own', 'its own', 'its own', 'us', 'b', 'private'),
-    act: fc.constantFrom('add', 'good', 'good', 'failed', 'attempt', 'disproved', 'resolve', 'own', 'restart'),
+    act: fc.constantFrom('add', 'good', 'good', 'failed', 'attempt', 'replaced', 'resolve', 'own', 'restart'),
     ms: fc.oneof(fc.integer({ min: 0, max: HOUR_MS }), fc.integer({ min: -40 * DAY_MS, max: 40 * DAY_MS })),
   }),
   { maxLength: 80 },
@@ -382,7 +405,8 @@ describe('a book', () => {
             book.setOwnAddresses(own === null ? [] : [own]);
             book.restore([...stored.values()], nowMs);
             expect([...byKey(book.list()).keys()].sort()).toEqual([...before.keys()].sort());
-          } else book[act](one, nowMs);
+          } else if (act === 'replaced') book.replaced(one, 'another', nowMs);
+          else book[act](one, nowMs);
           const list = book.list();
           const places = list.map(({ ip: at, port }) => `${at}:${port}`);
           expect(book.counts()).toEqual({
@@ -400,7 +424,7 @@ describe('a book', () => {
             ([key, { bucket }]) => bucket === 'tried' && stored.get(key)?.bucket !== 'tried',
           );
           for (const [, { attempts, ip: at }] of lost) {
-            expect(attempts > 0 || (at === ip && ['disproved', 'good', 'own'].includes(act))).toBe(true);
+            expect(attempts > 0 || (at === ip && ['replaced', 'good', 'own'].includes(act))).toBe(true);
           }
           for (const told of [...book.sample(99, nowMs), ...book.reached(99, nowMs)])
             expect(told.id).not.toBe('private');
