@@ -1,9 +1,12 @@
 /** What happens to a simulated network: made from a seed before anything runs, so that parts of it can be left out. */
 import type { Seeded } from './seeded.js';
 
+/** The process is killed; the machine loses power; the disk is lost as well, and what comes back has another ID. */
+export type Crash = 'killed' | 'unplugged' | 'wiped';
+
 export type Event =
   | { readonly kind: 'start'; readonly node: number }
-  | { readonly kind: 'crash'; readonly node: number; readonly how: 'killed' | 'unplugged'; readonly forMs: number }
+  | { readonly kind: 'crash'; readonly node: number; readonly how: Crash; readonly forMs: number }
   | { readonly kind: 'leave'; readonly node: number; readonly forMs: number }
   | { readonly kind: 'partition'; readonly sides: readonly number[]; readonly forMs: number }
   | { readonly kind: 'reset'; readonly node: number; readonly connection: number }
@@ -44,7 +47,7 @@ function fault(nodes: number, chance: Seeded): Event {
   const node = chance.below(nodes);
   const forMs = chance.between(10, 15_000);
   const dice = chance.next();
-  if (dice < 0.12) return { kind: 'crash', node, how: chance.chance(0.5) ? 'killed' : 'unplugged', forMs };
+  if (dice < 0.12) return { kind: 'crash', node, how: chance.pick(['killed', 'unplugged', 'wiped'] as const), forMs };
   if (dice < 0.2) return { kind: 'leave', node, forMs };
   if (dice < 0.24) {
     const share = chance.next();

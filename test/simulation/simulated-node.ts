@@ -16,6 +16,7 @@ import { Slot } from '../../src/shared/memory/arena-layout.js';
 import type { PolicyDeclaration } from '../../src/shared/policy.js';
 import { contentOf, readContent } from './content.js';
 import { InlineWorkers, LocalSleep } from './inline-workers.js';
+import type { Crash } from './plan.js';
 import type { Schedule } from './schedule.js';
 import type { Seeded } from './seeded.js';
 import type { Host, SimulatedNetwork } from './simulated-network.js';
@@ -100,7 +101,6 @@ const silent = pino({ level: 'silent' });
 
 export class SimulatedNode {
   readonly index: number;
-  readonly id: string;
   readonly host: Host;
   readonly settings: Settings;
   /** What it is held to. */
@@ -113,7 +113,9 @@ export class SimulatedNode {
   readonly #network: SimulatedNetwork;
   readonly #chance: Seeded;
   readonly #witness: Witness;
-  readonly #store: SurvivingStore;
+  #store: SurvivingStore;
+  /** How often it has lost its disk, and its ID with it. */
+  #wiped = 0;
   readonly #streams: Streams;
   readonly #fanout: number | 'all';
   readonly #knowsOnly: ReadonlySet<string> | null;
@@ -134,7 +136,6 @@ export class SimulatedNode {
     this.index = parts.index;
     this.settings = parts.settings;
     this.limits = parts.settings;
-    this.id = parts.settings.nodeId!;
     this.host = parts.host;
     this.#network = parts.network;
     this.#chance = parts.chance;
@@ -142,7 +143,12 @@ export class SimulatedNode {
     this.#streams = parts.streams;
     this.#fanout = parts.fanout ?? 'all';
     this.#knowsOnly = parts.knowsOnly ?? null;
-    this.#store = new SurvivingStore(() => parts.network.schedule.nowMs);
+    this.#store = this.#emptyDisk();
+  }
+
+  /** By which it is known, since it last lost its disk. */
+  get id(): string {
+    return this.#wiped === 0 ? this.settings.nodeId! : `${this.settings.nodeId}.${this.#wiped}`;
   }
 
   get core(): NodeCore | null {
@@ -227,14 +233,16 @@ export class SimulatedNode {
     );
   }
 
-  /** The process is killed, or its machine loses power. */
-  crash(how: 'killed' | 'unplugged'): void {
+  crash(how: Crash): void {
     if (this.#life === null) return;
     this.#life.timers.isOver = true;
     this.#life = null;
-    if (how === 'killed') this.#network.kill(this.host);
-    else this.#network.unplug(this.host);
+    if (how === 'unplugged') this.#network.unplug(this.host);
+    else this.#network.kill(this.host);
     this.#store.crash();
+    if (how !== 'wiped') return;
+    this.#store = this.#emptyDisk();
+    this.#wiped++;
   }
 
   /** Its worker dies after so many more looks at the clock. */
@@ -336,6 +344,10 @@ export class SimulatedNode {
       else this.#streams.of(content.first)?.asked.withdraw(content.second);
     };
     return { [REQUEST]: { mode: 'queued', queueLength: REQUESTS_WAITING, handler: answer } };
+  }
+
+  #emptyDisk(): SurvivingStore {
+    return new SurvivingStore(() => this.#network.schedule.nowMs);
   }
 
   /** Who serves an attacker passes nothing on. */

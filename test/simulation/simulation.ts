@@ -369,7 +369,7 @@ export class Simulation implements Witness {
   }
 
   #byId(id: string): SimulatedNode {
-    return this.nodes[Number(id.slice(5))];
+    return nodeOf(id, this.nodes);
   }
 
   /** A message that was sent on a connection that lives, and has not arrived; null for none. */
@@ -393,7 +393,12 @@ function lifeOf({ index, starts }: SimulatedNode): number {
 
 /** The other end of a connection, where that is connected too. */
 function mirror(node: SimulatedNode, { peerId }: Connection, nodes: readonly SimulatedNode[]): Connection | undefined {
-  return nodes[Number(peerId!.slice(5))].core?.table.byId(node.id);
+  return nodeOf(peerId!, nodes).core?.table.byId(node.id);
+}
+
+/** Whose ID it is, or was. */
+function nodeOf(id: string, nodes: readonly SimulatedNode[]): SimulatedNode {
+  return nodes[Number.parseInt(id.slice('node-'.length), 10)];
 }
 
 function socketOf(node: SimulatedNode, number: number): SimulatedSocket | undefined {
