@@ -11,6 +11,7 @@ import type { Seeded } from './seeded.js';
 /** What one direction of a connection may hold: unsent, and unread on the other side. */
 const SEND_BUFFER_BYTES = 64 * 1024;
 const RECEIVE_BUFFER_BYTES = 64 * 1024;
+const LEAST_WINDOW_BYTES = 4 * 1024;
 const LARGEST_PIECE_BYTES = 16 * 1024;
 /** What a host that reads slowly takes of a connection, and how often. */
 const SLOW_READ_BYTES = 256;
@@ -425,7 +426,8 @@ export class SimulatedSocket implements PeerSocket {
     if (!network.reaches(this.host, peer.host)) return;
     while (this.#sendingBytes > 0) {
       const room = RECEIVE_BUFFER_BYTES - peer.#unreadBytes - this.#onTheWayBytes;
-      if (room <= 0) return;
+      // As TCP does: nobody is sent a few bytes each time that he has read a few.
+      if (room < Math.min(LEAST_WINDOW_BYTES, this.#sendingBytes)) return;
       const piece = this.#cut(network.pieceBytes(Math.min(room, this.#sendingBytes, LARGEST_PIECE_BYTES)));
       this.#onTheWayBytes += piece.length;
       this.#travel(peer, piece);
