@@ -21,10 +21,18 @@ export function errorTrace(error: unknown): ErrorTrace {
   const { code } = error as NodeJS.ErrnoException;
   const kind = /^\w{1,64}$/.test(name) ? name : 'Error';
   const shownCode = typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? ` ${code}` : '';
-  // A message of several lines may look like frames, so it is cut off first.
-  const messageAt = stack.indexOf(message);
-  const frames = (messageAt < 0 ? stack : stack.slice(messageAt + message.length))
+  const frames = stackBehind(message, stack)
     .split('\n')
     .flatMap((line) => /^ {4}at (.+)$/.exec(line)?.[1] ?? []);
   return { error: kind + shownCode, at: frames.slice(0, FRAMES_MAX) };
+}
+
+/**
+ * A message of several lines may look like frames, so it is cut off first. Of one that was changed after the error was made
+ * the stack has the first text, of which nobody knows where it ends: then there is nothing to tell.
+ */
+function stackBehind(message: string, stack: string): string {
+  if (message === '') return /^\S*\n {4}at /.test(stack) ? stack : '';
+  const at = stack.indexOf(message);
+  return at < 0 ? '' : stack.slice(at + message.length);
 }

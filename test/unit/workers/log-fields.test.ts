@@ -62,6 +62,13 @@ describe('the trace of an error', () => {
   test('is not fooled by a message that looks like frames, nor by what is no error', () => {
     const trace = errorTrace(new Error(`first\n    at ${secret} (file:1:1)`));
     expect(JSON.stringify(trace)).not.toContain(secret);
+    for (const changed of ['', 'another']) {
+      const error = new Error(`first\n    at ${secret} (file:1:1)`);
+      // V8 writes the stack when it is first looked at.
+      expect(error.stack).toContain(secret);
+      error.message = changed;
+      expect(errorTrace(error)).toEqual({ error: 'Error', at: [] });
+    }
     expect(errorTrace(secret)).toEqual({ error: 'a thrown string', at: [] });
     expect(errorTrace(undefined)).toEqual({ error: 'a thrown undefined', at: [] });
     for (const odd of [null, 7, { secret }, undefined]) {
