@@ -36,6 +36,7 @@ import { settingsByKey } from './config/print.js';
 import { resolveSettings } from './config/resolve.js';
 import type { NodeOptions, Settings } from './config/settings.js';
 import { type DataDir, openDataDir } from './data-dir.js';
+import { dialAddress } from './dial-request.js';
 import { addressInfo } from './discovery/address-info.js';
 import { Doctor } from './doctor/doctor.js';
 import { ReachSurvey } from './doctor/reach-survey.js';
@@ -44,7 +45,6 @@ import { drainTimeMs } from './drain-request.js';
 import { geometryOf } from './geometry.js';
 import { readOrCreateNodeKey } from './identity.js';
 import { NodeLog } from './logger.js';
-import { type PeerAddress, requirePeerAddress } from './net/address.js';
 import type { Cause, Connection } from './net/connection.js';
 import { PATIENCE_MS } from './net/memory-relief.js';
 import { type CoreEvents, NodeCore } from './node-core.js';
@@ -319,13 +319,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
    * @throws PeerError with the code of why it failed, NodeError ERR_PAW_DIAL_QUEUE_FULL
    */
   async dial(address: string): Promise<PeerInfo> {
-    let parsed: PeerAddress;
-    try {
-      parsed = requirePeerAddress(address);
-    } catch (error) {
-      throw new ConfigError('address', (error as Error).message);
-    }
-    return this.#core.dial(parsed, false);
+    return this.#core.dial(dialAddress(address), false);
   }
 
   /** Closes the connection to a peer, telling it why. @returns whether there was one */

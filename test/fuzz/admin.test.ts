@@ -1,17 +1,23 @@
 /**
  * The admin HTTP as whoever reaches it may call it: any method, path, query, headers and body, over real sockets. Each
- * answer must be as it is described, and none a failure of the node.
+ * answer must be as it is described, and none a failure of the node. What the node itself reads of a call (targets and
+ * times of bans, addresses, types) is held against `reference/requests.ts`.
  */
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AdminServer } from '../../src/main/admin/server.js';
-import { call, startAdmin } from '../unit/admin/fake-node.js';
+import type { BanInfo } from '../../src/main/api.js';
+import { type Answer, call, startAdmin } from '../unit/admin/fake-node.js';
+import { type Request, requests } from './inputs/requests.js';
+import { readingNode } from './reading-node.js';
+import { ipBits } from './reference/ip.js';
+import { banMs, isDialled, isDrainTime, isOwnType, whoIsMeant } from './reference/requests.js';
 
 let server: AdminServer;
-beforeAll(async () => {
-  server = await startAdmin();
+beforeEach(async () => {
+  server = await startAdmin(readingNode());
 });
-afterAll(() => server.close());
+afterEach(() => server.close());
 
 /** Of the page what lies beside the sources: its scripts are compiled. */
 const routes = [
@@ -114,4 +120,73 @@ describe('the admin HTTP', () => {
     expect([...statuses]).toEqual(expect.arrayContaining([200, 400, 403, 404]));
     expect((await call(server, '/health')).status).toBe(200);
   });
+
+  it('takes what the node itself reads as the references do, and answers the rest with what is wrong', async () => {
+    const times = new Map<string, number>();
+    await fc.assert(
+      fc.asyncProperty(requests, async (request) => {
+        const answer = await ask(request);
+        const wrong = fieldsWrong(request);
+        expect(answer.status).toBe(wrong.length > 0 ? 400 : RIGHT[request.kind]);
+        if (wrong.length > 0) expect(wrong).toContain((answer.json as { field: string }).field);
+        else if (request.kind === 'ban') {
+          expectBan(answer.json as BanInfo, request.target, request.time);
+          // Who was banned under one spelling is found again under it.
+          expect((await ask({ kind: 'unban', target: request.target })).status).toBe(200);
+        }
+        const what = `${request.kind} ${answer.status}`;
+        times.set(what, (times.get(what) ?? 0) + 1);
+      }),
+      { numRuns: 600, seed: 1 },
+    );
+    const all = Object.entries(RIGHT).flatMap(([kind, status]) => [`${kind} ${status}`, `${kind} 400`]);
+    expect(all.filter((what) => (times.get(what) ?? 0) < 10)).toEqual([]);
+  });
 });
+
+/** What is answered where nothing is wrong: each ban is lifted at once, so that there is none to lift. */
+const RIGHT = { ban: 200, unban: 404, dial: 200, broadcast: 200, drain: 202 };
+
+function ask(request: Request): Promise<Answer> {
+  switch (request.kind) {
+    case 'ban':
+      return call(server, '/bans', { method: 'POST', body: { target: request.target, for: request.time } });
+    case 'unban':
+      return call(server, `/bans/${encodeURIComponent(request.target.toWellFormed())}`, { method: 'DELETE' });
+    case 'dial':
+      return call(server, '/peers', { method: 'POST', body: { address: request.address } });
+    case 'broadcast':
+      return call(server, '/broadcast', { method: 'POST', body: { type: request.type, payloadBase64: 'AA==' } });
+    case 'drain':
+      return call(server, '/drain', { method: 'POST', body: { within: request.time } });
+  }
+}
+
+/** What of a request is wrong; an answer names one. */
+function fieldsWrong(request: Request): string[] {
+  switch (request.kind) {
+    case 'ban':
+      return [
+        ...(whoIsMeant(request.target) === null ? ['target'] : []),
+        ...(banMs(request.time) === null ? ['for'] : []),
+      ];
+    case 'unban':
+      return whoIsMeant(request.target.toWellFormed()) === null ? ['target'] : [];
+    case 'dial':
+      return isDialled(request.address) ? [] : ['address'];
+    case 'broadcast':
+      return isOwnType(request.type) ? [] : ['type'];
+    case 'drain':
+      return isDrainTime(request.time) ? [] : ['within'];
+  }
+}
+
+/** The ban is of whom was meant, and as long as was asked for. Without a time it is longer each time. */
+function expectBan({ target, since, until }: BanInfo, asked: string, time: unknown): void {
+  expect(whoIsMeant(target)).toBe(whoIsMeant(asked));
+  // A range has one spelling, by its first address.
+  if (!target.startsWith('id:')) expect(whoIsMeant(asked)).toMatch(new RegExp(`^${ipBits(target.split('/')[0])} to`));
+  const lastsMs = until === null ? 'forever' : Date.parse(until) - Date.parse(since);
+  if (time === undefined) expect(lastsMs).toBeGreaterThanOrEqual(banMs(time) as number);
+  else expect(lastsMs).toBe(banMs(time));
+}

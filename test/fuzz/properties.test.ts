@@ -3,22 +3,33 @@
  * step, these reach at once, and fast-check shrinks what fails by what it is made of.
  */
 import fc from 'fast-check';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { configurations } from './inputs/config.js';
+import { handshakes } from './inputs/handshake.js';
+import { pexMessages } from './inputs/pex.js';
+import { ip, withSlips } from './inputs/slips.js';
 import type { Target } from './target.js';
+import { config } from './targets/config.js';
 import { decoder } from './targets/decoder.js';
+import { handshake } from './targets/handshake.js';
 import { msgpack } from './targets/msgpack.js';
 import { peerList } from './targets/peer-list.js';
+import { pex } from './targets/pex.js';
 import { pipeline } from './targets/pipeline.js';
+import { text } from './targets/text.js';
 import { targets } from './targets.js';
 
 const byte = fc.nat(255);
 const few = (maxLength: number) => fc.uint8Array({ maxLength });
 
-function check(target: Target, inputs: fc.Arbitrary<Uint8Array>, numRuns: number): void {
+/** @returns what the target noted of each input: what came of it */
+function check(target: Target, inputs: fc.Arbitrary<Uint8Array>, numRuns: number): number[] {
+  const notes: number[] = [];
   fc.assert(
-    fc.property(inputs, (input) => target.run(input, () => undefined)),
+    fc.property(inputs, (input) => target.run(input, (what) => notes.push(what))),
     { numRuns, seed: 1 },
   );
+  return notes;
 }
 
 /** Bytes behind a length field that is right, or a bit wrong. */
@@ -50,7 +61,7 @@ const stream = fc
   .map(([before, frames]) => new Uint8Array(Buffer.concat([before, ...frames])));
 
 const entry = fc
-  .tuple(few(130), fc.nat(65_535), fc.oneof(fc.ipV4(), fc.ipV6(), fc.string({ maxLength: 70 })), off)
+  .tuple(few(130), fc.nat(65_535), fc.oneof(ip, fc.string({ maxLength: 70 })), off)
   .map(([id, port, ip, wrong]) => {
     const address = withLength(1, new Uint8Array(Buffer.from(ip)), wrong);
     return Buffer.concat([withLength(1, id, wrong), Uint8Array.of(port >> 8, port), address]);
@@ -84,15 +95,43 @@ const { packed } = fc.letrec<{ packed: Uint8Array }>((tie) => ({
 }));
 
 describe('what is put together by its parts', () => {
-  it('is decoded as the reference decodes it', () => check(decoder, stream, 1000));
-  it('goes through a worker as it must', () => check(pipeline, stream, 150));
-  it('is read as a peer list as it must', () => check(peerList, list, 1000));
-  it('is read as msgpack as it must', () =>
+  it('is decoded as the reference decodes it', () => void check(decoder, stream, 1000));
+  it('goes through a worker as it must', () => void check(pipeline, stream, 150));
+  it('is read as a peer list as it must', () => void check(peerList, list, 1000));
+  it('is read as msgpack as it must', () => {
+    const bytes = packed.map((one) => new Uint8Array(one));
+    check(msgpack, bytes, 1000);
+  });
+
+  it('is accepted as a handshake, or refused by each of the codes that there are', () => {
+    const notes = check(handshake, handshakes, 2000);
+    const [responder, initiator] = [8, 0].map((shift) => new Set(notes.map((note) => (note >> shift) & 0xff)));
+    expect(responder).toEqual(new Set([0x80, 0x82, 0x01, 0x02, 0x05, 0x41]));
+    expect(initiator).toEqual(new Set([0x80, 0x81, 0x82, 0x01, 0x02, 0x05, 0x4a]));
+  });
+
+  it('is learned as a message of peers as far as it is of use', () => {
+    const notes = check(pex, pexMessages, 400);
+    const useful = notes.filter((note) => note <= 3);
+    for (const count of [0, 1, 2, 3]) expect(useful.filter((one) => one === count).length).toBeGreaterThan(10);
+  });
+
+  it('is taken as configuration from the source that counts, and means what it says', () => {
+    const notes = check(config, configurations, 1500);
+    const taken = notes.filter((note) => note >= 1000);
+    expect(taken.length).toBeGreaterThan(300);
+    // Of two sources and more.
+    expect(taken.filter((note) => note >= 1008).length).toBeGreaterThan(100);
+    expect(new Set(notes.filter((note) => note < 1000).map((note) => note >> 2)).size).toBeGreaterThan(30);
+  });
+
+  it('is an IP address, and routable or not, as the reference has it', () => {
     check(
-      msgpack,
-      packed.map((bytes) => new Uint8Array(bytes)),
-      1000,
-    ));
+      text,
+      withSlips(ip).map((one) => new Uint8Array(Buffer.from(one))),
+      1500,
+    );
+  });
 });
 
 describe('any bytes at all', () => {

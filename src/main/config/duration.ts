@@ -15,11 +15,11 @@ export function parseDuration(text: string): number | null {
   const match = shape.exec(text);
   if (match === null) return null;
   const [, whole, fraction = '', unit] = match;
-  // In integers, because 1.005 * 1000 is not 1005 in floating point.
-  const scale = 10 ** fraction.length;
-  const scaled = (Number(whole) * scale + Number(fraction || '0')) * unitMs[unit as DurationUnit];
-  const ms = scaled / scale;
-  return Number.isSafeInteger(scaled) && Number.isInteger(ms) ? ms : null;
+  const ofUnit = unitMs[unit as DurationUnit];
+  // In integers, because 1.005 * 1000 is not 1005 in floating point; apart, because together they may be too long for one.
+  const fractionMs = (Number(fraction || '0') * ofUnit) / 10 ** fraction.length;
+  const ms = Number(whole) * ofUnit + fractionMs;
+  return Number.isInteger(fractionMs) && Number.isSafeInteger(ms) ? ms : null;
 }
 
 /** The shortest text that {@link parseDuration} reads back as `ms`, a whole number from 0. */

@@ -2,6 +2,7 @@
  * Owns the kinds of configuration values: how each is validated (a zod schema over the raw value of a flag, variable,
  * file or library option), what an error says is allowed, and how a value prints. Pure; main thread.
  */
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { ID_BYTES, MAX_TYPE_BYTES } from '../../shared/limits.js';
 import { MAX_FANOUT, type RelayedType } from '../../shared/policy.js';
@@ -282,7 +283,15 @@ function isModuleFile(text: string): boolean {
   if (text === '' || text.includes('\0')) return false;
   // A scheme has two letters or more here, so that a Windows drive is not one.
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(text)?.[1]?.toLowerCase();
-  return scheme === undefined || (scheme === 'file' && /^file:\/\/\/(?!.*%(2f|00))/i.test(text));
+  return scheme === undefined || (scheme === 'file' && /^file:\/\/\//i.test(text) && isUrlOfFile(text));
+}
+
+function isUrlOfFile(url: string): boolean {
+  try {
+    return !fileURLToPath(url).includes('\0');
+  } catch {
+    return false;
+  }
 }
 
 /** A path of a file or directory; `~/` is the home directory. */

@@ -112,7 +112,8 @@ function* knownEntries(values: RawValues, source: string): Generator<[OptionKey,
 
 /** The file may spell a key `chain-id` or `chain_id`; the table knows it as `chainId`. */
 function canonicalKeys(values: RawValues): RawValues {
-  const canonical: Record<string, unknown> = {};
+  // Without a prototype, where a key `__proto__` would vanish.
+  const canonical: Record<string, unknown> = Object.create(null);
   for (const [spelled, raw] of Object.entries(values)) {
     const camel = spelled.replace(/[-_]([a-z])/g, (_, letter: string) => letter.toUpperCase());
     const key = isOptionKey(camel) ? camel : spelled;
@@ -222,7 +223,7 @@ function complete(parsed: Parsed, given: GivenValues, host: Host): Settings {
     workers: parsed.workers === 'auto' ? Math.min(4, Math.max(1, host.cores - 1)) : parsed.workers,
     workerTimeoutMs: parsed.workerTimeout,
     workerHeapBytes: parsed.workerHeap,
-    handlers: parsed.handlers.map((module) => moduleUrl(module, baseOf('handlers'), host.homeDir)),
+    handlers: moduleUrls(parsed, given, baseOf('handlers'), host.homeDir),
     dialTimeoutMs: parsed.dialTimeout,
     handshakeTimeoutMs: parsed.handshakeTimeout,
     readTimeoutMs: parsed.readTimeout,
@@ -243,11 +244,17 @@ function complete(parsed: Parsed, given: GivenValues, host: Host): Settings {
 }
 
 function absolutePath(text: string, baseDir: string, homeDir: string): string {
-  if (text === '~') return homeDir;
-  return text.startsWith('~/') ? path.join(homeDir, text.slice(2)) : path.resolve(baseDir, text);
+  const isOfHome = text === '~' || text.startsWith('~/');
+  return isOfHome ? path.resolve(homeDir, `.${text.slice(1)}`) : path.resolve(baseDir, text);
 }
 
-function moduleUrl(module: string, baseDir: string, homeDir: string): string {
-  const filePath = /^file:/i.test(module) ? fileURLToPath(module) : absolutePath(module, baseDir, homeDir);
-  return pathToFileURL(filePath).href;
+/** @throws ConfigError for one file twice, and for a name that no URL can hold, since it would become another file's */
+function moduleUrls({ handlers }: Parsed, given: GivenValues, baseDir: string, homeDir: string): string[] {
+  const paths = handlers.map((module) =>
+    absolutePath(/^file:/i.test(module) ? fileURLToPath(module) : module, baseDir, homeDir),
+  );
+  const urls = paths.map((one) => pathToFileURL(one).href);
+  const areKept = urls.every((url, i) => fileURLToPath(url) === paths[i]);
+  if (!areKept || new Set(urls).size < urls.length) throw refused('handlers', given);
+  return urls;
 }

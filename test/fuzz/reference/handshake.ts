@@ -1,7 +1,13 @@
 /** A handshake as rulings 2 says it, in its order. */
 import { nameOf } from './text.js';
 
-export type Verdict = { readonly kind: string; readonly code?: number; readonly nodeId?: string };
+/** `foundId` is who answered where another was dialled. */
+export type Verdict = {
+  readonly kind: string;
+  readonly code?: number;
+  readonly nodeId?: string;
+  readonly foundId?: string;
+};
 
 /** Text and then zeros to the end of a field of 32 bytes. */
 function idOf(bytes: Uint8Array, at: number): string | null {
@@ -26,5 +32,5 @@ export function judge(
   if (nodeId === null) return { kind: no, code: 0x05 };
   if (role === 'responder') return nodeId === own.nodeId ? { kind: no, code: 0x41 } : { kind: 'accept', nodeId };
   const isOther = own.dialledId !== null && own.dialledId !== nodeId;
-  return isOther ? { kind: no, code: 0x4a } : { kind: 'accept', nodeId };
+  return isOther ? { kind: no, code: 0x4a, foundId: nodeId } : { kind: 'accept', nodeId };
 }

@@ -12,9 +12,9 @@ import {
 import { judge, type Verdict } from '../reference/handshake.js';
 import { Choices, must, mustEqual, type Target, text } from '../target.js';
 
-const CHAINS = ['chain', 'c'.repeat(32), 'kette-ü', 'c'] as const;
-const NODES = ['own', 'n'.repeat(32), 'peer', 'o'] as const;
-const DIALLED = [null, 'peer', 'n'.repeat(32), 'ü'] as const;
+export const CHAINS = ['chain', 'c'.repeat(32), 'kette-ü', 'c'] as const;
+export const NODES = ['own', 'n'.repeat(32), 'peer', 'o'] as const;
+export const DIALLED = [null, 'peer', 'n'.repeat(32), 'ü'] as const;
 /** What must not reach a log: control characters, separators of lines, what turns the reading order around. */
 const HARMFUL = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
 
@@ -40,7 +40,13 @@ function run(input: Uint8Array, note: (what: number) => void): void {
   const asInitiator = judge(whole, own, 'initiator');
   check('as responder', checkAsResponder({ bytes: whole, ...own }), checkAsResponder({ bytes, ...own }), asResponder);
   check('as initiator', checkAsInitiator({ bytes: whole, ...own }), checkAsInitiator({ bytes, ...own }), asInitiator);
-  note((asResponder.code ?? 0x80) * 256 + (asInitiator.kind === 'refused' ? 0x81 : (asInitiator.code ?? 0x80)));
+  note(outcomeOf(asResponder) * 256 + outcomeOf(asInitiator));
+}
+
+/** The code of who said no, or from 0x80 on what else came of it. */
+export function outcomeOf({ kind, code }: Verdict): number {
+  const others = ['accept', 'refused', 'incomplete'];
+  return others.includes(kind) ? 0x80 + others.indexOf(kind) : code!;
 }
 
 function behind(who: number, ...parts: readonly Uint8Array[]): Uint8Array {

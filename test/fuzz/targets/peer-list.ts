@@ -8,8 +8,8 @@ import {
   PeerListCollector,
   type PeerListEntry,
 } from '../../../src/shared/wire/peer-list.js';
-import { canonicalIp, isRoutable } from '../../../src/shared/wire/routability.js';
 import { ipBits } from '../reference/ip.js';
+import { isRoutableBits } from '../reference/routable.js';
 import { nameOf, textOf } from '../reference/text.js';
 import { Choices, hex, must, mustEqual, type Target, text } from '../target.js';
 
@@ -52,8 +52,9 @@ function rawEntries(input: Uint8Array): { readonly entries: readonly Raw[]; read
 }
 
 function isUseful({ id, ip, port }: Raw, strict: boolean): boolean {
-  if (id === null || ip === null || port === 0 || ipBits(ip) === null) return false;
-  return !strict || isRoutable(canonicalIp(ip)!);
+  const bits = ip === null ? null : ipBits(ip);
+  if (id === null || bits === null || port === 0) return false;
+  return !strict || isRoutableBits(bits);
 }
 
 function run(input: Uint8Array, note: (what: number) => void): void {

@@ -1,51 +1,79 @@
 /**
  * Messages of `pex/peers`. An input: [u8 strict, teller][the payload], taken by a `PeerExchange` with an address book
- * behind it. What the message says is read a second time here, as rulings 7 says it.
+ * behind it. What the message says is read a second time here, as rulings 7 says it, and `reference/book.ts` tells what
+ * of it must be learned.
  */
-
+import type { AddressRecord } from '../../../src/main/discovery/address-book.js';
 import { Hearsay } from '../../../src/main/discovery/hearsay.js';
 import { PeerExchange } from '../../../src/main/discovery/peer-exchange.js';
 import { decodePex, encodePex } from '../../../src/main/discovery/pex.js';
 import type { Connection } from '../../../src/main/net/connection.js';
 import { netGroupOf } from '../../../src/main/peers/net-group.js';
 import type { Timers } from '../../../src/main/timers.js';
-import { canonicalIp, isRoutable } from '../../../src/shared/wire/routability.js';
 import { newBook, START_MS } from '../../unit/discovery/book-fixtures.js';
+import { learn, type Told } from '../reference/book.js';
 import { ipBits } from '../reference/ip.js';
+import { isRoutableBits } from '../reference/routable.js';
 import { nameOf, textOf } from '../reference/text.js';
 import { Choices, must, mustEqual, type Target, text } from '../target.js';
 
+const SECRET = Buffer.alloc(32, 7);
+/** `group` is whose share of the book a teller fills. Whoever comes from a local address to a strict node came by proxy. */
 const TELLERS = [
-  { ip: '8.8.8.8', direction: 'inbound' },
-  { ip: '127.0.0.1', direction: 'outbound' },
-  { ip: '2606:4700::1', direction: 'inbound' },
-  { ip: '10.0.0.1', direction: 'outbound' },
+  { ip: '8.8.8.8', direction: 'inbound', group: () => '8.8.0.0/16' },
+  { ip: '127.0.0.1', direction: 'outbound', group: (strict: boolean) => (strict ? '127.0.0.1' : '127.0.0.1:5') },
+  { ip: '2606:4700::1', direction: 'inbound', group: () => '2606:4700::/32' },
+  { ip: '10.0.0.1', direction: 'outbound', group: (strict: boolean) => (strict ? '10.0.0.1' : '10.0.0.1:5') },
 ] as const;
+type Teller = (typeof TELLERS)[number];
 const MAX_BYTES = 128 * 1024;
 
+interface Entry {
+  readonly id: string;
+  readonly address: string;
+  readonly port: number;
+  readonly last_seen?: unknown;
+}
+
 /** Whoever can be dialled by what an entry says. */
-function isUseful(entry: unknown, strict: boolean): boolean {
+function isUseful(entry: unknown, strict: boolean): entry is Entry {
   if (typeof entry !== 'object' || entry === null) return false;
   const { id, address, port } = entry as Record<string, unknown>;
   if (typeof id !== 'string' || !id.isWellFormed() || nameOf(Buffer.from(id), 32) === null) return false;
-  if (typeof address !== 'string' || ipBits(address) === null || (strict && !isRoutable(canonicalIp(address)!)))
-    return false;
+  const bits = typeof address === 'string' ? ipBits(address) : null;
+  if (bits === null || (strict && !isRoutableBits(bits))) return false;
   return typeof port === 'number' && Number.isInteger(port) && port >= 1 && port <= 65_535;
 }
 
-function kindOf(payload: Uint8Array, strict: boolean): { readonly kind: string; readonly useful: readonly unknown[] } {
-  if (payload.length > MAX_BYTES) return { kind: 'too-large', useful: [] };
+/** A time as JSON has it; null for what is none. */
+function timeMs(text: unknown): number | null {
+  const ms = typeof text === 'string' ? new Date(text).getTime() : Number.NaN;
+  return Number.isNaN(ms) ? null : ms;
+}
+
+interface Reading {
+  readonly kind: string;
+  readonly useful: readonly Entry[];
+  readonly skipped: number;
+  readonly sentMs: number | null;
+}
+
+function read(payload: Uint8Array, strict: boolean): Reading {
+  const nothing = { useful: [], skipped: 0, sentMs: null };
+  if (payload.length > MAX_BYTES) return { kind: 'too-large', ...nothing };
   let message: unknown;
   try {
     message = JSON.parse(textOf(payload)?.replace(/^\uFEFF/, '') ?? '!');
   } catch {
-    return { kind: 'invalid', useful: [] };
+    return { kind: 'invalid', ...nothing };
   }
-  if (typeof message !== 'object' || message === null) return { kind: 'invalid', useful: [] };
-  const peers: unknown = (message as { peers?: unknown }).peers ?? [];
-  if (!Array.isArray(peers)) return { kind: 'invalid', useful: [] };
-  if (peers.length > 200) return { kind: 'too-large', useful: [] };
-  return { kind: 'peers', useful: peers.filter((entry) => isUseful(entry, strict)) };
+  if (typeof message !== 'object' || message === null) return { kind: 'invalid', ...nothing };
+  const { peers: list, timestamp } = message as { readonly peers?: unknown; readonly timestamp?: unknown };
+  const peers: unknown = list ?? [];
+  if (!Array.isArray(peers)) return { kind: 'invalid', ...nothing };
+  if (peers.length > 200) return { kind: 'too-large', ...nothing };
+  const useful = peers.filter((entry) => isUseful(entry, strict));
+  return { kind: 'peers', useful, skipped: peers.length - useful.length, sentMs: timeMs(timestamp) };
 }
 
 function run(input: Uint8Array, note: (what: number) => void): void {
@@ -53,23 +81,20 @@ function run(input: Uint8Array, note: (what: number) => void): void {
   const mode = choices.byte();
   const payload = choices.rest();
   const strict = (mode & 1) === 1;
-  const wanted = kindOf(payload, strict);
+  const wanted = read(payload, strict);
   const found = decodePex(payload, strict);
   mustEqual('kind', found.kind, wanted.kind);
   if (found.kind === 'peers') {
-    const told = wanted.useful as readonly { id: string; address: string; port: number }[];
-    mustEqual(
-      'IDs and ports',
-      found.addresses.map(({ id, port }) => ({ id, port })),
-      told.map(({ id, port }) => ({ id, port })),
-    );
-    mustEqual(
-      'addresses',
-      found.addresses.map(({ ip }) => ipBits(ip)),
-      told.map(({ address }) => ipBits(address)),
-    );
+    const told = found.addresses.map(({ ip, ...rest }) => ({ ...rest, bits: ipBits(ip) }));
+    const said = wanted.useful.map(({ id, address, port, last_seen }) => {
+      return { id, port, lastSeenMs: Math.max(0, timeMs(last_seen) ?? 0), bits: ipBits(address) };
+    });
+    mustEqual('addresses', told, said);
+    mustEqual('skipped', found.skipped, wanted.skipped);
+    mustEqual('sent', found.sentMs, wanted.sentMs);
   }
-  const faults = receive(payload, strict, TELLERS[(mode >> 1) & 3]);
+  const teller = TELLERS[(mode >> 1) & 3];
+  const faults = receive(payload, strict, teller, found.kind === 'peers' ? found.addresses : []);
   const isFault = wanted.kind === 'peers' ? [] : [wanted.kind === 'invalid' ? 'pexInvalid' : 'pexTooLarge'];
   mustEqual('faults', faults, isFault);
   note(Math.min(wanted.useful.length, 3));
@@ -77,8 +102,8 @@ function run(input: Uint8Array, note: (what: number) => void): void {
 }
 
 /** @returns what is held against the teller */
-function receive(payload: Uint8Array, strict: boolean, teller: (typeof TELLERS)[number]): string[] {
-  const book = newBook({ strict });
+function receive(payload: Uint8Array, strict: boolean, teller: Teller, told: readonly Told[]): string[] {
+  const book = newBook({ strict, secret: SECRET });
   const hearsay = new Hearsay();
   const faults: string[] = [];
   let sent = 0;
@@ -120,12 +145,10 @@ function receive(payload: Uint8Array, strict: boolean, teller: (typeof TELLERS)[
     must(turns < 5, () => 'the exchange never rests');
     later.shift()!();
   }
-  const { learned } = exchange.counts;
-  mustEqual('learned', book.counts().known, learned);
-  for (const { lastSeenMs, id } of book.list()) {
-    must(Number.isInteger(lastSeenMs) && lastSeenMs >= 0 && lastSeenMs <= START_MS, () => `seen at ${lastSeenMs}`);
-    must(id !== 'us' && id !== 'banned', () => `${id} is in the book`);
-  }
+  const wanted = told.filter(({ id }) => id !== 'us' && id !== 'banned');
+  const right = learn(wanted, { ip, group: teller.group(strict) }, SECRET, START_MS);
+  mustEqual('learned', exchange.counts.learned, right.learned);
+  mustEqual('in the book', book.list().map(asTold), right.book);
   // What was learned can be told on, and the doctor can ask what was heard.
   const { aheadMs } = hearsay.clocks(START_MS, 1000);
   must(aheadMs.every(Number.isFinite), () => `clocks ahead by ${aheadMs.join()}`);
@@ -133,6 +156,10 @@ function receive(payload: Uint8Array, strict: boolean, teller: (typeof TELLERS)[
   sent += encodePex(book.list(), START_MS).length;
   must(sent > 0, () => 'nothing was told');
   return faults;
+}
+
+function asTold({ id, ip, port, lastSeenMs }: AddressRecord): Told {
+  return { id, ip, port, lastSeenMs };
 }
 
 function peers(...entries: readonly unknown[]): string {

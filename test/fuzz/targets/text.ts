@@ -14,6 +14,7 @@ import {
 import { decodeDisconnect, encodeDisconnect } from '../../../src/shared/wire/disconnect.js';
 import { canonicalIp, isRoutable } from '../../../src/shared/wire/routability.js';
 import { ipBits, longForm } from '../reference/ip.js';
+import { isRoutableBits } from '../reference/routable.js';
 import { hex, must, mustEqual, type Target, text as texts } from '../target.js';
 
 const HARMFUL = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
@@ -37,6 +38,7 @@ function checkIp(text: string): number {
   mustEqual('the address that it is', ipBits(canonical), bits);
   mustEqual('canonical once more', canonicalIp(canonical), canonical);
   mustEqual('another way to write it', canonicalIp(longForm(bits)), canonical);
+  mustEqual(`whether ${canonical} is routable`, isRoutable(canonical), isRoutableBits(bits));
   return isRoutable(canonical) ? 1 : 2;
 }
 

@@ -13,6 +13,7 @@ describe('a duration', () => {
     ['5m', 300_000],
     ['0.5h', 1_800_000],
     ['0ms', 0],
+    ['200.500000d', 17_323_200_000],
   ])('%s is %d milliseconds', (text, ms) => {
     expect(parseDuration(text)).toBe(ms);
   });

@@ -259,6 +259,19 @@ describe('values', () => {
     ]);
   });
 
+  test('of paths in the home directory have one spelling, whatever slashes stand in them', () => {
+    for (const [dataDir, path] of [
+      ['~', '/home/paw'],
+      ['~/', '/home/paw'],
+      ['~//', '/home/paw'],
+      ['~//a//b/', '/home/paw/a/b'],
+      ['~/../x', '/home/x'],
+      ['~a', '/work/~a'],
+    ]) {
+      expect(resolve({ flags: { dataDir } }).dataDir).toBe(path);
+    }
+  });
+
   test('admin off means none', () => {
     expect(resolve({ flags: { admin: 'off' } }).admin).toBeNull();
   });
@@ -393,10 +406,20 @@ describe('a wrong value', () => {
     ],
     [{ maxPeer: 5 }, 'maxPeer is not an option (/etc/paw/node.toml): the nearest known is maxPeers'],
     [{ 'dial-timout': '5s' }, 'dial-timout is not an option (/etc/paw/node.toml): the nearest known is dialTimeout'],
+    [JSON.parse('{"__proto__": {}}'), '__proto__ is not an option (/etc/paw/node.toml): the nearest known is preset'],
     [{ chainId: 'a', 'chain-id': 'b' }, 'chainId stands twice in the file, also as chain-id'],
   ])('%j of the file names the file', (values, message) => {
     expect(failure(file(values)).message).toBe(message);
   });
+
+  test.each([['a.js', './a.js'], ['a.js', 'file:///work/a.js'], ['file:///a%zz'], ['file:///a%2fb'], ['a\u0001']])(
+    'of handlers is one file twice, and a name that no URL can hold: %j, %j',
+    (...handlers) => {
+      expect(failure({ library: { handlers } }).message).toMatch(
+        /^handlers is \[.*\] \(options\): must be different paths/,
+      );
+    },
+  );
 
   test('of the environment names the variable, and an empty variable is a value', () => {
     expect(failure({ env: { PAW_DIAL_TIMEOUT: '5' } }).message).toBe(
