@@ -31,11 +31,11 @@ import type { Workers } from './workers.js';
 const QUICK_STARTS = 5;
 const START_DELAY_MS = 100;
 const MAX_START_DELAY_MS = 5000;
-/** How often workers are looked at that might hang: a tenth of what they may, and at least this often. */
-/** A replacement that is not ready after so many times the limit for hung workers is ended, */
+/** A replacement is ended that is not ready after so many times the limit for hung workers, ... */
 const START_LIMITS = 3;
-/** or after so many times what the longest start has taken, if that is more. */
+/** ... or after so many times what the longest start has taken, if that is more. */
 const LONGEST_STARTS = 4;
+/** How often workers are looked at that might hang: a tenth of what they may, and at least this often. */
 const LOOK_EVERY_MS_MAX = 50;
 /** The spare is started a while after the node, which has better to do at first, and which may be a short-lived one. */
 const SPARE_AFTER_MS = 500;
@@ -247,7 +247,7 @@ export class WorkerGroup implements Workers {
       heartbeat: launches,
       isAsleep: alive || pool === null,
     }));
-    const startLimitMs = Math.max(START_LIMITS * limitMs, LONGEST_STARTS * this.#longestStartMs);
+    const startLimitMs = Math.max(START_LIMITS * limitMs, LONGEST_STARTS * Math.ceil(this.#longestStartMs));
     for (const worker of this.#startWatchdog.look(starts, nowMs, startLimitMs)) {
       this.#end(this.#members[worker], `is not ready after ${formatDuration(startLimitMs)}`);
     }
