@@ -4,8 +4,8 @@ import type { SimulatedNode } from './simulated-node.js';
 
 /** The largest message of a simulation, and its header. */
 const MESSAGE_BYTES = 64 * 1024;
-/** A connection that is closed has given its slot back by then: last frames that find no memory have 5 s. */
-const SLOT_BACK_MS = 8000;
+/** A connection that is left has given its slot back by then: it has 5 s to write what waits, and a peer that sends on 5 s more. */
+const SLOT_BACK_MS = 12_000;
 
 /** What is wrong with a node; null for nothing. */
 export function faultOf(node: SimulatedNode, nowMs: number): string | null {
