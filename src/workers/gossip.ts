@@ -41,7 +41,6 @@ export class Gossip {
     }
     this.#hash.high = kept.high;
     this.#hash.low = kept.low;
-    stream.waitingHash = null;
   }
 
   /** The message whose hash was taken must wait. */

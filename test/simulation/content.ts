@@ -2,7 +2,7 @@
 import { Seeded } from './seeded.js';
 
 /** Two numbers that say which message it is, and its length. */
-export const HEAD_BYTES = 12;
+const HEAD_BYTES = 12;
 const LONGEST = 64 * 1024;
 /** Prime, so that no two messages in a row begin alike. */
 const BEGINNINGS = 65_521;

@@ -268,22 +268,14 @@ export class SimulatedNode {
     this.#network.kill(this.host);
   }
 
-  /** Tells each peer something. One that does not read is not filled with what nobody waits for. */
+  /** Tells each peer something. */
   speak(bytes: number): void {
-    for (const stream of this.#openStreams()) {
-      if (stream.connection.writer.queuedBytes < this.settings.sendQueueBytes / 2) {
-        this.#send(stream, stream.told, STREAM, bytes);
-      }
-    }
+    for (const stream of this.#readStreams()) this.#send(stream, stream.told, STREAM, bytes);
   }
 
   /** Asks each peer something that it answers. */
   ask(bytes: number): void {
-    for (const stream of this.#openStreams()) {
-      if (stream.connection.writer.queuedBytes < this.settings.sendQueueBytes / 2) {
-        this.#send(stream, stream.asked, REQUEST, bytes);
-      }
-    }
+    for (const stream of this.#readStreams()) this.#send(stream, stream.asked, REQUEST, bytes);
   }
 
   /** Tells some peers something, whether or not there is room for it at once. */
@@ -310,6 +302,12 @@ export class SimulatedNode {
   /** Streams to peers, with how much was sent. */
   *streams(): Generator<Stream> {
     if (this.#life !== null) yield* this.#life.streams.values();
+  }
+
+  /** One that does not read is not filled with what nobody waits for. */
+  #readStreams(): Stream[] {
+    const mostBytes = this.settings.sendQueueBytes / 2;
+    return this.#openStreams().filter(({ connection }) => connection.writer.queuedBytes < mostBytes);
   }
 
   #openStreams(): Stream[] {

@@ -81,7 +81,6 @@ interface Member {
   restarts: number;
   /** Deaths in a row before it was ready. */
   failedStarts: number;
-  launches: number;
   launchedMs: number;
   startTimer: NodeJS.Timeout | undefined;
   /** Something is new for it since it was last woken. */
@@ -158,7 +157,6 @@ export class WorkerGroup implements Workers {
         connections: 0,
         restarts: 0,
         failedStarts: 0,
-        launches: 0,
         launchedMs: 0,
         startTimer: undefined,
         isCalled: false,
@@ -243,8 +241,8 @@ export class WorkerGroup implements Workers {
       this.#end(this.#members[worker], `hangs for ${formatDuration(limitMs)}`);
     }
     // A handler module may hang when it is loaded again.
-    const starts = this.#members.map(({ alive, pool, launches }) => ({
-      heartbeat: launches,
+    const starts = this.#members.map(({ alive, pool, launchedMs }) => ({
+      heartbeat: launchedMs,
       isAsleep: alive || pool === null,
     }));
     const startLimitMs = Math.max(START_LIMITS * limitMs, LONGEST_STARTS * Math.ceil(this.#longestStartMs));
@@ -361,7 +359,6 @@ export class WorkerGroup implements Workers {
     const member = this.#members[worker];
     const { port1, port2 } = new MessageChannel();
     member.port = port1;
-    member.launches++;
     member.launchedMs = this.#clock.nowMs();
     const init: WorkerInit = {
       arena: this.#arena.buffer,

@@ -21,18 +21,14 @@ interface Accepted {
 interface Fault {
   readonly code: number;
   readonly reason: string;
+  /** With IdentityMismatch: who answered where another was dialled. */
+  readonly foundId?: string;
 }
 
 /** What a responder makes of an initiator's bytes. */
 export type ResponderCheck = Incomplete | Accepted | ({ readonly kind: 'refuse' } & Fault);
 /** What an initiator makes of the answer: `refused` by the other side, or `reject`ed by us. */
-export type InitiatorCheck =
-  | Incomplete
-  | Accepted
-  | ({
-      readonly kind: 'refused' | 'reject' /** The ID that is not the one dialled. */;
-      readonly foundId?: string;
-    } & Fault);
+export type InitiatorCheck = Incomplete | Accepted | ({ readonly kind: 'refused' | 'reject' } & Fault);
 
 /** Rulings 2: what `--node-id` may be. */
 const OWN_NODE_ID = /^[ -?A-~]*$/;
