@@ -220,6 +220,19 @@ describe('a seed', () => {
   });
 });
 
+describe('a node to which all have come by themselves', () => {
+  it('finds out where they listen and tells it to newcomers, and nobody loses a connection for it', async () => {
+    const first = await startLocal({ maxInbound: 2 });
+    const full = await Promise.all([startLocal(), startLocal()]);
+    for (const node of full) await node.dial(first.listen);
+    await until(() => first.addresses().filter(({ bucket }) => bucket === 'tried').length === 2, 'both to be felt');
+    expect(first.peers().map(({ direction }) => direction)).toEqual(['inbound', 'inbound']);
+    const newcomer = await startLocal({ seeds: [first.listen], minOutbound: 1 });
+    await until(() => newcomer.peers().length >= 1, 'a peer that has room');
+    for (const node of [first, ...full]) expect(node.stats().connections.disconnectsByCode).toEqual({});
+  });
+});
+
 describe('an IPv6 node', () => {
   it('listens on both families, and each finds it', async () => {
     const node = await startLocal({ listen: '[::]:0' });

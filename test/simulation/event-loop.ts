@@ -1,7 +1,12 @@
 /** The real event loop, as far as a simulation has to do with it: it has no timers there, but promises and their errors. */
 
-/** Whatever was promised has happened, and what nobody catches has been told: the real event loop has turned. */
+/** Whatever was promised has happened: nothing is left that would run before the real event loop turns. */
 export function settled(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve));
+}
+
+/** As well, and what nobody catches has been told: the real event loop has turned, which takes some microseconds. */
+export function turned(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 

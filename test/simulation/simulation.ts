@@ -7,7 +7,7 @@ import type { Cause, Connection } from '../../src/main/net/connection.js';
 import { netGroupOf } from '../../src/main/peers/net-group.js';
 import { ErrorCode } from '../../src/shared/errors.js';
 import { contentOf, readContent } from './content.js';
-import { divert, settled } from './event-loop.js';
+import { divert, settled, turned } from './event-loop.js';
 import { Death } from './inline-workers.js';
 import { faultOf } from './invariants.js';
 import type { Event, PlannedEvent } from './plan.js';
@@ -68,6 +68,8 @@ const TALK_MS = 1000;
 const TALK_BYTES = [0, 30, 300, 1500] as const;
 /** A run of 200 nodes takes a hundredth of it. */
 const STEPS_MAX = 50_000_000;
+/** What is thrown behind a promise is told so many steps later at most. */
+const STEPS_EACH_TURN = 16;
 /** A node that has more to say than is read says so much so often. */
 const FILL_BYTES = 40_000;
 const FILL_MS = 100;
@@ -158,6 +160,7 @@ export class Simulation implements Witness {
       const missing = this.nodes.length - 1 - this.#heard.get(last)!.size;
       this.violated(missing > 0 ? `a broadcast does not reach ${missing} nodes` : `lost: ${this.#unheard()}`);
     }
+    await turned();
     return {
       violation: this.#violation,
       steps: this.schedule.steps,
@@ -250,7 +253,7 @@ export class Simulation implements Witness {
         this.violated((error as Error).stack ?? String(error));
       }
       // All that was promised happens before the next step.
-      await settled();
+      await (this.schedule.steps % STEPS_EACH_TURN === 0 ? turned() : settled());
       this.#check();
       if (this.schedule.steps > STEPS_MAX) this.violated('it never comes to an end');
     }

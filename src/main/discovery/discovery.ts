@@ -31,6 +31,8 @@ const LOOK_EVERY_MS = 250;
 const SEED_FEELER_EVERY_MS = 500;
 /** A peer that has just gone may not know it yet, and would refuse a dial as a duplicate. */
 const GONE_MS = 2000;
+/** The other side of a connection that is so old has long got our side of the handshake. */
+const SETTLED_MS = 2000;
 /** Outbound peers beyond the minimum, for rotation. */
 const EXTRAS = 2;
 /** Addresses at which we have found ourselves, beside those that we know. */
@@ -226,7 +228,9 @@ export class Discovery {
     const connected = [...this.#parts.connected()];
     const { dials, starved } = selectDials({
       book,
-      connected: connected.map(({ peerId, ip, port, direction }) => ({ id: peerId!, ip, port, direction })),
+      connected: connected.map(({ peerId, ip, port, direction, connectedMs }) => {
+        return { id: peerId!, ip, port, direction, isSettled: nowMs - connectedMs >= SETTLED_MS };
+      }),
       dialling: [...underWay.map(({ address }) => address), ...this.#seedsUnderWay.values()],
       outbound,
       minOutbound: settings.minOutbound,

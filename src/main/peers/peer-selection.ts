@@ -2,7 +2,8 @@
  * Which addresses to dial next. Pure but for the book's and the caller's randomness; main thread. At most one outbound
  * peer, dials under way included, per netgroup, so that nobody who owns one neighbourhood can surround us. And as long as
  * there are others to dial, at most half of them were told by one netgroup: whoever meets us first, before anybody else
- * has told us of anybody, could else fill all places at once (docs/simulation.md).
+ * has told us of anybody, could else fill all places at once (docs/simulation.md). A node that has nobody left to dial
+ * feels whether its inbound peers are reached where they are said to be: it could else tell newcomers of nobody.
  */
 
 import type { Direction } from '../api.js';
@@ -20,6 +21,8 @@ const DIALS_PER_LOOK = 8;
 
 export interface ConnectedPeer extends KnownAddress {
   readonly direction: Direction;
+  /** Connected for so long that the other side knows it, too, whatever was on its way. */
+  readonly isSettled: boolean;
 }
 
 export interface SelectionInput {
@@ -99,7 +102,22 @@ export function selectDials(input: SelectionInput): Selection {
     const address = find('any');
     if (address !== null) plan(address, 'extra');
   }
-  return { dials, starved: isExhausted && missing() > 0 };
+  const starved = isExhausted && missing() > 0;
+  if (starved) {
+    const address = unfelt(input);
+    if (address !== null) plan(address, 'feeler');
+  }
+  return { dials, starved };
+}
+
+/** Where an inbound peer is said to listen, by itself or others, without our having been there. */
+function unfelt({ book, connected, dialling, isWanted, nowMs }: SelectionInput): KnownAddress | null {
+  const inbound = connected.filter(({ direction, isSettled }) => direction === 'inbound' && isSettled);
+  const ipOf = new Map(inbound.map(({ id, ip }) => [id, ip]));
+  const underWay = new Set(dialling.map(({ id }) => id));
+  const isUsable = (one: KnownAddress) => ipOf.get(one.id) === one.ip && !underWay.has(one.id) && isWanted(one);
+  // In whatever netgroup: nobody becomes a peer by it who isn't one.
+  return book.candidate({ nowMs, want: 'new', excludeGroups: new Set(), isUsable });
 }
 
 /** How often each was named. */

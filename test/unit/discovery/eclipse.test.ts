@@ -76,7 +76,7 @@ function besiege(seed: number, groups: number, jumpMs = 0): Siege {
       if (!isAlive(dialled.ip)) book.failed(dialled, nowMs);
       else {
         book.good(dialled, 'pex', nowMs);
-        if (purpose !== 'feeler') outbound.push({ ...dialled, direction: 'outbound' });
+        if (purpose !== 'feeler') outbound.push({ ...dialled, direction: 'outbound', isSettled: true });
       }
     }
     book.resolveTests(nowMs);

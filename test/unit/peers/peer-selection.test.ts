@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { AddressRecord, CandidateQuery, KnownAddress } from '../../../src/main/discovery/address-book.js';
 import { netGroupOf } from '../../../src/main/peers/net-group.js';
-import { type SelectionInput, selectDials } from '../../../src/main/peers/peer-selection.js';
+import { type ConnectedPeer, type SelectionInput, selectDials } from '../../../src/main/peers/peer-selection.js';
 
 function address(ip: string, id = `id-${ip}`): KnownAddress {
   return { id, ip, port: 26656 };
+}
+
+function connectedTo(address: KnownAddress, direction: ConnectedPeer['direction'], isSettled = true): ConnectedPeer {
+  return { ...address, direction, isSettled };
 }
 
 /** A book that gives its addresses in order. */
@@ -60,22 +64,19 @@ describe('what to dial', () => {
     ]);
     // Nobody stays alone for it.
     expect(ips(select({ book: bookOf(first), minOutbound: 4 }))).toHaveLength(4);
-    const connected = first.slice(0, 2).map((one) => ({ ...one, direction: 'outbound' }) as const);
+    const connected = first.slice(0, 2).map((one) => connectedTo(one, 'outbound'));
     const selection = select({ book: bookOf([...first, ...later]), connected, outbound: 2, minOutbound: 4 });
     expect(ips(selection)).toEqual(['9.0.0.1', '9.1.0.1']);
   });
 
   it('is nobody of a netgroup that is connected outbound or being dialled; an inbound peer does not take one', () => {
-    const connected = [
-      { ...address('8.0.0.9'), direction: 'outbound' },
-      { ...address('8.1.0.9'), direction: 'inbound' },
-    ] as const;
+    const connected = [connectedTo(address('8.0.0.9'), 'outbound'), connectedTo(address('8.1.0.9'), 'inbound')];
     const selection = select({ book: bookOf(many), connected, dialling: [address('8.2.0.9')], outbound: 2 });
     expect(ips(selection)).toEqual(['8.1.0.1']);
   });
 
   it('is nobody who is connected or being dialled, by ID or address, or not wanted', () => {
-    const connected = [{ ...address('9.9.9.9', 'id-8.0.0.1'), direction: 'inbound' } as const];
+    const connected = [connectedTo(address('9.9.9.9', 'id-8.0.0.1'), 'inbound')];
     const dialling = [address('8.1.0.1', 'other')];
     const isWanted = ({ ip }: { ip: string }) => ip !== '8.2.0.1';
     expect(ips(select({ book: bookOf(many), connected, dialling, isWanted, outbound: 2 }))).toEqual(['8.3.0.1']);
@@ -111,5 +112,28 @@ describe('what to dial', () => {
   it('or one more outbound peer, unless there are as many as there may be', () => {
     expect(select({ book: bookOf(many), beside: 'extra', outbound: 3 }).dials).toMatchObject([{ purpose: 'extra' }]);
     expect(select({ book: bookOf(many), beside: 'extra', outbound: 10 }).dials).toEqual([]);
+  });
+
+  it('is a feeler to where inbound peers listen, one at a time, when nobody else is left', () => {
+    const told = ['8.0.0.1', '8.0.0.2', '8.0.0.3'].map((ip) => address(ip));
+    const connected = told.map((one) => connectedTo({ ...one, port: 40_000 }, 'inbound'));
+    const book = bookOf(told);
+    expect(select({ book, connected })).toEqual({
+      dials: [{ address: told[0], purpose: 'feeler' }],
+      starved: true,
+    });
+    expect(ips(select({ book, connected, dialling: [told[0]!] }))).toEqual(['8.0.0.2']);
+    expect(ips(select({ book, connected, isWanted: ({ ip }) => ip !== '8.0.0.1' }))).toEqual(['8.0.0.2']);
+    // Who has just come may not have our side of the handshake yet, and would drop its own dial for ours.
+    const justCame = connected.map((one) => ({ ...one, isSettled: false }));
+    expect(ips(select({ book, connected: justCame }))).toEqual([]);
+    // Others say that it is elsewhere, too: it has not been there.
+    const elsewhere = connected.map((one) => ({ ...one, ip: '8.1.0.1' }));
+    expect(ips(select({ book, connected: elsewhere }))).toEqual([]);
+    const outbound = connected.map((one) => ({ ...one, direction: 'outbound' as const }));
+    expect(ips(select({ book, connected: outbound }))).toEqual([]);
+    expect(ips(select({ book, connected, outbound: 3 }))).toEqual([]);
+    const others = bookOf([...told, ...many.slice(1, 4)]);
+    expect(ips(select({ book: others, connected }))).toEqual(['8.1.0.1', '8.2.0.1', '8.3.0.1']);
   });
 });
