@@ -205,26 +205,40 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
         // Looked up for listeners only, since peers come and go by the thousand.
         if (this.listenerCount('peer:connected') === 0) return null;
         const peer = this.#core.peerInfo(connection);
-        return () => this.emit('peer:connected', peer);
+        return () => this.#tell('peer:connected', peer);
       },
       disconnected: (connection, cause) => {
-        if (this.listenerCount('peer:disconnected') > 0) this.emit('peer:disconnected', peerEnd(connection, cause));
+        if (this.listenerCount('peer:disconnected') > 0) this.#tell('peer:disconnected', peerEnd(connection, cause));
       },
       rejected: (connection, cause) => {
-        if (this.listenerCount('peer:rejected') > 0) this.emit('peer:rejected', peerEnd(connection, cause));
+        if (this.listenerCount('peer:rejected') > 0) this.#tell('peer:rejected', peerEnd(connection, cause));
       },
-      banned: (info) => this.emit('peer:banned', info),
-      published: (worker, data) => this.emit('published', this.#unpackr.unpack(data), worker),
+      banned: (info) => this.#tell('peer:banned', info),
+      published: (worker, data) => this.#tell('published', this.#unpackr.unpack(data), worker),
       workerDied: (worker, reason) => this.#doctor.workerDied(worker, reason),
       workerReplaced: (worker, reason) => {
         const restarts = this.#core.workers.restarts(worker);
-        this.emit('worker:restarted', { worker, restarts, reason });
+        this.#tell('worker:restarted', { worker, restarts, reason });
       },
       error: (error) => {
-        if (this.listenerCount('error') > 0) this.emit('error', error);
+        if (this.listenerCount('error') > 0) this.#tell('error', error);
       },
       isOwnDial: (peerId) => this.#selfDials.arrives(peerId),
     };
+  }
+
+  /**
+   * What a listener throws is its program's, as with every emitter, and ends in its `uncaughtException`. But not in the
+   * middle of what we do: whoever lives on with it must have a node whose slots and peers add up.
+   */
+  #tell<E extends keyof NodeEvents>(event: E, ...what: NodeEvents[E]): void {
+    try {
+      (this as EventEmitter).emit(event, ...what);
+    } catch (error) {
+      setImmediate(() => {
+        throw error;
+      });
+    }
   }
 
   #makeDoctor(fixedBytes: number): Doctor {

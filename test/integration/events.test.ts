@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { divert } from '../simulation/event-loop.js';
 import { handlerModule, portOf, startNode, until } from './support/nodes.js';
 import { frame, RawPeer } from './support/raw-peer.js';
 
@@ -19,6 +20,46 @@ describe('events', () => {
     await until(() => handled.length === 60, 'its last frames');
     expect(events).toEqual(['twice connected', 'twice NetworkError', 'twice connected']);
     expect(node.stats().connections.disconnectsByCode).toEqual({ NetworkError: 1 });
+  });
+});
+
+describe('listeners that throw', () => {
+  it('throw where the program sees it, and the node loses no slot, no peer and no message for it', async () => {
+    const uncaught: string[] = [];
+    const restore = divert((error) => uncaught.push((error as Error).message));
+    try {
+      const node = await startNode({ workers: 1, maxPeers: 2, maxInbound: 2, maxOutbound: 0 });
+      const events = ['peer:connected', 'peer:disconnected', 'worker:restarted'] as const;
+      for (const event of events) {
+        node.on(event, () => {
+          throw new Error(event);
+        });
+      }
+      const received: number[] = [];
+      node.subscribe('number', ({ payload }) => received.push(payload[0]!));
+      const stays = await RawPeer.join(portOf(node), 'stays');
+      stays.send('number', Buffer.of(0));
+      await until(() => received.length === 1, 'the first message');
+      await node.workerThreads[0]!.terminate();
+      stays.send('number', Buffer.of(1));
+      // Twice as many as there are slots.
+      for (let i = 0; i < 4; i++) {
+        const visitor = await RawPeer.join(portOf(node), `visitor-${i}`);
+        expect(visitor.greeting?.[0]).toBe(1);
+        visitor.send('number', Buffer.of(2 + i));
+        await until(() => received.length === 3 + i, 'its message');
+        visitor.socket.end();
+        await until(() => node.peers().length === 1, 'the visitor to be gone');
+        await until(() => visitor.ended, 'its end');
+      }
+      expect(received).toEqual([0, 1, 2, 3, 4, 5]);
+      await node.close({ drain: false });
+      const told = (event: string) => uncaught.filter((message) => message === event).length;
+      await until(() => uncaught.length === 11, 'all that was thrown');
+      expect(events.map(told)).toEqual([5, 5, 1]);
+    } finally {
+      restore();
+    }
   });
 });
 

@@ -15,9 +15,35 @@ export interface ReadSink {
   received(bytes: number): boolean;
 }
 
+/** The socket that was read last, and where its bytes go. */
+let lastRead: Socket | null = null;
+let lastSink: ReadSink | null = null;
+
 /** `onread` option of a socket whose bytes go to `sink`. */
 export function onread(sink: ReadSink) {
-  return { buffer: () => sink.buffer(), callback: (bytes: number) => sink.received(bytes) };
+  return {
+    buffer: () => sink.buffer(),
+    callback(this: Socket, bytes: number) {
+      lastRead = this;
+      lastSink = sink;
+      return sink.received(bytes);
+    },
+  };
+}
+
+/**
+ * Node learns of the next buffer from what its callback of a read returns: nothing, if a tick that ran behind it threw. A
+ * program that lives on then would have the kernel read into the last buffer again, over bytes that wait there, and us
+ * believe that they are in the next. So it is told again, before anything is read: the exception may be that of a tick
+ * behind the last read; if it is not, this changes nothing.
+ */
+process.on('uncaughtExceptionMonitor', () => {
+  const handle = (lastRead as unknown as { _handle?: ReadHandle | null } | null)?._handle;
+  if (handle && lastSink !== null) handle.useUserBuffer?.(lastSink.buffer());
+});
+
+interface ReadHandle {
+  useUserBuffer?(buffer: Uint8Array): void;
 }
 
 /** Makes the socket of an accepted connection. Whoever asked for it resumes it when it wants bytes. */

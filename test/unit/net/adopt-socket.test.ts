@@ -1,6 +1,7 @@
 import { createServer, connect as dial, type Server, Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Adopt, adoptSocket, type ReadSink, readByCopy, takeHandles } from '../../../src/main/net/adopt-socket.js';
+import { divert } from '../../simulation/event-loop.js';
 
 const open: (Socket | Server)[] = [];
 afterEach(() => {
@@ -53,6 +54,16 @@ class Sink implements ReadSink {
     if (this.got.length >= this.limit) this.afterStop += bytes;
     for (const byte of this.#last.subarray(0, bytes)) this.got.push(byte);
     return this.got.length < this.limit;
+  }
+}
+
+/** One whose bytes have the program throw in the tick behind each read. */
+class ThrowingSink extends Sink {
+  override received(bytes: number): boolean {
+    process.nextTick(() => {
+      throw new Error('a fault of the program');
+    });
+    return super.received(bytes);
   }
 }
 
@@ -116,6 +127,25 @@ describe.each(ways)('the socket of an accepted connection, %s,', (_, way) => {
     expect(Buffer.from(sink.got).equals(pattern)).toBe(true);
     expect(stops).toBeGreaterThan(5);
     expect(sink.afterStop).toBe(0);
+  });
+
+  it('loses nothing in a program that lives on with what its ticks throw', async () => {
+    const { far, adopt } = await pair(way);
+    const sink = new ThrowingSink(700);
+    const uncaught: unknown[] = [];
+    const restore = divert((error) => uncaught.push(error));
+    try {
+      const socket = adopt(sink);
+      open.push(socket);
+      const end = ended(socket);
+      far.end(pattern);
+      socket.resume();
+      await end;
+    } finally {
+      restore();
+    }
+    expect(Buffer.from(sink.got).equals(pattern)).toBe(true);
+    expect(uncaught.length).toBeGreaterThan(50);
   });
 
   it('stays half open, can be written, and knows who is at the other end', async () => {
