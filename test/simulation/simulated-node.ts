@@ -51,7 +51,7 @@ export interface Witness {
   /** An answer has come twice. */
   answeredAgain(peerId: string): void;
   /** So many answers will never come, though later ones have. */
-  unanswered(peerId: string, answers: number): void;
+  unanswered(peerId: string, answers: number, connectedMs: number): void;
 }
 
 /** Timers of one life of a node: with it they end. What they run is the node's doing. */
@@ -93,8 +93,16 @@ interface Life {
   readonly workers: InlineWorkers;
   readonly timers: LifeTimers;
   readonly streams: Map<Connection, Stream>;
-  /** Answers of its own that others know they will never get. */
+  readonly account: Account;
+}
+
+/** What one life of a node has to answer for, also after its end: who reads slowly hears of it later. */
+interface Account {
+  readonly sinceMs: number;
+  /** Answers that others know they will never get. */
   unanswered: number;
+  /** What it has left out, counted, for want of memory. */
+  shed(): number;
 }
 
 const silent = pino({ level: 'silent' });
@@ -120,6 +128,8 @@ export class SimulatedNode {
   readonly #fanout: number | 'all';
   readonly #knowsOnly: ReadonlySet<string> | null;
   #life: Life | null = null;
+  /** Of all its lives, the first one first. */
+  readonly #accounts: Account[] = [];
 
   constructor(parts: {
     index: number;
@@ -175,7 +185,9 @@ export class SimulatedNode {
     };
     const sleep = new LocalSleep();
     const witness = this.#witness;
-    const life = { timers, streams: new Map(), unanswered: 0 } as Omit<Life, 'core' | 'workers'>;
+    const account: Account = { sinceMs: schedule.nowMs, unanswered: 0, shed: () => core.statistics.shed };
+    this.#accounts.push(account);
+    const life = { timers, streams: new Map(), account } as Omit<Life, 'core' | 'workers'>;
     let workers!: InlineWorkers;
     const core = new NodeCore({
       settings: this.settings,
@@ -235,8 +247,7 @@ export class SimulatedNode {
 
   crash(how: Crash): void {
     if (this.#life === null) return;
-    this.#life.timers.isOver = true;
-    this.#life = null;
+    this.#endLife(this.#life);
     if (how === 'unplugged') this.#network.unplug(this.host);
     else this.#network.kill(this.host);
     this.#store.crash();
@@ -263,9 +274,16 @@ export class SimulatedNode {
     await core.memory.close(core.runCounters());
     // It may have crashed meanwhile.
     if (this.#life !== life) return;
-    life.timers.isOver = true;
-    this.#life = null;
+    this.#endLife(life);
     this.#network.kill(this.host);
+  }
+
+  #endLife({ timers, core, account }: Life): void {
+    timers.isOver = true;
+    this.#life = null;
+    // It keeps no memory of what is over.
+    const { shed } = core.statistics;
+    account.shed = () => shed;
   }
 
   /** Tells each peer something. */
@@ -290,13 +308,13 @@ export class SimulatedNode {
   }
 
   /**
-   * Others miss so many answers more. An answer that the worker has given up to the main thread is left out, and counted, if
-   * there is no memory for it. @returns whether as many were
+   * Others miss so many answers more, of a connection of that time. An answer that the worker has given up to the main
+   * thread is left out, and counted, if there is no memory for it. @returns whether as many were
    */
-  owes(answers: number): boolean {
-    if (this.#life === null) return true;
-    this.#life.unanswered += answers;
-    return this.#life.unanswered <= this.#life.core.statistics.shed;
+  owes(answers: number, connectedMs: number): boolean {
+    const account = this.#accounts.findLast(({ sinceMs }) => sinceMs <= connectedMs)!;
+    account.unanswered += answers;
+    return account.unanswered <= account.shed();
   }
 
   /** Streams to peers, with how much was sent. */
@@ -391,7 +409,7 @@ export class SimulatedNode {
       return;
     }
     const missing = stream.asked.hear(content.second);
-    if (missing > 0) this.#witness.unanswered(peerId, missing);
+    if (missing > 0) this.#witness.unanswered(peerId, missing, stream.connection.connectedMs);
   }
 
   #violated(what: string): void {

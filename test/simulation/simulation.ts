@@ -23,7 +23,7 @@ export interface SimulationOptions {
   readonly nodes: number;
   /** After so long nothing goes wrong any more. */
   readonly faultsMs: number;
-  /** By then every node has its peers again. */
+  /** By then every node has its peers again, and all are one network. */
   readonly recoveryMs: number;
   /** By then a broadcast has reached everybody. */
   readonly spreadMs: number;
@@ -41,7 +41,7 @@ export interface Outcome {
   readonly violation: { readonly atMs: number; readonly what: string } | null;
   readonly steps: number;
   readonly simulatedMs: number;
-  /** When all had their peers again, after the faults. */
+  /** When all had their peers again, and were one network, after the faults. */
   readonly recoveredMs: number;
   /** How long the last broadcast took to reach everybody. */
   readonly spreadMs: number;
@@ -146,9 +146,10 @@ export class Simulation implements Witness {
     for (const { atMs, event } of this.#plan) this.schedule.after(atMs, () => this.#happen(event));
     await this.#until(faultsMs, () => false);
     this.#endFaults();
-    const recovered = await this.#until(recoveryMs, () => this.nodes.every((node) => this.#hasItsPeers(node)));
+    const isWhole = () => this.nodes.every((node) => this.#hasItsPeers(node)) && this.#joined() === this.nodes.length;
+    const recovered = await this.#until(recoveryMs, isWhole);
     const recoveredMs = this.schedule.nowMs - faultsMs;
-    if (!recovered) this.violated(`not recovered: ${this.#lonely()}`);
+    if (!recovered) this.violated(`not recovered: ${this.#lonely()}; ${this.#joined()} nodes in the network of node-0`);
     const begunMs = this.schedule.nowMs;
     const last = this.#broadcast(this.nodes[0], 100);
     for (const node of this.nodes) {
@@ -205,9 +206,9 @@ export class Simulation implements Witness {
     if (++this.#answeredAgain > this.#deaths) this.violated(`${peerId} answers again though no worker has died for it`);
   }
 
-  unanswered(peerId: string, answers: number): void {
+  unanswered(peerId: string, answers: number, connectedMs: number): void {
     this.#note(`${peerId} does not answer ${answers}`);
-    if (!this.#byId(peerId).owes(answers)) this.violated(`${peerId} has lost an answer`);
+    if (!this.#byId(peerId).owes(answers, connectedMs)) this.violated(`${peerId} has lost an answer`);
   }
 
   gossip(node: SimulatedNode, payload: Buffer): void {
@@ -359,6 +360,17 @@ export class Simulation implements Witness {
       !groups.has(netGroupOf(host.ip, PORT)) &&
       (core === null || core.table.counts().inbound < limits.maxInbound);
     return !this.nodes.some(isFree);
+  }
+
+  /** How many a broadcast of the first node can get to, itself included: a part of a network may have all the peers that it wants. */
+  #joined(): number {
+    const joined = new Set(this.nodes.slice(0, 1));
+    for (const node of joined) {
+      for (const connection of node.core?.table.connected() ?? []) {
+        if (mirror(node, connection, this.nodes) !== undefined) joined.add(this.#byId(connection.peerId!));
+      }
+    }
+    return joined.size;
   }
 
   /** Who has too few peers. */
