@@ -313,7 +313,7 @@ export class NodeCore {
       key: world.randomBytes(EVICTION_KEY_BYTES),
       table: this.table,
       score: (connection) => this.record.score(connection),
-      lastMessageMs: (connection) => this.connections.lastMessageMs(connection),
+      lastMessageMs: (connection) => this.table.lastMessageMs(connection, clock.nowMs()),
     });
     this.relief = new MemoryRelief({
       arena,

@@ -2,6 +2,7 @@
  * All connections of a node, and the slots of shared memory that they sit in. Main thread. A slot is free again when
  * both sides have let go: the socket is closed, and the worker has released it.
  */
+import { sinceSharedMs } from '../../shared/clock.js';
 import type { Arena } from '../../shared/memory/arena.js';
 import { Slot, SlotState } from '../../shared/memory/arena-layout.js';
 import { ByteRing } from '../../shared/memory/byte-ring.js';
@@ -174,6 +175,13 @@ export class ConnectionTable {
     if (connection.isHeard) this.#former.set(`${slot} ${generation}`, connection);
     if (this.#former.size > MAX_FORMER) this.#former.delete(this.#former.keys().next().value!);
     this.#free.push(slot);
+  }
+
+  /** When a peer last sent something other than ping and pong; 0 if it never has. */
+  lastMessageMs({ seat }: Connection, nowMs: number): number {
+    const { words, layout } = this.#arena;
+    const lastFrame = seat === null ? 0 : Atomics.load(words, layout.slot(seat.slot) + Slot.LastFrameMs);
+    return lastFrame === 0 ? 0 : nowMs - sinceSharedMs(nowMs, lastFrame);
   }
 
   /** Connections that sit in slots, closed ones too whose worker has not let go. */

@@ -1,20 +1,17 @@
 /**
  * The life of every connection: accepted or dialled, through its handshake (`Handshakes`), as a peer, leaving in good
- * order. Main thread. What is due when is asked of a pure function (timeouts) and carried out here.
+ * order. Main thread. What is due when is `ConnectionSweep`'s.
  */
-import { sinceSharedMs } from '../../shared/clock.js';
 import { ErrorCode } from '../../shared/errors.js';
-import { PING_NONCE_BYTES } from '../../shared/limits.js';
-import type { Arena } from '../../shared/memory/arena.js';
 import { Slot, SlotState } from '../../shared/memory/arena-layout.js';
 import { encodeDisconnect } from '../../shared/wire/disconnect.js';
 import { ControlType } from '../../shared/wire/message-type.js';
 import type { OptionKey } from '../config/options.js';
-import { type Ages, due } from '../peers/timeouts.js';
 import type { Workers } from '../pool/workers.js';
 import { delay } from '../timers.js';
 import { formatAddress, normalizeHost, peerIp } from './address.js';
 import { type Cause, Connection, type ConnectionEvents } from './connection.js';
+import { ConnectionSweep, type ConnectionSweepParts } from './connection-sweep.js';
 import { dialError } from './dialer.js';
 import { Handshakes, type HandshakesParts, type PeerLife } from './handshakes.js';
 import type { AdoptPeer, PeerSocket } from './network.js';
@@ -28,8 +25,6 @@ const rateKeys = ['receiveRate', 'sendRate', 'receiveMessages', 'sendMessages'] 
 const RATED_WRITE_BYTES = 64 * 1024;
 /** How often a draining node looks whether it is done. */
 const DRAIN_LOOK_MS = 5;
-/** How long frames that arrived before a close may take to be dispatched before the socket goes anyway. */
-const DRAIN_MS = 5000;
 
 /** What the node is told. */
 export interface PeerEvents {
@@ -41,23 +36,18 @@ export interface PeerEvents {
   rejected(connection: Connection, cause: Cause): void;
   /** An outbound connection did not become a peer. */
   dialFailed(connection: Connection, cause: Cause): void;
-  /** A timeout ends the connection. */
-  timedOut(connection: Connection, cause: Cause): void;
-  /** The peer has sent far more messages than it may. */
-  grossExcess(connection: Connection): void;
 }
 
-export interface PeerConnectionsParts extends HandshakesParts {
-  readonly randomBytes: (bytes: number) => Buffer;
-  readonly arena: Arena;
+export interface PeerConnectionsParts extends HandshakesParts, ConnectionSweepParts {
   readonly pump: OutboundPump;
   readonly workers: Workers;
-  readonly events: PeerEvents;
+  readonly events: PeerEvents & ConnectionSweepParts['events'];
 }
 
 export class PeerConnections implements ConnectionEvents, PeerLife {
   readonly #parts: PeerConnectionsParts;
   readonly #handshakes: Handshakes;
+  readonly #sweep: ConnectionSweep;
   /** No longer peers, but nobody has been told: the peer may have said why in frames that are not dispatched yet. */
   readonly #departing = new Set<Connection>();
   /** While the node drains, no connection closes before all queued handlers are through: they may still reply. */
@@ -67,6 +57,11 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
   constructor(parts: PeerConnectionsParts) {
     this.#parts = parts;
     this.#handshakes = new Handshakes(parts, this);
+    this.#sweep = new ConnectionSweep(parts, {
+      isStopping: () => this.#stopping,
+      mayIdle: ({ persistent, peerId }) => persistent || this.#handshakes.isUnconditional(peerId),
+      end: (connection, cause) => this.#end(connection, cause, false),
+    });
   }
 
   /** Takes an accepted connection in. */
@@ -142,11 +137,6 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     if (connection.isHeard) this.#wakeWorker(connection);
   }
 
-  /** Whether the operator has named a peer: persistent, or unconditional, which is believed of whoever shows the ID. */
-  #isNamed({ persistent, peerId }: Connection): boolean {
-    return persistent || this.#handshakes.isUnconditional(peerId);
-  }
-
   #wakeWorker(connection: Connection): void {
     const { slot, worker, ring } = connection.seat!;
     const nowUs = Math.trunc(this.#parts.clock.nowMs() * 1000) | 0;
@@ -182,13 +172,9 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     this.#unseatIfDone(connection);
   }
 
-  /** A pong: if it answers our last ping, it tells the round-trip time. */
+  /** A pong has come. */
   pong(connection: Connection, payload: Buffer): void {
-    const { ping } = connection;
-    if (ping === null || !payload.equals(ping.nonce)) return;
-    connection.rttMs = this.#parts.clock.nowMs() - ping.sentMs;
-    this.#parts.statistics.time('roundTrip', connection.rttMs);
-    connection.ping = null;
+    this.#sweep.pong(connection, payload);
   }
 
   /** A frame was dropped: some faults end the connection (rulings 1). */
@@ -201,15 +187,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
   leaveAll(cause: Cause): void {
     this.#holding = true;
     this.#stopping = true;
-    for (const connection of [...this.#parts.table.all]) {
-      if (connection.state === 'Connected') this.leave(connection, cause, { announce: true });
-      else if (connection.state === 'Handshaking' && connection.direction === 'inbound')
-        this.#handshakes.refuse(connection, cause);
-      else if (connection.state !== 'Disconnecting') {
-        connection.cause ??= cause;
-        connection.destroy();
-      }
-    }
+    for (const connection of [...this.#parts.table.all]) this.#end(connection, cause, false);
   }
 
   /**
@@ -271,8 +249,12 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
 
   /** Ends a connection in whatever state it is; a peer is told why, and nothing more of it is dispatched. */
   cutOff(connection: Connection, cause: Cause): void {
+    this.#end(connection, cause, true);
+  }
+
+  #end(connection: Connection, cause: Cause, abort: boolean): void {
     if (connection.state === 'Connected') {
-      this.leave(connection, cause, { announce: true, abort: true });
+      this.leave(connection, cause, { announce: true, abort });
     } else if (connection.state === 'Handshaking' && connection.direction === 'inbound') {
       this.#handshakes.refuse(connection, cause);
     } else if (connection.state !== 'Disconnecting') {
@@ -281,86 +263,9 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     }
   }
 
-  /** When a peer last sent something other than ping and pong; 0 if it never has. */
-  lastMessageMs({ seat }: Connection): number {
-    const { arena, clock } = this.#parts;
-    if (seat === null) return 0;
-    const lastFrame = Atomics.load(arena.words, arena.layout.slot(seat.slot) + Slot.LastFrameMs);
-    const nowMs = clock.nowMs();
-    return lastFrame === 0 ? 0 : nowMs - sinceSharedMs(nowMs, lastFrame);
-  }
-
   /** Looks at all connections' timeouts. */
   sweep(): void {
-    const nowMs = this.#parts.clock.nowMs();
-    for (const connection of [...this.#parts.table.all]) {
-      // Destroyed a moment ago, maybe by a ban that came of what this sweep has found.
-      if (!connection.isOpen) continue;
-      if (connection.rates !== null) this.#giveShare(connection, connection.rates, nowMs);
-      const step = due(this.#ages(connection, nowMs), this.#parts.settings);
-      if (step.kind === 'close') this.#timedOut(connection, step);
-      else if (step.kind === 'destroy') connection.destroy();
-      else if (step.kind === 'ping') this.#ping(connection, nowMs);
-    }
-  }
-
-  /** A peer that was held back goes on once it has its share again. */
-  #giveShare(connection: Connection, rates: PeerRates, nowMs: number): void {
-    rates.received(0, this.#parts.statistics.framesFrom(connection), nowMs);
-    if (rates.mayRead(nowMs)) connection.unthrottle();
-    else connection.throttle();
-    connection.writer.hold(!rates.mayWrite(nowMs));
-    if (rates.takeGrossExcess(nowMs)) this.#parts.events.grossExcess(connection);
-  }
-
-  #ages(connection: Connection, nowMs: number): Ages {
-    const { words, layout } = this.#parts.arena;
-    const { seat } = connection;
-    const control = seat === null ? -1 : layout.slot(seat.slot);
-    const partial = control === -1 ? 0 : Atomics.load(words, control + Slot.PartialSinceMs);
-    const lastFrame = control === -1 ? 0 : Atomics.load(words, control + Slot.LastFrameMs);
-    const sinceFrameMs = lastFrame === 0 ? Number.POSITIVE_INFINITY : sinceSharedMs(nowMs, lastFrame);
-    const finSentMs = connection.finSentMs;
-    return {
-      state: connection.state,
-      startedMs: nowMs - connection.startedMs,
-      handshakingMs: nowMs - connection.handshakingMs,
-      lastReadMs: nowMs - connection.lastReadMs,
-      lastSentMs: nowMs - connection.lastSentMs,
-      lastMessageMs: Math.min(nowMs - connection.lastMessageSentMs, nowMs - connection.connectedMs, sinceFrameMs),
-      writeStalledMs: connection.writer.stalledMs(nowMs),
-      partialMs: partial === 0 ? null : sinceSharedMs(nowMs, partial),
-      paused: connection.paused || connection.throttled,
-      mayIdle: this.#isNamed(connection),
-      goodbyeMs: connection.goodbyeMs === 0 ? null : nowMs - connection.goodbyeMs,
-      leavingMs: finSentMs > 0 ? nowMs - finSentMs : this.#overdueMs(connection, nowMs),
-      hurried: this.#stopping,
-    };
-  }
-
-  /**
-   * How long ago our side of a leaving connection should have been closed. A node that stops has a deadline for that
-   * itself: until then only those hold it up who don't read what is still there for them.
-   */
-  #overdueMs({ leavingMs, writer }: Connection, nowMs: number): number {
-    if (!this.#stopping) return nowMs - leavingMs - DRAIN_MS;
-    return writer.stalledMs(nowMs) >= this.#parts.settings.writeTimeoutMs ? Number.POSITIVE_INFINITY : 0;
-  }
-
-  #timedOut(connection: Connection, cause: Cause): void {
-    connection.cause ??= { code: cause.code, reason: cause.reason };
-    this.#parts.events.timedOut(connection, cause);
-    // A ban that comes of it has cut the connection off.
-    if (connection.state === 'Disconnecting' || !connection.isOpen) return;
-    if (connection.state === 'Connected') this.leave(connection, cause, { announce: true });
-    else if (connection.direction === 'inbound') this.#handshakes.refuse(connection, cause);
-    else connection.destroy();
-  }
-
-  #ping(connection: Connection, nowMs: number): void {
-    const nonce = this.#parts.randomBytes(PING_NONCE_BYTES);
-    if (this.#parts.sendControl(connection, ControlType.ping, nonce)) connection.ping = { nonce, sentMs: nowMs };
-    connection.lastSentMs = nowMs;
+    this.#sweep.run();
   }
 
   /** Gives a connection that is to be a peer a slot. @returns false if there is none */
