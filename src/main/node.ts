@@ -214,7 +214,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
         if (this.listenerCount('peer:rejected') > 0) this.#tell('peer:rejected', peerEnd(connection, cause));
       },
       banned: (info) => this.#tell('peer:banned', info),
-      published: (worker, data) => this.#tell('published', this.#unpackr.unpack(data), worker),
+      published: (worker, data) => this.#published(worker, data),
       workerDied: (worker, reason) => this.#doctor.workerDied(worker, reason),
       workerReplaced: (worker, reason) => {
         const restarts = this.#core.workers.restarts(worker);
@@ -227,17 +227,32 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     };
   }
 
+  #published(worker: number, data: Buffer): void {
+    let value: unknown;
+    try {
+      value = this.#unpackr.unpack(data);
+    } catch (error) {
+      // A handler may have taught its thread's msgpackr what ours does not know.
+      this.#core.fail(error as Error);
+      return;
+    }
+    this.#tell('published', value, worker);
+  }
+
   /**
-   * What a listener throws is its program's, as with every emitter, and ends in its `uncaughtException`. But not in the
-   * middle of what we do: whoever lives on with it must have a node whose slots and peers add up.
+   * Tells every listener, whatever another throws. That is its program's, as with every emitter, and ends in its handler of
+   * uncaught exceptions; but not in the middle of what we do: who lives on with it must have a node whose slots and peers
+   * add up.
    */
   #tell<E extends keyof NodeEvents>(event: E, ...what: NodeEvents[E]): void {
-    try {
-      (this as EventEmitter).emit(event, ...what);
-    } catch (error) {
-      setImmediate(() => {
-        throw error;
-      });
+    for (const listener of this.rawListeners(event)) {
+      try {
+        Reflect.apply(listener, this, what);
+      } catch (error) {
+        setImmediate(() => {
+          throw error;
+        });
+      }
     }
   }
 

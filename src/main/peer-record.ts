@@ -115,6 +115,8 @@ export class PeerRecord {
   }
 
   timedOut(connection: Connection, { code, reason }: Cause): void {
+    // Whoever is silent where others sent us never said that it listens there.
+    if (connection.direction === 'outbound' && connection.peerId === null) return;
     const event = reason === FRAME_TIMEOUT ? 'frameTimeout' : timeoutEvents[code];
     if (event !== undefined) this.#note(event, connection);
   }

@@ -119,6 +119,20 @@ describe('whoever is felt for', () => {
   });
 });
 
+describe('a host that others say somebody listens at', () => {
+  it('loses no reputation by what is silent there', async () => {
+    const node = await startLocal({ feelerInterval: '100ms', handshakeTimeout: '200ms' });
+    const port = await listen('127.23.0.1', (socket) => void socket.write('not of this protocol'));
+    const teller = await RawPeer.join(portOf(node), 'teller');
+    teller.send('pex/peers', pex([{ id: 'stranger', address: '127.23.0.1', port }]));
+    await until(() => node.stats().dials.failed >= 1, 'the dial to fail');
+    expect(node.stats().connections.handshakesFailedByCode).toEqual({ HandshakeTimeout: 1 });
+    await RawPeer.join(portOf(node), 'stranger', '127.23.0.1');
+    const reputation = (id: string) => node.peers().find((peer) => peer.id === id)?.reputation;
+    expect(reputation('stranger')).toBe(reputation('teller'));
+  });
+});
+
 describe('a borrowed node ID', () => {
   it('of a persistent peer gives nobody its place: the peer itself gets it', async () => {
     // Nobody is at home at first.

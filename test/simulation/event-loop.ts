@@ -1,11 +1,11 @@
 /** The real event loop, as far as a simulation has to do with it: it has no timers there, but promises and their errors. */
 
-/** Whatever was promised has happened: nothing is left that would run before the real event loop turns. */
+/** Whatever was promised by now has happened. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => process.nextTick(resolve));
 }
 
-/** As well, and what nobody catches has been told: the real event loop has turned, which takes some microseconds. */
+/** As well, and errors that nobody has caught by now have been told: the real event loop has turned, which takes some microseconds. */
 export function turned(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -12,7 +12,7 @@ import { formatHostPort, type HostPort, type PeerAddress } from '../net/address.
 import type { Cause, Connection } from '../net/connection.js';
 import type { Who } from '../peers/conduct.js';
 import { netGroupOf, voiceOf } from '../peers/net-group.js';
-import { type DialPurpose, selectDials } from '../peers/peer-selection.js';
+import { type DialPurpose, selectDials, type UnderWay } from '../peers/peer-selection.js';
 import type { World } from '../world.js';
 import type { AddressBook, AddressSource, KnownAddress } from './address-book.js';
 import { Bootstrap } from './bootstrap.js';
@@ -31,8 +31,6 @@ const LOOK_EVERY_MS = 250;
 const SEED_FEELER_EVERY_MS = 500;
 /** A peer that has just gone may not know it yet, and would refuse a dial as a duplicate. */
 const GONE_MS = 2000;
-/** The other side of a connection that is so old has long got our side of the handshake. */
-const SETTLED_MS = 2000;
 /** Outbound peers beyond the minimum, for rotation. */
 const EXTRAS = 2;
 /** Addresses at which we have found ourselves, beside those that we know. */
@@ -60,12 +58,6 @@ export interface DiscoveryParts {
   isWanted(who: Who): boolean;
   keepAnchors(anchors: readonly KnownAddress[]): void;
   crawlFailed(seed: string, cause: Cause): void;
-}
-
-/** A dial of ours that has not ended. */
-interface UnderWay {
-  readonly address: KnownAddress;
-  readonly purpose: DialPurpose;
 }
 
 export class Discovery {
@@ -211,8 +203,8 @@ export class Discovery {
 
   #look(nowMs: number): void {
     const { settings, book, isWanted } = this.#parts;
-    const underWay = [...this.#dials.values()];
-    let outbound = underWay.filter(({ purpose }) => purpose !== 'feeler').length + this.#seedsUnderWay.size;
+    const underWay = this.#underWay();
+    let outbound = underWay.filter(({ purpose }) => purpose !== 'feeler').length;
     let isAlone = true;
     for (const { direction } of this.#parts.connected()) {
       isAlone = false;
@@ -228,10 +220,10 @@ export class Discovery {
     const connected = [...this.#parts.connected()];
     const { dials, starved } = selectDials({
       book,
-      connected: connected.map(({ peerId, ip, port, direction, connectedMs }) => {
-        return { id: peerId!, ip, port, direction, isSettled: nowMs - connectedMs >= SETTLED_MS };
+      connected: connected.map(({ peerId, ip, port, direction, isHeard }) => {
+        return { id: peerId!, ip, port, direction, isHeard };
       }),
-      dialling: [...underWay.map(({ address }) => address), ...this.#seedsUnderWay.values()],
+      dialling: underWay,
       outbound,
       minOutbound: settings.minOutbound,
       maxOutbound: settings.maxOutbound,
@@ -239,10 +231,17 @@ export class Discovery {
       isWanted: (who) => !this.#gone.has(who.id ?? '') && isWanted(who),
       nowMs: wallMs,
       beside,
+      // Who tells nobody anything needs to know nothing.
+      feelsInbound: settings.pex,
     });
     for (const { address, purpose } of dials) this.#dial(address, purpose);
     this.#endOldExtras();
     if (starved || nowMs - this.#aloneSinceMs >= ALONE_MS) this.#bootstrap.look();
+  }
+
+  #underWay(): UnderWay[] {
+    const seeds = [...this.#seedsUnderWay.values()].map((address) => ({ address, purpose: 'outbound' }) as const);
+    return [...this.#dials.values(), ...seeds];
   }
 
   #forgetGone(nowMs: number): void {
@@ -349,8 +348,9 @@ export class Discovery {
 
   /** Whether there is an outbound peer in a netgroup, or a dial to one. */
   #hasOutboundIn(netGroup: string): boolean {
-    const underWay = [...[...this.#dials.values()].map(({ address }) => address), ...this.#seedsUnderWay.values()];
-    if (underWay.some(({ ip, port }) => netGroupOf(ip, port) === netGroup)) return true;
+    const isThere = ({ purpose, address: { ip, port } }: UnderWay) =>
+      purpose !== 'feeler' && netGroupOf(ip, port) === netGroup;
+    if (this.#underWay().some(isThere)) return true;
     for (const peer of this.#parts.connected()) {
       if (peer.direction === 'outbound' && peer.netGroup === netGroup) return true;
     }

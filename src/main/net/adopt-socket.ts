@@ -7,7 +7,7 @@
  */
 import { type Server, Socket } from 'node:net';
 
-/** Where the bytes of a socket go. */
+/** Where the bytes of a socket go. Its memory outlives the socket: nobody else may hold it for Node. */
 export interface ReadSink {
   /** Free memory for the next read; never empty. */
   buffer(): Uint8Array;
@@ -31,15 +31,25 @@ export function onread(sink: ReadSink) {
   };
 }
 
+/** The socket of a sink is closed: nothing of it is kept. */
+export function doneReading(sink: ReadSink): void {
+  if (lastSink !== sink) return;
+  lastRead = null;
+  lastSink = null;
+}
+
 /**
  * Node learns of the next buffer from what its callback of a read returns: nothing, if a tick that ran behind it threw. A
  * program that lives on then would have the kernel read into the last buffer again, over bytes that wait there, and us
  * believe that they are in the next. So it is told again, before anything is read: the exception may be that of a tick
- * behind the last read; if it is not, this changes nothing.
+ * behind the last read. If it is not, this changes nothing but a few bytes that Node keeps until the socket closes, once
+ * for each read at most.
  */
 process.on('uncaughtExceptionMonitor', () => {
   const handle = (lastRead as unknown as { _handle?: ReadHandle | null } | null)?._handle;
   if (handle && lastSink !== null) handle.useUserBuffer?.(lastSink.buffer());
+  lastRead = null;
+  lastSink = null;
 });
 
 interface ReadHandle {

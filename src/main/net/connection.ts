@@ -12,7 +12,7 @@ import type { ConnectionState, Direction } from '../api.js';
 import { hostKeyOf, netGroupOf, subnetOf } from '../peers/net-group.js';
 import type { PersistentPeer } from '../peers/persistent-peers.js';
 import type { Timer } from '../timers.js';
-import type { ReadSink } from './adopt-socket.js';
+import { doneReading, type ReadSink } from './adopt-socket.js';
 import { type ConnectionEvent, nextState } from './connection-state.js';
 import type { PeerSocket } from './network.js';
 import type { PeerRates } from './peer-rates.js';
@@ -254,6 +254,7 @@ export class Connection implements ReadSink {
 
   #onClose(): void {
     this.#socketClosed = true;
+    doneReading(this);
     this.graceTimer?.cancel();
     this.become('closed');
     this.writer.dispose();

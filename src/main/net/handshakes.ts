@@ -264,7 +264,7 @@ export class Handshakes {
     const checked = checkAsInitiator({ bytes, chainId: settings.chainId, dialledId: dial.address.id });
     if (checked.kind === 'incomplete') throw new Error('handshake of 65 bytes is incomplete');
     if (checked.kind !== 'accept') {
-      // Who is connected to us from there says so: that is the node that the feeler was for.
+      // Said from where that node is connected to us: it is there.
       const known = checked.code === ErrorCode.DuplicateConnection ? table.byId(dial.address.id ?? '') : undefined;
       if (connection.feeler && known?.ip === connection.ip) {
         connection.peerId = known.peerId;

@@ -8,7 +8,7 @@
 
 import type { Direction } from '../api.js';
 import type { AddressBook, AddressRecord, KnownAddress } from '../discovery/address-book.js';
-import { netGroupOf } from './net-group.js';
+import { isLocal, netGroupOf } from './net-group.js';
 
 /**
  * `outbound` and `anchor` keep up the minimum, `feeler` only looks whether an address is alive, `extra` is a lasting
@@ -18,18 +18,26 @@ export type DialPurpose = 'outbound' | 'anchor' | 'feeler' | 'extra';
 
 /** Dials that one look begins at most. */
 const DIALS_PER_LOOK = 8;
+/** An inbound peer that was felt is not felt again for so long, whether or not `tried` had a place for it. */
+const FELT_MS = 3_600_000;
 
 export interface ConnectedPeer extends KnownAddress {
   readonly direction: Direction;
-  /** Connected for so long that the other side knows it, too, whatever was on its way. */
-  readonly isSettled: boolean;
+  /** Something has come behind its handshake: it has ours. */
+  readonly isHeard: boolean;
+}
+
+/** A dial that has not ended. */
+export interface UnderWay {
+  readonly address: KnownAddress;
+  readonly purpose: DialPurpose;
 }
 
 export interface SelectionInput {
   readonly book: Pick<AddressBook, 'candidate' | 'toTest' | 'tellerOf'>;
   readonly connected: readonly ConnectedPeer[];
-  /** Addresses of dials that have not ended, whatever they are for. */
-  readonly dialling: readonly KnownAddress[];
+  /** Dials that have not ended, whatever they are for. */
+  readonly dialling: readonly UnderWay[];
   /** Outbound peers and dials that are to become such. */
   readonly outbound: number;
   readonly minOutbound: number;
@@ -42,6 +50,8 @@ export interface SelectionInput {
   readonly nowMs: number;
   /** What may be done beside keeping up the minimum, now that its time has come. */
   readonly beside: 'feeler' | 'extra' | null;
+  /** Whether a node that has nobody left to dial feels its inbound peers. */
+  readonly feelsInbound: boolean;
 }
 
 export interface PlannedDial {
@@ -57,9 +67,15 @@ export interface Selection {
 
 export function selectDials(input: SelectionInput): Selection {
   const { book, connected, dialling, minOutbound, maxOutbound, anchors, isWanted, nowMs } = input;
-  const taken = new Set([...connected, ...dialling].map(({ id }) => id));
-  const places = new Set([...connected, ...dialling].map(({ ip, port }) => `${ip}:${port}`));
-  const groups = new Set([...connected.filter(({ direction }) => direction === 'outbound'), ...dialling].map(groupOf));
+  const involved = [...connected, ...dialling.map(({ address }) => address)];
+  const taken = new Set(involved.map(({ id }) => id));
+  const places = new Set(involved.map(({ ip, port }) => `${ip}:${port}`));
+  // Who is only felt takes no place.
+  const outbound = [
+    ...connected.filter(({ direction }) => direction === 'outbound'),
+    ...dialling.filter(({ purpose }) => purpose !== 'feeler').map(({ address }) => address),
+  ];
+  const groups = new Set(outbound.map(groupOf));
   const isFree = (address: KnownAddress) =>
     !taken.has(address.id) && !places.has(`${address.ip}:${address.port}`) && isWanted(address);
   const dials: PlannedDial[] = [];
@@ -70,9 +86,7 @@ export function selectDials(input: SelectionInput): Selection {
     groups.add(groupOf(address));
   };
   const missing = () => minOutbound - input.outbound - dials.length;
-  const told = new Tally(
-    [...connected.filter(({ direction }) => direction === 'outbound'), ...dialling].map((one) => book.tellerOf(one)),
-  );
+  const told = new Tally(outbound.map((one) => book.tellerOf(one)));
   const mostOfOne = Math.ceil(minOutbound / 2);
   const find = (want: 'any' | 'new' | 'tried') => {
     const ask = (isUsable: (address: AddressRecord) => boolean) =>
@@ -103,19 +117,26 @@ export function selectDials(input: SelectionInput): Selection {
     if (address !== null) plan(address, 'extra');
   }
   const starved = isExhausted && missing() > 0;
-  if (starved) {
+  // One at a time: those who don't answer must not keep others from being dialled.
+  if (starved && input.feelsInbound && !dialling.some(({ purpose }) => purpose === 'feeler')) {
     const address = unfelt(input);
     if (address !== null) plan(address, 'feeler');
   }
   return { dials, starved };
 }
 
-/** Where an inbound peer is said to listen, by itself or others, without our having been there. */
+/**
+ * Where an inbound peer is said to listen, by itself or others, and we have not been. Who shares its address with others
+ * is left out, since whichever of them answered would say the same; but a local network is known to be one.
+ */
 function unfelt({ book, connected, dialling, isWanted, nowMs }: SelectionInput): KnownAddress | null {
-  const inbound = connected.filter(({ direction, isSettled }) => direction === 'inbound' && isSettled);
+  const at = new Tally(connected.map(({ ip }) => ip));
+  const isAlone = ({ ip }: KnownAddress) => at.count(ip) === 1 || isLocal(ip);
+  const inbound = connected.filter((peer) => peer.direction === 'inbound' && peer.isHeard && isAlone(peer));
   const ipOf = new Map(inbound.map(({ id, ip }) => [id, ip]));
-  const underWay = new Set(dialling.map(({ id }) => id));
-  const isUsable = (one: KnownAddress) => ipOf.get(one.id) === one.ip && !underWay.has(one.id) && isWanted(one);
+  const underWay = new Set(dialling.map(({ address }) => address.id));
+  const isUsable = (one: AddressRecord) =>
+    ipOf.get(one.id) === one.ip && nowMs - one.lastSuccessMs >= FELT_MS && !underWay.has(one.id) && isWanted(one);
   // In whatever netgroup: nobody becomes a peer by it who isn't one.
   return book.candidate({ nowMs, want: 'new', excludeGroups: new Set(), isUsable });
 }

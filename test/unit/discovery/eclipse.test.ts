@@ -70,13 +70,14 @@ function besiege(seed: number, groups: number, jumpMs = 0): Siege {
       isWanted: () => true,
       nowMs,
       beside: round % FEELER_EVERY_ROUNDS === 0 ? 'feeler' : null,
+      feelsInbound: true,
     });
     for (const { address: dialled, purpose } of dials) {
       book.attempt(dialled, nowMs);
       if (!isAlive(dialled.ip)) book.failed(dialled, nowMs);
       else {
         book.good(dialled, 'pex', nowMs);
-        if (purpose !== 'feeler') outbound.push({ ...dialled, direction: 'outbound', isSettled: true });
+        if (purpose !== 'feeler') outbound.push({ ...dialled, direction: 'outbound', isHeard: true });
       }
     }
     book.resolveTests(nowMs);

@@ -1,14 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import type { AddressRecord, CandidateQuery, KnownAddress } from '../../../src/main/discovery/address-book.js';
 import { netGroupOf } from '../../../src/main/peers/net-group.js';
-import { type ConnectedPeer, type SelectionInput, selectDials } from '../../../src/main/peers/peer-selection.js';
+import {
+  type ConnectedPeer,
+  type SelectionInput,
+  selectDials,
+  type UnderWay,
+} from '../../../src/main/peers/peer-selection.js';
 
 function address(ip: string, id = `id-${ip}`): KnownAddress {
   return { id, ip, port: 26656 };
 }
 
-function connectedTo(address: KnownAddress, direction: ConnectedPeer['direction'], isSettled = true): ConnectedPeer {
-  return { ...address, direction, isSettled };
+function connectedTo(address: KnownAddress, direction: ConnectedPeer['direction'], isHeard = true): ConnectedPeer {
+  return { ...address, direction, isHeard };
+}
+
+function dialled(address: KnownAddress, purpose: UnderWay['purpose'] = 'outbound'): UnderWay {
+  return { address, purpose };
 }
 
 /** A book that gives its addresses in order. */
@@ -36,6 +45,7 @@ function select(given: Partial<SelectionInput>) {
     isWanted: () => true,
     nowMs: 0,
     beside: null,
+    feelsInbound: true,
     ...given,
   });
 }
@@ -71,13 +81,13 @@ describe('what to dial', () => {
 
   it('is nobody of a netgroup that is connected outbound or being dialled; an inbound peer does not take one', () => {
     const connected = [connectedTo(address('8.0.0.9'), 'outbound'), connectedTo(address('8.1.0.9'), 'inbound')];
-    const selection = select({ book: bookOf(many), connected, dialling: [address('8.2.0.9')], outbound: 2 });
+    const selection = select({ book: bookOf(many), connected, dialling: [dialled(address('8.2.0.9'))], outbound: 2 });
     expect(ips(selection)).toEqual(['8.1.0.1']);
   });
 
   it('is nobody who is connected or being dialled, by ID or address, or not wanted', () => {
     const connected = [connectedTo(address('9.9.9.9', 'id-8.0.0.1'), 'inbound')];
-    const dialling = [address('8.1.0.1', 'other')];
+    const dialling = [dialled(address('8.1.0.1', 'other'))];
     const isWanted = ({ ip }: { ip: string }) => ip !== '8.2.0.1';
     expect(ips(select({ book: bookOf(many), connected, dialling, isWanted, outbound: 2 }))).toEqual(['8.3.0.1']);
   });
@@ -114,26 +124,53 @@ describe('what to dial', () => {
     expect(select({ book: bookOf(many), beside: 'extra', outbound: 10 }).dials).toEqual([]);
   });
 
-  it('is a feeler to where inbound peers listen, one at a time, when nobody else is left', () => {
-    const told = ['8.0.0.1', '8.0.0.2', '8.0.0.3'].map((ip) => address(ip));
+  it('takes no netgroup for who is only felt', () => {
+    const dialling = [dialled(address('8.0.0.9'), 'feeler')];
+    expect(ips(select({ book: bookOf(many), dialling, outbound: 2 }))).toEqual(['8.0.0.1']);
+  });
+
+  describe('when nobody is left, is a feeler to where inbound peers listen', () => {
+    const told = ['8.0.0.1', '8.0.0.2', '8.0.0.3'].map((ip) => ({ ...address(ip), lastSuccessMs: 0 }));
     const connected = told.map((one) => connectedTo({ ...one, port: 40_000 }, 'inbound'));
-    const book = bookOf(told);
-    expect(select({ book, connected })).toEqual({
-      dials: [{ address: told[0], purpose: 'feeler' }],
-      starved: true,
+    const starving = { book: bookOf(told), connected, nowMs: 1e9 };
+
+    it('one at a time', () => {
+      const { dials, starved } = select(starving);
+      expect(dials).toEqual([{ address: told[0], purpose: 'feeler' }]);
+      expect(starved).toBe(true);
+      expect(ips(select({ ...starving, dialling: [dialled(told[2]!, 'feeler')] }))).toEqual([]);
+      expect(ips(select({ ...starving, dialling: [dialled(told[0]!)] }))).toEqual(['8.0.0.2']);
     });
-    expect(ips(select({ book, connected, dialling: [told[0]!] }))).toEqual(['8.0.0.2']);
-    expect(ips(select({ book, connected, isWanted: ({ ip }) => ip !== '8.0.0.1' }))).toEqual(['8.0.0.2']);
-    // Who has just come may not have our side of the handshake yet, and would drop its own dial for ours.
-    const justCame = connected.map((one) => ({ ...one, isSettled: false }));
-    expect(ips(select({ book, connected: justCame }))).toEqual([]);
-    // Others say that it is elsewhere, too: it has not been there.
-    const elsewhere = connected.map((one) => ({ ...one, ip: '8.1.0.1' }));
-    expect(ips(select({ book, connected: elsewhere }))).toEqual([]);
-    const outbound = connected.map((one) => ({ ...one, direction: 'outbound' as const }));
-    expect(ips(select({ book, connected: outbound }))).toEqual([]);
-    expect(ips(select({ book, connected, outbound: 3 }))).toEqual([]);
-    const others = bookOf([...told, ...many.slice(1, 4)]);
-    expect(ips(select({ book: others, connected }))).toEqual(['8.1.0.1', '8.2.0.1', '8.3.0.1']);
+
+    it('each once an hour, and only who is wanted', () => {
+      const felt = [{ ...told[0]!, lastSuccessMs: 1e9 - 3_599_999 }, ...told.slice(1)];
+      expect(ips(select({ ...starving, book: bookOf(felt) }))).toEqual(['8.0.0.2']);
+      expect(ips(select({ ...starving, isWanted: ({ ip }) => ip !== '8.0.0.1' }))).toEqual(['8.0.0.2']);
+    });
+
+    it('not before something has come from them: they may not have our side of the handshake yet', () => {
+      expect(ips(select({ ...starving, connected: connected.map((one) => ({ ...one, isHeard: false })) }))).toEqual([]);
+    });
+
+    it('at the address that they come from, which nobody shares with them but in a local network', () => {
+      const elsewhere = connected.map((one, i) => ({ ...one, ip: `8.1.0.${i}` }));
+      expect(ips(select({ ...starving, connected: elsewhere }))).toEqual([]);
+      const neighbour = connectedTo(address('8.0.0.1', 'neighbour'), 'outbound');
+      expect(ips(select({ ...starving, connected: [...connected, neighbour] }))).toEqual(['8.0.0.2']);
+      const local = [1, 2].map((port) => ({ id: `local-${port}`, ip: '127.0.0.1', port, lastSuccessMs: 0 }));
+      const peers = local.map((one) => connectedTo({ ...one, port: 40_000 + one.port }, 'inbound'));
+      expect(select({ ...starving, book: bookOf(local), connected: peers }).dials).toMatchObject([
+        { address: local[0] },
+      ]);
+    });
+
+    it('not while anybody else can be dialled, nobody is missing, or it is of no use', () => {
+      const others = bookOf([...told, ...many.slice(1, 4)]);
+      expect(ips(select({ ...starving, book: others }))).toEqual(['8.1.0.1', '8.2.0.1', '8.3.0.1']);
+      expect(ips(select({ ...starving, outbound: 3 }))).toEqual([]);
+      expect(ips(select({ ...starving, feelsInbound: false }))).toEqual([]);
+      const outbound = connected.map((one) => ({ ...one, direction: 'outbound' as const }));
+      expect(ips(select({ ...starving, connected: outbound }))).toEqual([]);
+    });
   });
 });
