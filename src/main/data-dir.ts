@@ -21,7 +21,7 @@ const RETRY_MS_MAX = 120;
 const lockName = /^lock-(\d{1,10})-([0-9a-z.]{1,40})-([0-9a-f]{16})$/;
 const START_UNKNOWN = 'unknown';
 
-/** Nonces of the lock files that this process holds; one with its PID and another nonce is of a dead namesake. */
+/** Nonces of the lock files that this module holds. Another thread of the process has a module of its own. */
 const heldNonces = new Set<string>();
 
 /** A data directory that is ours until `release`. */
@@ -82,8 +82,10 @@ function otherHolder(directory: string, ownNonce: string): number | null {
 }
 
 function isHeld(pid: number, start: string, nonce: string): boolean {
-  if (pid === process.pid) return heldNonces.has(nonce);
+  if (heldNonces.has(nonce)) return true;
   const startNow = processStart(pid);
+  // Where nothing tells processes apart, one with our own PID is a dead namesake.
+  if (pid === process.pid && (startNow === null || start === START_UNKNOWN)) return false;
   if (startNow !== null && start !== START_UNKNOWN) return startNow === start;
   // A namesake counts as the holder here, since nothing tells them apart: refusing is the safe side.
   return start === START_UNKNOWN && exists(pid);

@@ -35,17 +35,18 @@ export class EventLoopWatch {
     return this.#lastMinuteMs;
   }
 
-  /** The timer fired. */
-  tick(nowMs: number): void {
+  /** The timer fired. @returns how late it was, in milliseconds */
+  tick(nowMs: number): number {
     const lateMs = nowMs - this.#expectedMs;
     this.#late(lateMs);
     this.#maxMs = Math.max(this.#maxMs, lateMs);
     this.#expectedMs = nowMs + this.#intervalMs;
-    if (nowMs - this.#windowMs < WINDOW_MS) return;
+    if (nowMs - this.#windowMs < WINDOW_MS) return lateMs;
     this.lagMs = this.#maxMs;
     this.#lastMinuteMs.push(this.#maxMs);
     if (this.#lastMinuteMs.length > WINDOWS) this.#lastMinuteMs.shift();
     this.#windowMs = nowMs;
     this.#maxMs = 0;
+    return lateMs;
   }
 }

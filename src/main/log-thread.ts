@@ -5,6 +5,7 @@
  * The thread starts with the first line, or when it is told to: who logs nothing pays for none.
  */
 import { closeSync, constants, openSync } from 'node:fs';
+import type { Worker } from 'node:worker_threads';
 import { type DestinationStream, pino } from 'pino';
 import { NodeError } from '../shared/errors.js';
 import type { LogFormat } from './config/settings.js';
@@ -22,7 +23,7 @@ const EXIT_WITHIN_MS = 500;
 const RESTART_AFTER_MS = 1000;
 
 /** Pino's stream, and what its types leave out. */
-type Stream = ReturnType<typeof pino.transport> & { readonly writable: boolean; ref(): void };
+type Stream = ReturnType<typeof pino.transport> & { readonly writable: boolean; readonly worker: Worker; ref(): void };
 
 export interface LogThreadOptions {
   /** Absolute path; null: standard output. */
@@ -143,6 +144,8 @@ export class LogThread implements DestinationStream {
     stream.on('opened', (fd: number) => this.#releaseOld(fd));
     stream.on('fault', (code: string | null) => this.#faultChanged(code));
     stream.on('error', (error: Error) => this.#died(stream, error));
+    // One that fails while it starts says so here alone, and would take the process with it.
+    stream.worker.on('error', (error: Error) => this.#died(stream, error));
     // All that is heard of a thread that ends as if it had been told to.
     stream.on('close', () => this.#died(stream, new Error('the thread has ended by itself')));
   }

@@ -1,6 +1,6 @@
 /**
  * Owns how a node logs (specification 7.2): its pino logger, the least level, and where lines go. The main thread only
- * serialises; a thread of the log writes. An application's own logger is used as it is.
+ * serialises; a thread of the log writes. An application's own logger is used as it is, but for what it throws.
  */
 import { type DestinationStream, destination, type Logger, pino } from 'pino';
 import type { LogLevel, Settings } from './config/settings.js';
@@ -33,6 +33,32 @@ export function directLogger(level: LogLevel): Logger {
   return createLogger({ level, stream: destination({ dest: STDOUT_FD, sync: true }) });
 }
 
+const levels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
+
+/**
+ * A logger whose lines never throw: they stand in the middle of all that a node does, and a full disk must not keep it from
+ * connecting or closing. The first time is told as a warning of the process.
+ */
+function unfailing(logger: Logger): Logger {
+  let isTold = false;
+  const guarded = Object.create(logger) as Logger;
+  for (const level of levels) {
+    guarded[level] = (...line: unknown[]) => {
+      try {
+        Reflect.apply(logger[level], logger, line);
+      } catch (error) {
+        if (isTold) return;
+        isTold = true;
+        process.emitWarning(
+          `the program's logger throws, lines are lost: ${String((error as Error)?.message)}`,
+          'LogWarning',
+        );
+      }
+    };
+  }
+  return guarded;
+}
+
 /** The log of one node. All of its parts log through {@link NodeLog.logger}, so that a level holds for all of them. */
 export class NodeLog {
   /** Every line bears the node's ID and chain ID. */
@@ -51,7 +77,7 @@ export class NodeLog {
     context: LogContext,
     given: Logger | undefined,
   ): NodeLog {
-    if (given !== undefined) return new NodeLog(given.child({ ...context }), null);
+    if (given !== undefined) return new NodeLog(unfailing(given.child({ ...context })), null);
     const thread = new LogThread({
       file: logFile,
       format: logFormat,

@@ -56,8 +56,8 @@ const LET_GO_AT_ONCE = 50;
 
 /** What whoever owns the core is told. */
 export interface CoreEvents {
-  /** A peer is there, and nobody has acted on it yet. @returns told once everybody has, null for nobody who listens */
-  connected(connection: Connection): (() => void) | null;
+  /** A peer is there, and nobody has acted on it yet. */
+  connected(connection: Connection): void;
   disconnected(connection: Connection, cause: Cause): void;
   rejected(connection: Connection, cause: Cause): void;
   banned(info: BanInfo): void;
@@ -476,8 +476,9 @@ export class NodeCore {
     // What the event loop was held up by before, such as starting, is not the timer's.
     this.loopWatch.setInterval(intervalMs, this.#clock.nowMs());
     this.#sweepTimer = this.#world.timers.every(intervalMs, () => {
-      this.loopWatch.tick(this.#clock.nowMs());
-      this.#sweep();
+      // What came while something held up the thread waits in the kernel: it is read before anybody is judged by it.
+      if (this.loopWatch.tick(this.#clock.nowMs()) < intervalMs) this.#sweep();
+      else this.#world.timers.soon(() => this.#sweep());
     });
   }
 
@@ -547,10 +548,9 @@ export class NodeCore {
   }
 
   #onConnected(connection: Connection): void {
-    const tell = this.#events.connected(connection);
+    this.#events.connected(connection);
     this.record.connected(connection);
     this.discovery.connected(connection);
-    tell?.();
   }
 
   #onSent(connection: Connection, table: number, type: number, frames: number): void {

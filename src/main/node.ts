@@ -3,11 +3,13 @@
  * it: data directory, log, admin HTTP, doctor, reload, a way to stop. Main thread.
  */
 import { EventEmitter } from 'node:events';
-import { Unpackr } from 'msgpackr';
+import { setImmediate } from 'node:timers';
 import type { Logger } from 'pino';
 import type { Clock } from '../shared/clock.js';
 import { ConfigError, ErrorCode, errorCodeName, NodeError } from '../shared/errors.js';
+import { MAX_PUBLISHED_BYTES } from '../shared/limits.js';
 import { arenaBytes, type Geometry } from '../shared/memory/arena-layout.js';
+import { decodeValue } from '../shared/wire/msgpack.js';
 import { AdminServer } from './admin/server.js';
 import type {
   AddressInfo,
@@ -82,9 +84,13 @@ export async function startNode(settings: Settings, extras: NodeExtras = {}): Pr
     log = NodeLog.open(settings, { nodeId, chainId: settings.chainId }, extras.logger);
     const live = new LiveSettings(settings, { slots: geometry.slots, arenaBytes: arenaBytes(geometry) });
     const store = await openStore(settings.dataDir, log.logger);
-    const memory = new PeerMemory(store, live.current, nodeId, world);
-    const { types = {}, readSettings = null } = extras;
-    const node = new Node({ live, geometry, types, nodeId, dataDir, memory, world, log, readSettings });
+    const node = await orClose(store, () => {
+      const memory = new PeerMemory(store, live.current, nodeId, world);
+      // A copy: what the program does with its object later is for workers that replace others as well.
+      const types = structuredClone(extras.types ?? {});
+      const { readSettings = null } = extras;
+      return new Node({ live, geometry, types, nodeId, dataDir, memory, world, log: log!, readSettings });
+    });
     try {
       await node.start();
       return node;
@@ -96,6 +102,16 @@ export async function startNode(settings: Settings, extras: NodeExtras = {}): Pr
   } catch (error) {
     dataDir.release();
     await log?.close();
+    throw error;
+  }
+}
+
+/** Makes something that keeps the store, which is closed if that fails. */
+async function orClose<T>(store: Store, make: () => T): Promise<T> {
+  try {
+    return make();
+  } catch (error) {
+    await store.close();
     throw error;
   }
 }
@@ -136,7 +152,8 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   readonly #selfDials: SelfDials;
   readonly #reach: ReachSurvey;
   readonly #doctor: Doctor;
-  readonly #unpackr = new Unpackr({ useRecords: false });
+  /** Events that have happened and have not been told. */
+  readonly #untold: (() => void)[] = [];
   #admin: AdminServer | null = null;
   #listening = false;
   /** Whether it ever was ready: what fails before is told by whoever started it. */
@@ -203,9 +220,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       connected: (connection) => {
         if (connection.direction === 'inbound') this.#reach.cameIn(connection);
         // Looked up for listeners only, since peers come and go by the thousand.
-        if (this.listenerCount('peer:connected') === 0) return null;
-        const peer = this.#core.peerInfo(connection);
-        return () => this.#tell('peer:connected', peer);
+        if (this.listenerCount('peer:connected') > 0) this.#tell('peer:connected', this.#core.peerInfo(connection));
       },
       disconnected: (connection, cause) => {
         if (this.listenerCount('peer:disconnected') > 0) this.#tell('peer:disconnected', peerEnd(connection, cause));
@@ -228,23 +243,27 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   }
 
   #published(worker: number, data: Buffer): void {
-    let value: unknown;
-    try {
-      value = this.#unpackr.unpack(data);
-    } catch (error) {
-      // A handler may have taught its thread's msgpackr what ours does not know.
-      this.#core.fail(error as Error);
-      return;
-    }
-    this.#tell('published', value, worker);
+    const decoded = decodeValue(data, MAX_PUBLISHED_BYTES);
+    if (decoded.ok) this.#tell('published', decoded.value, worker);
+    else this.#core.fail(new Error(`a published value can't be read: ${decoded.why}`));
+  }
+
+  /** Tells it when whatever has brought it about is through: a listener may close the node, or ban whoever is just coming. */
+  #tell<E extends keyof NodeEvents>(event: E, ...what: NodeEvents[E]): void {
+    if (this.#untold.length === 0) queueMicrotask(() => this.#tellAll());
+    this.#untold.push(() => this.#tellNow(event, what));
+  }
+
+  #tellAll(): void {
+    for (let i = 0; i < this.#untold.length; i++) this.#untold[i]!();
+    this.#untold.length = 0;
   }
 
   /**
-   * Tells every listener, whatever another throws. That is its program's, as with every emitter, and ends in its handler of
-   * uncaught exceptions; but not in the middle of what we do: who lives on with it must have a node whose slots and peers
-   * add up.
+   * Every listener is told, whatever another throws. That is its program's, as with every emitter, and ends in its handler of
+   * uncaught exceptions; who lives on with it has a node whose slots and peers add up.
    */
-  #tell<E extends keyof NodeEvents>(event: E, ...what: NodeEvents[E]): void {
+  #tellNow<E extends keyof NodeEvents>(event: E, what: NodeEvents[E]): void {
     for (const listener of this.rawListeners(event)) {
       try {
         Reflect.apply(listener, this, what);

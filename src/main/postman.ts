@@ -2,6 +2,7 @@
  * Messages that the main thread itself sends and gets: the library's `send`, `broadcast` and `subscribe`, and the
  * protocol's control messages. Main thread.
  */
+import { types } from 'node:util';
 import { NodeError } from '../shared/errors.js';
 import { MAX_WIRE_FRAME_BYTES } from '../shared/limits.js';
 import { Claim } from '../shared/memory/memory-budget.js';
@@ -65,12 +66,14 @@ export class Postman {
       this.#place(connection, known, bytes);
       return;
     }
+    // A copy: the caller may use its memory for other things while this waits.
+    const waiting = Uint8Array.from(bytes);
     const turn = (before ?? Promise.resolve()).then(async () => {
       while (connection.writer.queuedBytes >= sendQueueBytes) await connection.writer.below(sendQueueBytes);
       if (connection.state === 'Connected') return;
       throw notConnected(peerId);
     });
-    const sent = turn.then(() => this.#place(connection, known, bytes));
+    const sent = turn.then(() => this.#place(connection, known, waiting));
     const settled = sent.catch(() => undefined);
     this.#waiting.set(connection, settled);
     void settled.then(() => {
@@ -133,6 +136,9 @@ export class Postman {
   /** Calls `subscriber` for each message of a type. @returns ends the subscription */
   subscribe(type: string, subscriber: Subscriber): () => void {
     this.#type(type);
+    if (typeof subscriber !== 'function') {
+      throw new NodeError('ERR_PAW_MESSAGE', `the subscriber of '${type}' is no function but ${typeof subscriber}`);
+    }
     let subscribers = this.#subscribers.get(type);
     if (subscribers === undefined) {
       subscribers = new Set();
@@ -154,17 +160,35 @@ export class Postman {
     const type = data.toString('utf8', 1, typeEnd);
     const subscribers = this.#subscribers.get(type);
     if (subscribers === undefined) return;
-    const payload = Buffer.allocUnsafeSlow(data.length - typeEnd);
-    data.copy(payload, 0, typeEnd);
-    const decoded = this.#parts.policies()[type]?.codec === 'msgpack' ? decodeValue(payload) : null;
-    const value = decoded?.ok ? decoded.value : undefined;
-    for (const subscriber of subscribers) {
-      try {
-        subscriber({ type, payload, value, peerId: connection.peerId! });
-      } catch (error) {
-        this.#parts.onError(error instanceof Error ? error : new Error(String(error)));
-      }
+    const hasValue = this.#parts.policies()[type]?.codec === 'msgpack';
+    // Those of now: who subscribes while it is told has not asked for this one.
+    for (const subscriber of [...subscribers]) {
+      if (!subscribers.has(subscriber)) continue;
+      // Each gets its own, to keep, change or transfer.
+      const payload = Buffer.allocUnsafeSlow(data.length - typeEnd);
+      data.copy(payload, 0, typeEnd);
+      const decoded = hasValue ? decodeValue(payload) : null;
+      this.#call(subscriber, {
+        type,
+        payload,
+        value: decoded?.ok ? decoded.value : undefined,
+        peerId: connection.peerId!,
+      });
     }
+  }
+
+  /** Whatever the program throws or rejects with stays here. */
+  #call(subscriber: Subscriber, message: SubscribedMessage): void {
+    try {
+      const result: unknown = subscriber(message);
+      if (result instanceof Promise) result.catch((error: unknown) => this.#failed(error));
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#parts.onError(isError(error) ? error : new Error(`a subscriber threw no error but ${typeof error}`));
   }
 
   #place(connection: Connection, known: KnownType, payload: Uint8Array): void {
@@ -239,6 +263,11 @@ export class Postman {
     if (payload instanceof Uint8Array) return payload;
     throw new NodeError('ERR_PAW_MESSAGE', `payload of '${type}' must be a Uint8Array; values need codec 'msgpack'`);
   }
+}
+
+/** `instanceof` asks a proxy, which may throw. */
+function isError(error: unknown): error is Error {
+  return types.isNativeError(error);
 }
 
 function requireFrameSize(type: string, bytes: Uint8Array): void {

@@ -1,4 +1,8 @@
-/** Timers as the node uses them. Main thread. The simulation has its own, on its own clock. */
+/**
+ * Timers as the node uses them. Main thread. The simulation has its own, on its own clock. Node's own, not the globals: a
+ * program's tests put others there, and one that never fires would hold up a node for good.
+ */
+import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from 'node:timers';
 
 /** Something that will run. */
 export interface Timer {

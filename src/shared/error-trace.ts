@@ -13,18 +13,32 @@ export interface ErrorTrace {
 }
 
 export function errorTrace(error: unknown): ErrorTrace {
-  if (!(error instanceof Error)) return { error: `a thrown ${typeof error}`, at: [] };
-  // Whoever throws may have put anything there.
-  const [name, message, stack] = [error.name, error.message, error.stack].map((part: unknown) =>
-    typeof part === 'string' ? part : '',
-  );
-  const { code } = error as NodeJS.ErrnoException;
+  // Whoever throws may have put anything there, also what throws when it is looked at.
+  const part = (key: 'name' | 'message' | 'stack' | 'code'): string => {
+    try {
+      const value: unknown = (error as NodeJS.ErrnoException)[key];
+      return typeof value === 'string' ? value : '';
+    } catch {
+      return '';
+    }
+  };
+  if (!isErrorLike(error)) return { error: `a thrown ${typeof error}`, at: [] };
+  const [name, message, stack, code] = [part('name'), part('message'), part('stack'), part('code')];
   const kind = /^\w{1,64}$/.test(name) ? name : 'Error';
-  const shownCode = typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? ` ${code}` : '';
+  const shownCode = /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? ` ${code}` : '';
   const frames = stackBehind(message, stack)
     .split('\n')
     .flatMap((line) => /^ {4}at (.+)$/.exec(line)?.[1] ?? []);
   return { error: kind + shownCode, at: frames.slice(0, FRAMES_MAX) };
+}
+
+/** A proxy may throw when it is asked. */
+function isErrorLike(error: unknown): boolean {
+  try {
+    return error instanceof Error;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -57,7 +57,10 @@ export interface HandlerContext {
    * on. An inline handler calls it before it returns; later it throws.
    */
   penalize(reason: string): void;
-  /** Hands a value (anything msgpack can hold) to the main thread, where the node emits `published`. */
+  /**
+   * Hands a value to the main thread, where the node emits `published`: what a type with `codec: 'msgpack'` takes, and up to 10 MiB.
+   * @throws TypeError if it is too large, too deep, or holds what msgpack has no plain form for
+   */
   publish(value: unknown): void;
   readonly log: HandlerLog;
 }

@@ -58,6 +58,8 @@ export const MAX_TYPE_LABELS = 64;
 /** Payload bytes and nesting that a msgpack-typed message may have. */
 export const MAX_MSGPACK_BYTES = 1024 * 1024;
 export const MAX_MSGPACK_DEPTH = 32;
+/** Of a value that a handler publishes: whatever a message held. */
+export const MAX_PUBLISHED_BYTES = 10 * 1024 * 1024;
 
 /** What of a text sent by a peer (a `disconnect` or refusal reason) reaches logs and history. */
 export const MAX_REASON_BYTES = 128;

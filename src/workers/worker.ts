@@ -4,15 +4,16 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { receiveMessageOnPort } from 'node:worker_threads';
-import { Packr } from 'msgpackr';
 import { type Clock, systemClock } from '../shared/clock.js';
 import { errorTrace } from '../shared/error-trace.js';
 import type { HandlerLog } from '../shared/handler.js';
+import { MAX_PUBLISHED_BYTES } from '../shared/limits.js';
 import { Arena } from '../shared/memory/arena.js';
 import { Header, Worker } from '../shared/memory/arena-layout.js';
 import { addCounter } from '../shared/memory/counters.js';
 import { MemoryBudget } from '../shared/memory/memory-budget.js';
 import { Signal } from '../shared/memory/signal.js';
+import { encodeValue } from '../shared/wire/msgpack.js';
 import type { WorkerCommand, WorkerInit, WorkerNotice } from '../shared/worker-protocol.js';
 import { HandlerErrors } from './handler-errors.js';
 import type { HandlerRegistry } from './handler-registry.js';
@@ -79,7 +80,6 @@ class WorkerThread {
     const log = this.#log();
     this.#handlerErrors = new HandlerErrors(log, this.#clock);
     const handlerErrors = arena.layout.workerCounter(worker, 'handlerErrors');
-    const packr = new Packr({ useRecords: false });
     this.#core = new WorkerCore({
       arena,
       worker,
@@ -100,7 +100,7 @@ class WorkerThread {
       },
       onQueueMoved: () => this.#queueMoved(),
       afterSend: () => this.#flushSoon(),
-      encodeOpaque: (value) => packr.pack(value),
+      encodeOpaque: (value) => encodeValue(value, MAX_PUBLISHED_BYTES),
       takeCommands: () => this.#takeCommands(),
       raiseMain,
       drainMain: raiseMain,

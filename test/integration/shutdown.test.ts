@@ -190,6 +190,22 @@ describe('a drain', () => {
     expect(peer.of('disconnect').map(({ payload }) => payload[0])).toEqual([0]);
   });
 
+  it('loses no reply of the last handlers when the main thread is busy as they end', async () => {
+    const node = await startNode({ handlers: [handlerModule('kinds.mjs')], workers: 1 });
+    const peer = await RawPeer.join(portOf(node));
+    peer.socket.on('end', () => peer.socket.end());
+    peer.socket.write(Buffer.concat(Array.from({ length: 100 }, (_, i) => frame('later', Buffer.of(i)))));
+    await until(() => node.stats().messages.received === 100, 'everything to be queued');
+    const busy = setInterval(() => {
+      const endMs = performance.now() + 20;
+      while (performance.now() < endMs);
+    }, 1);
+    node.drain();
+    await node.closed.finally(() => clearInterval(busy));
+    await until(() => peer.ended, 'the end');
+    expect(peer.of('echo')).toHaveLength(100);
+  });
+
   it('goes on for who reads slowly, and gives up who does not read at all', async () => {
     // The kernel asks for more only once a third of its buffer is free: for slow readers that takes a second.
     const node = await startNode({ writeTimeout: '3s' });

@@ -137,6 +137,15 @@ export class OutboundPump {
     else this.#park();
   }
 
+  /** Takes all that the workers have published by now, however much that is. */
+  takeAll(): void {
+    for (const [worker, reader] of this.#readers.entries()) {
+      const { published } = reader;
+      while (((published - reader.position) | 0) > 0) this.#drain(worker, TURN_BYTES);
+    }
+    this.#flush();
+  }
+
   /** After a worker died: publishes and takes everything that its finished frames caused. */
   recover(worker: number): void {
     this.#readers[worker].recover();

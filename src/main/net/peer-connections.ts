@@ -195,12 +195,14 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
    * closed, or when the deadline has passed, which may be moved. Looks at shared memory every few milliseconds; nothing is slept for.
    */
   async drained(deadlineMs: () => number): Promise<void> {
-    const { clock, timers, table, workers } = this.#parts;
+    const { clock, timers, table, workers, pump } = this.#parts;
     const until = async (done: () => boolean) => {
       while (!done() && clock.nowMs() < deadlineMs()) await delay(timers, DRAIN_LOOK_MS);
     };
     const isDispatched = ({ seat }: Connection) => seat === null || table.isReleased(seat);
     await until(() => [...table.all].every(isDispatched) && workers.queuedMessages() === 0);
+    // A handler that is through has published its replies before: they may stand in its ring yet.
+    pump.takeAll();
     this.#holding = false;
     for (const connection of [...table.all]) if (connection.state === 'Disconnecting') this.finish(connection);
     // Frames of a connection whose socket was closed already may have come to a queue only now.

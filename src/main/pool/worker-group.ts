@@ -6,6 +6,7 @@
  * the one before it stand: sockets stay up, what finished frames caused is published, the frame in hand is dispatched
  * again, and skipped if it kills a second time.
  */
+import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from 'node:timers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';

@@ -9,6 +9,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { type FileHandle, open as openFile } from 'node:fs/promises';
 import path from 'node:path';
+import { clearTimeout, setTimeout } from 'node:timers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { TransactionFlags } from 'lmdb';
@@ -26,9 +27,9 @@ const COMMIT_CHANGES = 250;
 const COMMIT_FLAGS = 0x1_0003 as TransactionFlags;
 /** After a failed commit. */
 const RETRY_MS = 5000;
-/** What a process is told to end with, by whoever stops the node; a damaged store has other ways to end one. */
-const askedToEnd: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
-/** How often a check that was told to end is begun. */
+/** How a process ends that a damaged store has led astray. */
+const signsOfDamage: ReadonlySet<NodeJS.Signals> = new Set(['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE']);
+/** How often a check that has said nothing of the store is begun: it was told to end, or could not start. */
 const CHECK_TRIES = 3;
 /** A check that takes longer than this has found no sound store. */
 const CHECK_MS = 30_000;
@@ -57,7 +58,7 @@ export class Store {
   #timer: NodeJS.Timeout | null = null;
   #commit: Promise<void> = Promise.resolve();
   #fault: Error | null = null;
-  #closed = false;
+  #closing: Promise<void> | null = null;
 
   /**
    * Opens the store of a data directory, which must be ours alone (`data-dir.ts`).
@@ -117,10 +118,13 @@ export class Store {
     return this.#commit;
   }
 
-  /** Commits everything and closes. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+  /** Commits everything and closes. May be called again. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     await this.flush();
     await this.#environment.root.close();
     await this.#file.close();
@@ -133,7 +137,8 @@ export class Store {
       this.#pending.set(table, changes);
     }
     changes.set(key, change);
-    if (!this.#closed) this.#timer ??= setTimeout(() => void this.flush(), this.#fault === null ? FLUSH_MS : RETRY_MS);
+    if (this.#closing === null)
+      this.#timer ??= setTimeout(() => void this.flush(), this.#fault === null ? FLUSH_MS : RETRY_MS);
   }
 
   async #write(): Promise<void> {
@@ -170,27 +175,38 @@ export class Store {
 /** Why a store can't be used; null if it can. */
 async function faultOf(folder: string): Promise<'damaged' | 'other-version' | null> {
   for (let tries = 1; ; tries++) {
-    const { code, signal } = await check(folder);
+    const { code, signal, isLate } = await check(folder);
     if (code === CheckResult.Sound) return null;
     if (code === CheckResult.OtherVersion) return 'other-version';
-    if (signal === null || !askedToEnd.has(signal)) return 'damaged';
+    if (code === CheckResult.Damaged || isLate || (signal !== null && signsOfDamage.has(signal))) return 'damaged';
     if (tries === CHECK_TRIES) {
-      throw new NodeError('ERR_PAW_DATA_DIR', `the check of the store '${folder}' was ended by ${signal} each time`);
+      const how = signal ?? `code ${code}`;
+      throw new NodeError('ERR_PAW_DATA_DIR', `the check of the store '${folder}' ended with ${how} each time`);
     }
   }
 }
 
-function check(folder: string): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }> {
+interface Checked {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly isLate: boolean;
+}
+
+function check(folder: string): Promise<Checked> {
   const script = fileURLToPath(new URL('./check.js', import.meta.url));
+  // What the program was started with is for the program: a module to load first, or a debugger's port that is taken.
+  const { NODE_OPTIONS: _, ...env } = process.env;
   const child = spawn(process.execPath, [script, folder], {
     stdio: 'ignore',
+    // Where the program is Electron, its own binary is no Node without being told.
+    env: { ...env, ELECTRON_RUN_AS_NODE: '1' },
     timeout: CHECK_MS,
     killSignal: 'SIGKILL',
     // Ctrl-C goes to a group of processes; this one says nothing of the store if it dies of it.
     detached: true,
   });
   return new Promise((resolve, reject) => {
-    child.once('error', reject).once('exit', (code, signal) => resolve({ code, signal }));
+    child.once('error', reject).once('exit', (code, signal) => resolve({ code, signal, isLate: child.killed }));
   });
 }
 

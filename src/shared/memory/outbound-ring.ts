@@ -252,7 +252,12 @@ export class OutboundReader {
   }
 
   get isEmpty(): boolean {
-    return Atomics.load(this.#words, this.#block + Worker.OutboundWrite) === this.#head;
+    return this.published === this.#head;
+  }
+
+  /** Cursor behind the last record that the writer has published. */
+  get published(): number {
+    return Atomics.load(this.#words, this.#block + Worker.OutboundWrite);
   }
 
   /** Cursor behind the last record stepped over. */

@@ -21,14 +21,14 @@ const UINT64_MAX = 2n ** 64n - 1n;
 export type Decoded = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly why: string };
 
 /** @throws TypeError if the value is too large, too deep, or holds what msgpack has no plain form for */
-export function encodeValue(value: unknown): Uint8Array {
+export function encodeValue(value: unknown, maxBytes = MAX_MSGPACK_BYTES): Uint8Array {
   let fault: string | null;
   let bytes: Uint8Array | null = null;
   try {
-    fault = new PlainValue().faultOf(value, 0);
+    fault = new PlainValue(maxBytes).faultOf(value, 0);
     if (fault === null) {
       bytes = packr.pack(value);
-      fault = encodingFault(bytes);
+      fault = encodingFault(bytes, maxBytes);
     }
   } catch (cause) {
     throw new TypeError(`value can't be encoded: ${(cause as Error).message}`, { cause });
@@ -38,15 +38,15 @@ export function encodeValue(value: unknown): Uint8Array {
 }
 
 /** Why bytes of a peer do not decode; null if they do. Nothing is allocated for the value. */
-export function encodingFault(bytes: Uint8Array): string | null {
-  return bytes.length > MAX_MSGPACK_BYTES ? tooLarge : scanMsgpack(bytes);
+export function encodingFault(bytes: Uint8Array, maxBytes = MAX_MSGPACK_BYTES): string | null {
+  return bytes.length > maxBytes ? tooLarge(maxBytes) : scanMsgpack(bytes);
 }
 
 /** Decodes bytes of a peer, which may lie in shared memory. Never throws. What comes out shares no memory with them. */
-export function decodeValue(bytes: Uint8Array): Decoded {
-  if (bytes.length > MAX_MSGPACK_BYTES) return { ok: false, why: tooLarge };
+export function decodeValue(bytes: Uint8Array, maxBytes = MAX_MSGPACK_BYTES): Decoded {
+  if (bytes.length > maxBytes) return { ok: false, why: tooLarge(maxBytes) };
   const own = new Uint8Array(bytes);
-  const why = encodingFault(own);
+  const why = encodingFault(own, maxBytes);
   if (why !== null) return { ok: false, why };
   try {
     return { ok: true, value: unpackr.unpack(own) };
@@ -55,21 +55,28 @@ export function decodeValue(bytes: Uint8Array): Decoded {
   }
 }
 
-const tooLarge = `over ${MAX_MSGPACK_BYTES} bytes`;
+function tooLarge(maxBytes: number): string {
+  return `over ${maxBytes} bytes`;
+}
 
 /**
  * What msgpackr would write in a lossy form without a word (a Set as an array, a DataView as nothing, boxed values as
  * objects), and what never ends: bytes are counted, since the same array can stand in a value many times over.
  */
 class PlainValue {
+  readonly #maxBytes: number;
   #bytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
 
   faultOf(value: unknown, depth: number): string | null {
     // Every value takes a byte at least.
     this.#bytes += 1;
     if (typeof value === 'string') this.#bytes += value.length;
     else if (value instanceof Uint8Array) this.#bytes += value.length;
-    if (this.#bytes > MAX_MSGPACK_BYTES) return tooLarge;
+    if (this.#bytes > this.#maxBytes) return tooLarge(this.#maxBytes);
     switch (typeof value) {
       case 'string':
       case 'number':
