@@ -1,7 +1,8 @@
+import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { divert } from '../simulation/event-loop.js';
-import { handlerModule, portOf, startNode, until } from './support/nodes.js';
-import { frame, RawPeer } from './support/raw-peer.js';
+import { CHAIN_ID, handlerModule, portOf, startNode, until } from './support/nodes.js';
+import { frame, handshakeBytes, RawPeer } from './support/raw-peer.js';
 
 describe('events', () => {
   it('tell that a peer is gone before they tell that it is back, also while its last frames still wait', async () => {
@@ -23,18 +24,65 @@ describe('events', () => {
   });
 });
 
-describe('a published value that cannot be read', () => {
-  it('is an error that is told, and those behind it arrive', async () => {
-    const node = await startNode({ workers: 1, handlers: [handlerModule('extended.mjs')] });
+describe('published values', () => {
+  it('are checked where they are published, so that none of them hurts the main thread', async () => {
+    const node = await startNode({ workers: 1, handlers: [handlerModule('publishing.mjs')] });
     const told: unknown[] = [];
     node.on('error', (error) => told.push(error.message));
     node.on('published', (value) => told.push(value));
     const peer = await RawPeer.join(portOf(node));
-    peer.send('height', Buffer.of(1, 2, 3));
-    peer.send('height', Buffer.of(1));
-    await until(() => told.length === 4, 'both of both');
-    const error = expect.stringMatching(/unknown extension/i);
-    expect(told).toEqual([error, 3, error, 1]);
+    for (const depth of [5000, 20, 5000]) {
+      peer.send('parsed', Buffer.from('['.repeat(depth) + ']'.repeat(depth)));
+    }
+    peer.send('parsed', Buffer.from('"behind"'));
+    await until(() => told.length === 2, 'what has a plain form');
+    expect(JSON.stringify(told)).toBe(JSON.stringify([JSON.parse('['.repeat(20) + ']'.repeat(20)), 'behind']));
+    expect(node.stats().messages.handlerErrors).toBe(2);
+  });
+
+  it('are of the program: bytes in them share no memory with ours', async () => {
+    const node = await startNode({ workers: 1, handlers: [handlerModule('publishing.mjs')] });
+    const told: { bytes: Uint8Array }[] = [];
+    node.on('published', (value) => told.push(value as { bytes: Uint8Array }));
+    const peer = await RawPeer.join(portOf(node));
+    for (let i = 0; i < 600; i++) peer.send('bytes', Buffer.alloc(1000, i));
+    await until(() => told.length === 600, 'all');
+    for (const [i, { bytes }] of told.entries()) {
+      expect(bytes.buffer).toBeInstanceOf(ArrayBuffer);
+      expect(Buffer.alloc(1000, i).equals(bytes)).toBe(true);
+    }
+  });
+});
+
+describe('a listener that acts', () => {
+  it('does so when what it is told of is through: one who comes back and is banned has come, and is gone', async () => {
+    const node = await startNode({ workers: 1, handlers: [handlerModule('slow.mjs')] });
+    const events: string[] = [];
+    node.on('peer:connected', ({ id }) => events.push(`${id} connected`));
+    node.on('peer:disconnected', ({ id, name }) => {
+      events.push(`${id} ${name}`);
+      node.ban('id:twice');
+    });
+    const first = await RawPeer.join(portOf(node), 'twice');
+    first.socket.end(Buffer.concat(Array.from({ length: 60 }, (_, i) => frame('slow', Buffer.of(i)))));
+    await until(() => node.peers().length === 0, 'the first to be no peer any more');
+    const second = await RawPeer.dial(portOf(node));
+    second.socket.write(handshakeBytes(CHAIN_ID, 'twice'));
+    await until(() => events.length === 4, 'its end');
+    expect(events).toEqual(['twice connected', 'twice NetworkError', 'twice connected', 'twice Banned']);
+    expect(node.peers()).toEqual([]);
+  });
+
+  it('may close the node as peers go, which then closes once', async () => {
+    const lines: string[] = [];
+    const logger = pino({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line).msg) });
+    const node = await startNode({ logger });
+    const peers = await Promise.all(['a', 'b', 'c', 'd'].map((id) => RawPeer.join(portOf(node), id)));
+    for (const { socket } of peers) socket.on('end', () => socket.end());
+    node.on('peer:disconnected', () => void node.close());
+    node.disconnect('a');
+    await node.closed;
+    expect(lines.filter((line) => line === 'node closed')).toHaveLength(1);
   });
 });
 

@@ -14,8 +14,9 @@ import { sinceSharedMs } from '../../src/shared/clock.js';
 import { NodeError } from '../../src/shared/errors.js';
 import type { HandlerModule } from '../../src/shared/handler.js';
 import type { Arena } from '../../src/shared/memory/arena.js';
-import { Worker } from '../../src/shared/memory/arena-layout.js';
+import { Slot, Worker } from '../../src/shared/memory/arena-layout.js';
 import type { MemoryBudget } from '../../src/shared/memory/memory-budget.js';
+import { EntryState, EntryWord, openEntries } from '../../src/shared/memory/queue-segment.js';
 import { ReadyQueue } from '../../src/shared/memory/ready-queue.js';
 import { SeenTable } from '../../src/shared/memory/seen-table.js';
 import type { Sleep } from '../../src/shared/memory/signal.js';
@@ -96,6 +97,8 @@ export class InlineWorkers implements Workers {
   #restarts = 0;
   /** Looks at the clock that it will yet live to see. */
   #looksLeft = Number.POSITIVE_INFINITY;
+  /** The frame that was in hand at the last death. */
+  #suspect: string | null = null;
   #isCalled = false;
   #isRunning = false;
   #isRetrying = false;
@@ -178,7 +181,7 @@ export class InlineWorkers implements Workers {
   }
 
   #look(life: { isOver: boolean }): number {
-    if (!life.isOver && this.#looksLeft-- > 0) return this.#parts.clock.nowMs();
+    if (!life.isOver && (this.#looksLeft-- > 0 || this.#wouldAccuse())) return this.#parts.clock.nowMs();
     const death = new Death('killed by the plan');
     // In a turn, or in a handler that goes on after a wait: the main thread hears of it later.
     if (!life.isOver) this.#parts.timers.soon(() => this.#die(death));
@@ -186,10 +189,37 @@ export class InlineWorkers implements Workers {
     throw death;
   }
 
+  /**
+   * Whether what is at work was so when the last one died: a second death by chance would rightly be held against its
+   * sender, so that one comes a little later.
+   */
+  #wouldAccuse(): boolean {
+    const inHand = this.#frameInHand();
+    if (inHand !== null && inHand === this.#suspect) return true;
+    for (const segment of this.#segments.all.values()) {
+      const words = new Int32Array(segment);
+      for (const at of openEntries(words)) {
+        const state = words[at + EntryWord.State];
+        const isAtWork = state === EntryState.Starting || state === EntryState.Running;
+        if (isAtWork && words[at + EntryWord.Deaths] > 0) return true;
+      }
+    }
+    return false;
+  }
+
+  #frameInHand(): string | null {
+    const { words, layout } = this.#parts.arena;
+    const slot = words[layout.worker(ONLY) + Worker.InHand] - 1;
+    if (slot < 0) return null;
+    const control = layout.slot(slot);
+    return `${slot} ${words[control + Slot.Generation]} ${words[control + Slot.Progress]}`;
+  }
+
   /** As WorkerGroup does; and a moment later the replacement is up. */
   #die(death: Death): void {
     const { events, timers, random } = this.#parts;
     this.#core = null;
+    this.#suspect = this.#frameInHand();
     this.#looksLeft = Number.POSITIVE_INFINITY;
     this.#seen.recover(ONLY);
     events.died(ONLY, death, death.message);
