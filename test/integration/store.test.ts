@@ -296,6 +296,31 @@ describe('a store that is checked', () => {
     expect(store.contents().addresses.size).toBeGreaterThan(0);
   });
 
+  it('is not damaged because the check cannot be made: nothing is moved', async () => {
+    const folder = newFolder();
+    const { store } = await open(folder);
+    store.put('bans', 'id:x', 'kept');
+    await store.close();
+    const { NODE_OPTIONS } = process.env;
+    const { execPath } = process;
+    try {
+      // What the program was started with does not reach the check.
+      process.env.NODE_OPTIONS = '--import=./there-is-no-such-module.mjs';
+      const again = await open(folder);
+      expect(again.warnings).toEqual([]);
+      expect(again.store.contents().bans.get('id:x')).toBe('kept');
+      await again.store.close();
+      process.execPath = '/bin/false';
+      await expect(open(folder)).rejects.toThrow(/the check of the store '.*' ended with code 1 each time/);
+    } finally {
+      process.execPath = execPath;
+      if (NODE_OPTIONS === undefined) delete process.env.NODE_OPTIONS;
+      else process.env.NODE_OPTIONS = NODE_OPTIONS;
+    }
+    expect(readdirSync(folder)).toEqual(['store']);
+    expect((await open(folder)).store.contents().bans.get('id:x')).toBe('kept');
+  });
+
   it('is out of reach of a signal to the group of its node', async () => {
     const folder = newFolder();
     await fill(folder);
