@@ -43,6 +43,15 @@ export interface RelayedType {
 
 export const MAX_FANOUT = 10_000;
 
+const fields: ReadonlySet<string> = new Set<keyof Policy>([
+  'mode',
+  'concurrency',
+  'queueLength',
+  'overflow',
+  'codec',
+  'gossip',
+  'fanout',
+]);
 const modes = ['inline', 'queued'] as const;
 const overflows = ['back-pressure', 'drop-new', 'drop-old'] as const;
 const codecs = ['raw', 'msgpack'] as const;
@@ -83,6 +92,11 @@ function fanoutOf(type: string, value: unknown): Fanout {
  * @throws TypeError that names the type and field of a wrong value
  */
 export function completePolicy(type: string, declared: PolicyDeclaration, fallbackMode: Policy['mode']): Policy {
+  for (const field of Object.keys(declared)) {
+    if (!fields.has(field)) {
+      throw new TypeError(`policy of '${type}': there is no '${field}', only ${[...fields].join(', ')}`);
+    }
+  }
   return {
     mode: oneOf(type, 'mode', declared.mode, modes, fallbackMode),
     concurrency: positive(type, 'concurrency', declared.concurrency, 1),

@@ -104,6 +104,8 @@ export class HandlerRegistry {
       if (typeof module.default !== 'object' || module.default === null) {
         throw new TypeError('its default export must be an object that maps message types to handlers');
       }
+      // A Map, or an instance of a class, has them elsewhere: it would be taken up in silence, and do nothing.
+      if (Object.keys(module.default).length === 0) throw new TypeError('its default export maps no type to a handler');
       this.adopt(module.default as HandlerModule);
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
@@ -127,9 +129,12 @@ export class HandlerRegistry {
   }
 
   #add(type: string, exported: Handler | DeclaredHandler): void {
-    const { handler, ...declaration }: DeclaredHandler =
-      typeof exported === 'function' ? { handler: exported } : exported;
+    const { handler, ...declaration }: Partial<DeclaredHandler> =
+      typeof exported === 'function' ? { handler: exported } : (exported ?? {});
     if (typeof handler !== 'function') throw new TypeError(`'${type}' has no handler function`);
+    if (handler.constructor.name.endsWith('GeneratorFunction')) {
+      throw new TypeError(`the handler of '${type}' is a generator, which would never run`);
+    }
     const route = this.#route(type);
     if (route.handler !== null) throw new TypeError(`'${type}' has a handler already`);
     this.#own.set(type, { declaration, fallbackMode: isAsync(handler) ? 'queued' : 'inline' });

@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pino } from 'pino';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { handlerModule, portOf, startNode, until } from './support/nodes.js';
 import { frame, RawPeer } from './support/raw-peer.js';
 
@@ -154,6 +157,7 @@ describe('handlers that burn time', () => {
 describe('types declared by option', () => {
   it.each([
     [{ tx: { codec: 'json' } }, /codec is json/],
+    [{ tx: { codek: 'raw' } }, /there is no 'codek', only mode, concurrency/],
     [{ ping: {} }, /belongs to the protocol/],
     [{ 'a\nb': {} }, /control characters/],
   ])('%j are a ConfigError', async (types, message) => {
@@ -162,11 +166,27 @@ describe('types declared by option', () => {
 });
 
 describe('a handler module', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'paw-handlers-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  let files = 0;
+  const written = (code: string) => {
+    const file = join(folder, `${files++}.mjs`);
+    writeFileSync(file, code);
+    return file;
+  };
   it.each([
-    ['that does not exist', 'missing.mjs', /missing\.mjs/],
-    ['with a wrong policy', 'broken.mjs', /mode is sideways, must be one of inline, queued/],
-  ])('%s is refused, naming it, and nothing is left behind', async (_, name, message) => {
-    const options = { handlers: [handlerModule(name)] };
+    ['that does not exist', handlerModule('missing.mjs'), /missing\.mjs/],
+    ['with a wrong policy', handlerModule('broken.mjs'), /mode is sideways, must be one of inline, queued/],
+    ['that maps nothing', written('export default new Map([["tx", () => {}]])'), /maps no type to a handler/],
+    ['with nothing for a type', written('export default { tx: null }'), /'tx' has no handler function/],
+    ['with a generator', written('export default { *tx() {} }'), /the handler of 'tx' is a generator/],
+    [
+      'with a misspelt policy',
+      written('export default { tx: { handler() {}, concurency: 4 } }'),
+      /there is no 'concurency'/,
+    ],
+  ])('%s is refused, naming it, and nothing is left behind', async (_, module, message) => {
+    const options = { handlers: [module] };
     await expect(startNode(options)).rejects.toMatchObject({ code: 'ERR_PAW_HANDLER_MODULE', message });
   });
 });
