@@ -67,7 +67,7 @@ export class Postman {
       return;
     }
     // A copy: the caller may use its memory for other things while this waits.
-    const waiting = Uint8Array.from(bytes);
+    const waiting = new Uint8Array(bytes);
     const turn = (before ?? Promise.resolve()).then(async () => {
       while (connection.writer.queuedBytes >= sendQueueBytes) await connection.writer.below(sendQueueBytes);
       if (connection.state === 'Connected') return;

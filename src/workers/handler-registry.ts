@@ -59,6 +59,11 @@ export function newRoute(): Route {
   return { ...unknownRoute, trust: 0 };
 }
 
+function hasMethodsElsewhere(module: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(module);
+  return Object.keys(module).length === 0 && prototype !== Object.prototype && prototype !== null;
+}
+
 function isAsync(handler: Handler): boolean {
   return handler.constructor.name === 'AsyncFunction';
 }
@@ -104,8 +109,10 @@ export class HandlerRegistry {
       if (typeof module.default !== 'object' || module.default === null) {
         throw new TypeError('its default export must be an object that maps message types to handlers');
       }
-      // A Map, or an instance of a class, has them elsewhere: it would be taken up in silence, and do nothing.
-      if (Object.keys(module.default).length === 0) throw new TypeError('its default export maps no type to a handler');
+      // What has them elsewhere would be taken up in silence, and do nothing.
+      if (hasMethodsElsewhere(module.default)) {
+        throw new TypeError('its default export must be a plain object, not a Map or an instance of a class');
+      }
       this.adopt(module.default as HandlerModule);
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);

@@ -177,7 +177,8 @@ describe('a handler module', () => {
   it.each([
     ['that does not exist', handlerModule('missing.mjs'), /missing\.mjs/],
     ['with a wrong policy', handlerModule('broken.mjs'), /mode is sideways, must be one of inline, queued/],
-    ['that maps nothing', written('export default new Map([["tx", () => {}]])'), /maps no type to a handler/],
+    ['that is a Map', written('export default new Map([["tx", () => {}]])'), /must be a plain object/],
+    ['that is an instance', written('class App { tx() {} }\nexport default new App()'), /must be a plain object/],
     ['with nothing for a type', written('export default { tx: null }'), /'tx' has no handler function/],
     ['with a generator', written('export default { *tx() {} }'), /the handler of 'tx' is a generator/],
     [
