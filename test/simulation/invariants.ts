@@ -32,11 +32,15 @@ export function faultOf(node: SimulatedNode, nowMs: number): string | null {
   if (inbound > maxInbound) return `${inbound} inbound peers`;
   if (outbound > maxOutbound) return `${outbound} outbound peers`;
   if (inbound + outbound > maxPeers) return `${inbound + outbound} peers`;
-  for (const { state, peerId, leavingMs } of table.seatedConnections()) {
-    if (state === 'Connected' || nowMs - leavingMs < SLOT_BACK_MS) continue;
-    return `${peerId}, ${state}, has kept its slot for ${Math.round(nowMs - leavingMs)} ms`;
+  // As a rule all slots are connected peers', as was seen above.
+  if (table.takenSeats > table.connectedCount) {
+    for (const { state, peerId, leavingMs } of table.seatedConnections()) {
+      if (state === 'Connected' || nowMs - leavingMs < SLOT_BACK_MS) continue;
+      return `${peerId}, ${state}, has kept its slot for ${Math.round(nowMs - leavingMs)} ms`;
+    }
   }
-  const inParts = Object.values(budget.parts()).reduce((a, b) => a + b, 0);
+  const { rings, partialFrames, sendQueues, handlerQueues, caches } = budget.parts();
+  const inParts = rings + partialFrames + sendQueues + handlerQueues + caches;
   if (inParts !== budget.usedBytes) return `${budget.usedBytes} B are used, ${inParts} B by part`;
   if (budget.usedBytes > budget.budgetBytes) return `${budget.usedBytes} B of ${budget.budgetBytes} B are used`;
   return null;
