@@ -54,6 +54,13 @@ describe('a simulated network', () => {
     );
   }
 
+  it.each([760, 1137, 1512, 1534, 4043, 6124])(
+    `of ${NODES} nodes recovers with seed %i, which once failed`,
+    async (seed) => {
+      expect((await runSeed(at(seed, NODES))).violation).toBe(null);
+    },
+  );
+
   it('met workers that died at work, messages that found no memory, and peers that held most of it', () => {
     for (const count of Object.values(met)) expect(count).toBeGreaterThan(0);
   });

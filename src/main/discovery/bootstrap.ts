@@ -2,7 +2,8 @@
  * When seeds are asked for peers, and in what order. Main thread. A round asks them one after the other (specification
  * 2.2: names first, then fixed addresses, then regions) until the node has somebody to dial; a seed that is slow does
  * not hold up the next. Who needs another round was not helped by the seed that ended the last: the next one begins soon,
- * and behind it. Seeds that were asked a moment ago are left out. Rounds that gave nothing come ever more seldom.
+ * and behind it. Seeds that were asked a moment ago are left out. Rounds that gave nothing come ever more seldom. Now and
+ * then one seed is visited though nobody is missing.
  */
 import type { Clock } from '../../shared/clock.js';
 import type { Settings } from '../config/settings.js';
@@ -28,6 +29,8 @@ export interface BootstrapParts {
   crawl(seed: PeerAddress, signal: AbortSignal): Promise<CrawlResult>;
   /** A seed has answered, or failed. @returns whether the node has somebody to dial now */
   heard(seed: PeerAddress, result: CrawlResult): boolean;
+  /** The same of a seed that was asked though nobody is missing. */
+  visited(seed: PeerAddress, result: CrawlResult): void;
 }
 
 export class Bootstrap {
@@ -41,6 +44,7 @@ export class Bootstrap {
   readonly #askedMs = new Map<PeerAddress, number>();
   /** Rounds in a row that gave nobody to dial. */
   #attempts = 0;
+  #visits = 0;
 
   constructor(parts: BootstrapParts) {
     this.#parts = parts;
@@ -59,6 +63,22 @@ export class Bootstrap {
     this.#round = this.#ask().finally(() => {
       this.#round = null;
     });
+  }
+
+  /** One seed is asked though nobody is missing, another one each time; none while a round is under way. */
+  visit(): void {
+    const { settings, crawl, visited, clock } = this.#parts;
+    const { signal } = this.#stopping;
+    const seed = settings.seeds[this.#visits++ % Math.max(1, settings.seeds.length)];
+    if (this.#round !== null || seed === undefined || signal.aborted || clock.nowMs() < this.#restedMs(seed)) return;
+    this.#askedMs.set(seed, clock.nowMs());
+    this.#round = crawl(seed, signal)
+      .then((result) => {
+        if (!signal.aborted) visited(seed, result);
+      })
+      .finally(() => {
+        this.#round = null;
+      });
   }
 
   /** Other seeds than before: whoever needs addresses asks them at once. */

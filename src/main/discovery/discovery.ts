@@ -31,6 +31,8 @@ const LOOK_EVERY_MS = 250;
 const SEED_FEELER_EVERY_MS = 500;
 /** A peer that has just gone may not know it yet, and would refuse a dial as a duplicate. */
 const GONE_MS = 2000;
+/** Feelers and extra peers between two visits of a seed: 20 minutes with the defaults. */
+const LOOKS_OUTSIDE_EACH_VISIT = 10;
 /** Outbound peers beyond the minimum, for rotation. */
 const EXTRAS = 2;
 /** Addresses at which we have found ourselves, beside those that we know. */
@@ -79,6 +81,7 @@ export class Discovery {
   /** When something was last dialled beside what keeps up the minimum, and what is next. */
   #lastBesideMs: number;
   #nextBeside: 'feeler' | 'extra' = 'extra';
+  #looksOutside = 0;
   /** Node IDs of extra outbound peers, the oldest first. */
   readonly #extras = new Set<string>();
   /** Since when nobody has been connected. */
@@ -114,6 +117,7 @@ export class Discovery {
           timers: world.timers,
         }),
       heard: (seed, result) => this.#heard(seed, result),
+      visited: (seed, result) => void this.#learn(seed, result),
     });
   }
 
@@ -257,6 +261,7 @@ export class Discovery {
     const everyMs = seedMode ? Math.min(SEED_FEELER_EVERY_MS, feelerIntervalMs) : feelerIntervalMs;
     if (nowMs - this.#lastBesideMs < everyMs) return null;
     this.#lastBesideMs = nowMs;
+    if (!seedMode && ++this.#looksOutside % LOOKS_OUTSIDE_EACH_VISIT === 0) this.#bootstrap.visit();
     this.#nextBeside = this.#nextBeside === 'feeler' && !seedMode ? 'extra' : 'feeler';
     return this.#nextBeside;
   }
@@ -304,6 +309,15 @@ export class Discovery {
 
   /** A seed has answered. Whatever it told, it is a node too: who knows nobody else dials it. */
   #heard(seed: PeerAddress, result: CrawlResult): boolean {
+    if (this.#learn(seed, result) > 0) return true;
+    if (!this.#isOwn(seed)) {
+      this.#dialSeed(seed, formatHostPort(seed), { id: seed.id ?? '', ip: result.address, port: seed.port });
+    }
+    return false;
+  }
+
+  /** Takes up what a seed tells. @returns how many addresses were new */
+  #learn(seed: PeerAddress, result: CrawlResult): number {
     const { book, crawlFailed, hearsay, isWanted, log } = this.#parts;
     const { entries, own, address, error } = result;
     const wallMs = this.#clock.wallMs();
@@ -326,9 +340,7 @@ export class Discovery {
     }
     this.#seedAddresses += added;
     log.info({ seed: name, peers: entries.length, added, error: error?.message }, 'seed crawled');
-    if (added > 0) return true;
-    if (!this.#isOwn(seed)) this.#dialSeed(seed, name, { id: seed.id ?? '', ip: address, port: seed.port });
-    return false;
+    return added;
   }
 
   /** Dials a seed, unless its netgroup is taken: those who run seeds may not surround us either. */

@@ -10,6 +10,7 @@ const seeds = ['seed1.test:1', 'seed2.test:1', '127.0.0.9:1'].map(requirePeerAdd
 /** A node whose seeds answer as the test says; time stands still until it is moved. */
 function start(answers: Record<string, boolean | 'never'>) {
   const asked: string[] = [];
+  const visited: string[] = [];
   const time = { nowMs: 1000 };
   const settings = { seeds, backoffJitter: 0 };
   const bootstrap = new Bootstrap({
@@ -23,12 +24,43 @@ function start(answers: Record<string, boolean | 'never'>) {
       return new Promise((resolve) => signal.addEventListener('abort', () => resolve(empty)));
     },
     heard: (seed) => answers[formatHostPort(seed)] === true,
+    visited: (seed) => visited.push(seed.host),
   });
-  return { bootstrap, asked, time, settings };
+  return { bootstrap, asked, visited, time, settings };
 }
 
 /** Lets everything happen that needs no timer. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('a visit', () => {
+  it('asks one seed, another one each time, and is no round: whether it helps is all the same', async () => {
+    const { bootstrap, asked, visited, time } = start({});
+    for (let i = 0; i < 4; i++) {
+      bootstrap.visit();
+      await settled();
+      time.nowMs += 60_000;
+    }
+    expect(asked).toEqual(['seed1.test', 'seed2.test', '127.0.0.9', 'seed1.test']);
+    expect(visited).toEqual(asked);
+    expect(bootstrap.isFailing).toBe(false);
+  });
+
+  it('leaves out a seed that was asked a moment ago, and waits for no round', async () => {
+    const { bootstrap, asked, visited } = start({ 'seed1.test:1': true, 'seed2.test:1': 'never' });
+    bootstrap.look();
+    await settled();
+    bootstrap.visit();
+    await settled();
+    expect(asked).toEqual(['seed1.test']);
+    bootstrap.visit();
+    bootstrap.visit();
+    await settled();
+    expect(asked).toEqual(['seed1.test', 'seed2.test']);
+    expect(visited).toEqual([]);
+    await bootstrap.stop();
+    expect(visited).toEqual([]);
+  });
+});
 
 describe('asking seeds', () => {
   it('goes through them in order until one knows somebody', async () => {
