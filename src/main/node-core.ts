@@ -478,7 +478,12 @@ export class NodeCore {
     this.#sweepTimer = this.#world.timers.every(intervalMs, () => {
       // What came while something held up the thread waits in the kernel: it is read before anybody is judged by it.
       if (this.loopWatch.tick(this.#clock.nowMs()) < intervalMs) this.#sweep();
-      else this.#world.timers.soon(() => this.#sweep());
+      else {
+        this.#world.timers.soon(() => {
+          // It may have stopped meanwhile.
+          if (this.#sweepTimer !== null) this.#sweep();
+        });
+      }
     });
   }
 

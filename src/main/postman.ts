@@ -188,7 +188,9 @@ export class Postman {
   }
 
   #failed(error: unknown): void {
-    this.#parts.onError(isError(error) ? error : new Error(`a subscriber threw no error but ${typeof error}`));
+    // Not `instanceof`, which asks a proxy, and that may throw.
+    const isError = types.isNativeError(error);
+    this.#parts.onError(isError ? error : new Error(`a subscriber threw no error but ${typeof error}`));
   }
 
   #place(connection: Connection, known: KnownType, payload: Uint8Array): void {
@@ -263,11 +265,6 @@ export class Postman {
     if (payload instanceof Uint8Array) return payload;
     throw new NodeError('ERR_PAW_MESSAGE', `payload of '${type}' must be a Uint8Array; values need codec 'msgpack'`);
   }
-}
-
-/** `instanceof` asks a proxy, which may throw. */
-function isError(error: unknown): error is Error {
-  return types.isNativeError(error);
 }
 
 function requireFrameSize(type: string, bytes: Uint8Array): void {

@@ -59,7 +59,7 @@ export const MAX_TYPE_LABELS = 64;
 export const MAX_MSGPACK_BYTES = 1024 * 1024;
 export const MAX_MSGPACK_DEPTH = 32;
 /** Of a value that a handler publishes: whatever a message held. */
-export const MAX_PUBLISHED_BYTES = 10 * 1024 * 1024;
+export const MAX_PUBLISHED_BYTES = MAX_FRAME_LENGTH;
 
 /** What of a text sent by a peer (a `disconnect` or refusal reason) reaches logs and history. */
 export const MAX_REASON_BYTES = 128;

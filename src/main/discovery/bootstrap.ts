@@ -67,12 +67,11 @@ export class Bootstrap {
 
   /** One seed is asked though nobody is missing, another one each time; none while a round is under way. */
   visit(): void {
-    const { settings, crawl, visited, clock } = this.#parts;
+    const { settings, visited, clock } = this.#parts;
     const { signal } = this.#stopping;
     const seed = settings.seeds[this.#visits++ % Math.max(1, settings.seeds.length)];
     if (this.#round !== null || seed === undefined || signal.aborted || clock.nowMs() < this.#restedMs(seed)) return;
-    this.#askedMs.set(seed, clock.nowMs());
-    this.#round = crawl(seed, signal)
+    this.#round = this.#crawl(seed)
       .then((result) => {
         if (!signal.aborted) visited(seed, result);
       })
@@ -96,7 +95,7 @@ export class Bootstrap {
   }
 
   async #ask(): Promise<void> {
-    const { settings, crawl, heard, clock, timers, random } = this.#parts;
+    const { settings, heard, clock, timers, random } = this.#parts;
     const { seeds } = settings;
     const { signal } = this.#stopping;
     let isEnough = false;
@@ -104,8 +103,7 @@ export class Bootstrap {
     for (const seed of [...seeds.slice(this.#first), ...seeds.slice(0, this.#first)]) {
       if (isEnough || signal.aborted) break;
       if (clock.nowMs() < this.#restedMs(seed)) continue;
-      this.#askedMs.set(seed, clock.nowMs());
-      const answer = crawl(seed, signal).then((result) => {
+      const answer = this.#crawl(seed).then((result) => {
         if (signal.aborted || !heard(seed, result)) return;
         isEnough = true;
         this.#first = (seeds.indexOf(seed) + 1) % seeds.length;
@@ -139,6 +137,12 @@ export class Bootstrap {
       backoffMs(Math.max(1, this.#attempts), settings.backoffJitter, random()),
     );
     this.#nextMs = Math.max(clock.nowMs() + pauseMs, ...seeds.map((seed) => this.#restedMs(seed)));
+  }
+
+  #crawl(seed: PeerAddress): Promise<CrawlResult> {
+    const { crawl, clock } = this.#parts;
+    this.#askedMs.set(seed, clock.nowMs());
+    return crawl(seed, this.#stopping.signal);
   }
 
   /** From when on a seed may be asked. */

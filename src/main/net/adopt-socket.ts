@@ -31,7 +31,7 @@ export function onread(sink: ReadSink) {
   };
 }
 
-/** The socket of a sink is closed: nothing of it is kept. */
+/** Nothing of a sink is kept: its socket is closed, or Node has its next buffer. */
 export function doneReading(sink: ReadSink): void {
   if (lastSink !== sink) return;
   lastRead = null;
@@ -47,9 +47,9 @@ export function doneReading(sink: ReadSink): void {
  */
 process.on('uncaughtExceptionMonitor', () => {
   const handle = (lastRead as unknown as { _handle?: ReadHandle | null } | null)?._handle;
-  if (handle && lastSink !== null) handle.useUserBuffer?.(lastSink.buffer());
-  lastRead = null;
-  lastSink = null;
+  if (lastSink === null) return;
+  if (handle) handle.useUserBuffer?.(lastSink.buffer());
+  doneReading(lastSink);
 });
 
 interface ReadHandle {
