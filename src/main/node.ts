@@ -3,7 +3,6 @@
  * it: data directory, log, admin HTTP, doctor, reload, a way to stop. Main thread.
  */
 import { EventEmitter } from 'node:events';
-import { setImmediate } from 'node:timers';
 import type { Logger } from 'pino';
 import type { Clock } from '../shared/clock.js';
 import { ConfigError, ErrorCode, errorCodeName, NodeError } from '../shared/errors.js';
@@ -44,6 +43,7 @@ import { Doctor } from './doctor/doctor.js';
 import { ReachSurvey } from './doctor/reach-survey.js';
 import { SelfDials } from './doctor/self-dial.js';
 import { drainTimeMs } from './drain-request.js';
+import { EventQueue } from './event-queue.js';
 import { geometryOf } from './geometry.js';
 import { readOrCreateNodeKey } from './identity.js';
 import { NodeLog } from './logger.js';
@@ -152,8 +152,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   readonly #selfDials: SelfDials;
   readonly #reach: ReachSurvey;
   readonly #doctor: Doctor;
-  /** Events that have happened and have not been told. */
-  readonly #untold: (() => void)[] = [];
+  readonly #happened = new EventQueue<NodeEvents>(this);
   #admin: AdminServer | null = null;
   #listening = false;
   /** Whether it ever was ready: what fails before is told by whoever started it. */
@@ -220,23 +219,25 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       connected: (connection) => {
         if (connection.direction === 'inbound') this.#reach.cameIn(connection);
         // Looked up for listeners only, since peers come and go by the thousand.
-        if (this.listenerCount('peer:connected') > 0) this.#tell('peer:connected', this.#core.peerInfo(connection));
+        if (this.listenerCount('peer:connected') > 0)
+          this.#happened.add('peer:connected', this.#core.peerInfo(connection));
       },
       disconnected: (connection, cause) => {
-        if (this.listenerCount('peer:disconnected') > 0) this.#tell('peer:disconnected', peerEnd(connection, cause));
+        if (this.listenerCount('peer:disconnected') > 0)
+          this.#happened.add('peer:disconnected', peerEnd(connection, cause));
       },
       rejected: (connection, cause) => {
-        if (this.listenerCount('peer:rejected') > 0) this.#tell('peer:rejected', peerEnd(connection, cause));
+        if (this.listenerCount('peer:rejected') > 0) this.#happened.add('peer:rejected', peerEnd(connection, cause));
       },
-      banned: (info) => this.#tell('peer:banned', info),
+      banned: (info) => this.#happened.add('peer:banned', info),
       published: (worker, data) => this.#published(worker, data),
       workerDied: (worker, reason) => this.#doctor.workerDied(worker, reason),
       workerReplaced: (worker, reason) => {
         const restarts = this.#core.workers.restarts(worker);
-        this.#tell('worker:restarted', { worker, restarts, reason });
+        this.#happened.add('worker:restarted', { worker, restarts, reason });
       },
       error: (error) => {
-        if (this.listenerCount('error') > 0) this.#tell('error', error);
+        if (this.listenerCount('error') > 0) this.#happened.add('error', error);
       },
       isOwnDial: (peerId) => this.#selfDials.arrives(peerId),
     };
@@ -244,35 +245,8 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
 
   #published(worker: number, data: Buffer): void {
     const decoded = decodeValue(data, MAX_PUBLISHED_BYTES);
-    if (decoded.ok) this.#tell('published', decoded.value, worker);
+    if (decoded.ok) this.#happened.add('published', decoded.value, worker);
     else this.#core.fail(new Error(`a published value can't be read: ${decoded.why}`));
-  }
-
-  /** Tells it when whatever has brought it about is through: a listener may close the node, or ban whoever is just coming. */
-  #tell<E extends keyof NodeEvents>(event: E, ...what: NodeEvents[E]): void {
-    if (this.#untold.length === 0) queueMicrotask(() => this.#tellAll());
-    this.#untold.push(() => this.#tellNow(event, what));
-  }
-
-  #tellAll(): void {
-    for (let i = 0; i < this.#untold.length; i++) this.#untold[i]!();
-    this.#untold.length = 0;
-  }
-
-  /**
-   * Every listener is told, whatever another throws. That is its program's, as with every emitter, and ends in its handler of
-   * uncaught exceptions; who lives on with it has a node whose slots and peers add up.
-   */
-  #tellNow<E extends keyof NodeEvents>(event: E, what: NodeEvents[E]): void {
-    for (const listener of this.rawListeners(event)) {
-      try {
-        Reflect.apply(listener, this, what);
-      } catch (error) {
-        setImmediate(() => {
-          throw error;
-        });
-      }
-    }
   }
 
   #makeDoctor(fixedBytes: number): Doctor {
