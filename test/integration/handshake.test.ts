@@ -1,4 +1,5 @@
 import { createServer, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { PeerEnd } from '../../dist/src/main/index.js';
 import { portOf, startNode, until } from './support/nodes.js';
@@ -103,6 +104,16 @@ describe('a handshake', () => {
 });
 
 describe('a dial', () => {
+  it('reaches a node that listens at an address with the name of an interface', async () => {
+    const lo = Object.entries(networkInterfaces()).find(([, all]) =>
+      all?.some(({ address }) => address === '::1'),
+    )?.[0];
+    const b = await startNode({ nodeId: 'b', listen: `[::1%${lo}]:0` });
+    const a = await startNode();
+    const at = `[::1%${lo}]:${portOf(b)}`;
+    expect(await a.dial(at)).toMatchObject({ id: 'b', address: at, state: 'Connected' });
+  });
+
   it('tells the code and reason of a refusal', async () => {
     const [a, b] = [await startNode(), await startNode({ chainId: 'other' })];
     await expect(a.dial(b.listen)).rejects.toMatchObject({

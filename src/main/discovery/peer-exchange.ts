@@ -2,10 +2,9 @@
  * Exchanges addresses with connected peers (rulings 7): when each is told, and what is taken from what they tell. Main
  * thread. Nobody is asked: both sides tell at once after the handshake, and from then on every `pexInterval`.
  */
-import { isIP } from 'node:net';
 import type { Clock } from '../../shared/clock.js';
 import { MIN_PEX_INTERVAL_MS, PEX_SENT_PEERS } from '../../shared/limits.js';
-import { isRoutable } from '../../shared/wire/routability.js';
+import { canonicalIp, isRoutable } from '../../shared/wire/routability.js';
 import type { Settings } from '../config/settings.js';
 import { normalizeHost } from '../net/address.js';
 import type { Connection } from '../net/connection.js';
@@ -220,7 +219,8 @@ export class PeerExchange {
     const { listen, external } = this.#parts.own();
     const seen = isWildcard(listen.host) ? normalizeHost(connection.socket.localAddress ?? '') : listen.host;
     const { host: ip, port } = external ?? { host: seen, port: listen.port };
-    if (isIP(ip) === 0 || (settings.strictAddresses && !isRoutable(ip))) return null;
+    // One with a zone means something on this machine only.
+    if (canonicalIp(ip) === null || (settings.strictAddresses && !isRoutable(ip))) return null;
     return {
       id: nodeId,
       ip,

@@ -18,7 +18,8 @@ export interface PeerAddress extends HostPort {
 }
 
 const PORT_MAX = 65_535;
-const shape = /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:@[\],]{1,253})):(\d{1,5})$/;
+/** In brackets an IPv6 address, maybe with the interface that a link-local one is for: `[fe80::1%eth0]`. */
+const shape = /^(?:\[([0-9A-Za-z:.%-]{2,80})\]|([^\s:@[\],]{1,253})):(\d{1,5})$/;
 /** Rulings 2: 1 to 32 bytes of printable ASCII without `@`. */
 const idShape = /^[ -?A-~]{1,32}$/;
 

@@ -31,6 +31,31 @@ describe('an address', () => {
     expect(formatAddress('host', 65_535)).toBe('host:65535');
   });
 
+  it.each([
+    ['127.0.0.1:26656', { host: '127.0.0.1', port: 26656 }],
+    ['localhost:0', { host: 'localhost', port: 0 }],
+    ['[::1]:65535', { host: '::1', port: 65535 }],
+    ['[fe80::1%eth0]:1', { host: 'fe80::1%eth0', port: 1 }],
+    ['[fe80::1%br-lan.7]:1', { host: 'fe80::1%br-lan.7', port: 1 }],
+    ['[fe80::1%4]:1', { host: 'fe80::1%4', port: 1 }],
+  ])('%s is one', (text, expected) => {
+    expect(parseHostPort(text)).toEqual(expected);
+    expect(formatHostPort(expected)).toBe(text);
+    expect(requireHostPort(text)).toEqual(expected);
+  });
+
+  it('of a peer reads back as what it was printed from', () => {
+    const id = fc.option(fc.stringMatching(/^[!-?A-~]{1,32}$/), { nil: null });
+    const v6 = fc.ipV6().filter((ip) => !ip.includes('%'));
+    const zoned = fc.tuple(v6, fc.stringMatching(/^[a-z][a-z\d.-]{0,14}$/)).map(([ip, zone]) => `${ip}%${zone}`);
+    const host = fc.oneof(fc.ipV4(), v6, zoned, fc.domain());
+    fc.assert(
+      fc.property(id, host, fc.nat({ max: 65_535 }), (id, host, port) => {
+        expect(parsePeerAddress(formatPeerAddress({ id, host, port }))).toEqual({ id, host, port });
+      }),
+    );
+  });
+
   it('has one spelling once required', () => {
     expect(formatHostPort(requireHostPort('[2001:DB8:0::1]:0'))).toBe('[2001:db8::1]:0');
     expect(formatPeerAddress(requirePeerAddress('id@[::ffff:1.2.3.4]:5'))).toBe('id@1.2.3.4:5');
@@ -53,6 +78,12 @@ describe('an address', () => {
     ['[host]:5', 'no IPv6 address stands in its brackets'],
     ['[::1', 'no IPv6 address stands in its brackets'],
     ['[]:5', 'no IPv6 address stands in its brackets'],
+    ['[fe80::1%]:5', 'no IPv6 address stands in its brackets'],
+    ['[fe80::1%a%b]:5', 'no IPv6 address stands in its brackets'],
+    [`[fe80::1%${'z'.repeat(99)}]:5`, 'a host is a name or an IP address'],
+    ['a:1x', 'a port is a number up to 65535'],
+    ['a:5 ', 'a port is a number up to 65535'],
+    ['x@y@a:1', "there is an '@' too many"],
     ['a b:5', 'a host is a name or an IP address'],
     [`${'h'.repeat(254)}:5`, 'a host is a name or an IP address'],
     ['@host:5', "nothing stands before the '@'"],
