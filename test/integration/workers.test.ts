@@ -147,7 +147,7 @@ describe('a worker that hangs', () => {
       foundAfterMs.push(foundMs - startMs);
       const areBoth = () => acked(other).length === 10 * hang && acked(guilty).length === 20 * hang;
       await until(() => areBoth() && restarts.length === hang, 'the replacement');
-      expect(restarts[hang - 1].reason).toBe('hangs for 500ms');
+      expect(restarts[hang - 1].reason).toBe("hangs for 500ms with a message of type 'hangOnce' in hand");
       // When it is found; how long until its replacement is up is for `bench crash` to measure, on a machine that is quiet.
       expect(restarts[hang - 1].atMs).toBeGreaterThanOrEqual(foundMs);
     }
@@ -258,7 +258,13 @@ describe('a message that kills each time', () => {
       const kinds = node.history({ code: 0x48 }).map(({ kind, address }) => `${kind} ${address?.split(':')[0]}`);
       expect(kinds.toSorted()).toEqual(['banned 127.7.0.1', 'dropped 127.7.0.1']);
       const why = { exit: 'exited with code 3', hang: 'hangs for 400ms', heap: 'ran out of heap' }[manner as string];
-      for (const reason of reasons) expect(reason).toContain(why ?? 'Error at Timeout');
+      for (const reason of reasons) {
+        expect(reason).toContain(why ?? 'Error at Timeout');
+        // One that throws later is at work no more than all others are.
+        expect(reason).toMatch(
+          new RegExp(` with (a message of type '${type}' in hand|handlers of .*'${type}'.* under way)$`),
+        );
+      }
       expect(reasons.join()).not.toContain('secret');
     },
   );

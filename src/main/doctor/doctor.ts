@@ -18,6 +18,7 @@ import { limitReasons } from '../peers/admission.js';
 import type { Who } from '../peers/conduct.js';
 import { netGroupOf } from '../peers/net-group.js';
 import type { PersistentPeer } from '../peers/persistent-peers.js';
+import type { InHand } from '../pool/workers.js';
 import { checks } from './checks.js';
 import type { BookFacts, Facts, HandlerFacts, PeerFacts, WorkerFacts } from './facts.js';
 import { readFileDescriptors } from './file-descriptors.js';
@@ -40,8 +41,7 @@ export interface WorkerView {
   readonly isLive: boolean;
   /** Since it last showed that it gets on. */
   readonly silentMs: number;
-  /** The connection whose frames it is at; null for none. */
-  readonly inHand: Connection | 'gone' | null;
+  readonly inHand: InHand | null;
 }
 
 export interface DoctorParts {
@@ -203,14 +203,13 @@ export class Doctor {
     const { isLive, silentMs, inHand } = this.#parts.worker(index);
     const deaths = this.#deaths.filter(({ worker, atMs }) => worker === index && nowMs - atMs < HOUR_MS);
     const held = connected.filter(({ seat, paused }) => paused && seat?.worker === index);
-    const peerId = inHand === null || inHand === 'gone' ? null : inHand.peerId;
     return {
       isLive,
       lagMs: silentMs < LAG_FRESH_MS ? status.lagMs : 0,
       queuedMessages: status.queuedMessages,
       connections: status.connections,
       heldBack: held.length,
-      inHand: inHand === null ? null : { forMs: silentMs, peerId },
+      inHand: inHand && { forMs: silentMs, peerId: inHand.connection?.peerId ?? null, type: inHand.type },
       deaths: deaths.length,
       lastDeath: deaths.at(-1)?.reason ?? null,
     };

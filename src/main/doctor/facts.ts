@@ -137,8 +137,8 @@ export interface WorkerFacts {
   readonly connections: number;
   /** Of these, those that are not read on because their rings are full. */
   readonly heldBack: number;
-  /** The frames that it is at, since when, and whose they are. Null if it is at none. */
-  readonly inHand: { readonly forMs: number; readonly peerId: string | null } | null;
+  /** The message that it is at, for how long, whose it is, null for one who has left, and its type if it has a handler. */
+  readonly inHand: { readonly forMs: number; readonly peerId: string | null; readonly type: string | null } | null;
   /** Of the last hour. */
   readonly deaths: number;
   readonly lastDeath: string | null;

@@ -93,8 +93,9 @@ export function workers(facts: Facts): Finding {
   }
   const stuck = all.findIndex(({ inHand }) => inHand !== null && inHand.forMs >= STUCK_MS);
   if (stuck !== -1) {
-    const { forMs, peerId } = all[stuck]!.inHand!;
-    const summary = `Worker ${stuck} has been busy for ${seconds(forMs)} with what peer ${peerId ?? '(gone)'} sent.`;
+    const { forMs, peerId, type } = all[stuck]!.inHand!;
+    const what = type === null ? 'what' : `a message of type '${type}' that`;
+    const summary = `Worker ${stuck} has been busy for ${seconds(forMs)} with ${what} peer ${peerId ?? '(gone)'} sent.`;
     return verdict(
       'fail',
       summary,

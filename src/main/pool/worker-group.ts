@@ -22,11 +22,12 @@ import type { Policy, PolicyDeclaration, RelayedType } from '../../shared/policy
 import type { WorkerCommand, WorkerInit, WorkerNotice } from '../../shared/worker-protocol.js';
 import { formatDuration } from '../config/duration.js';
 import type { Connection } from '../net/connection.js';
-import { deathReason } from './death-reason.js';
+import { messageInHand, typesWaitedFor } from './at-work.js';
+import { deathReason, whatItWasAt } from './death-reason.js';
 import { Takeover } from './takeover.js';
 import { Watchdog } from './watchdog.js';
 import { WorkerBuffers } from './worker-buffers.js';
-import type { Workers } from './workers.js';
+import type { InHand, Workers } from './workers.js';
 
 /** A worker that dies so often in a row before it is ready is started again only after a while. */
 const QUICK_STARTS = 5;
@@ -297,12 +298,23 @@ export class WorkerGroup implements Workers {
     return sinceSharedMs(nowMs, Atomics.load(words, layout.worker(worker) + Worker.HeartbeatMs));
   }
 
-  /** The connection whose frames a worker is at, `gone` if it has left its slot; null for none. */
-  inHand(worker: number): Connection | 'gone' | null {
-    const { words, layout } = this.#arena;
-    const slot = Atomics.load(words, layout.worker(worker) + Worker.InHand) - 1;
-    if (slot < 0) return null;
-    return this.#events.pinnedTo(worker).find(({ seat }) => seat?.slot === slot) ?? 'gone';
+  inHand(worker: number): InHand | null {
+    const message = messageInHand(this.#arena, worker, this.#buffers(worker));
+    if (message === null) return null;
+    const { slot, generation } = message;
+    const isFrom = ({ seat }: Connection) => seat?.slot === slot && seat.generation === generation;
+    const connection = this.#events.pinnedTo(worker).find(isFrom) ?? null;
+    return { type: this.#known([message.type])[0] ?? null, connection };
+  }
+
+  /** Of these types those that the application has declared: others are a peer's words. */
+  #known(types: Iterable<string>): string[] {
+    return [...types].filter((type) => Object.hasOwn(this.policies, type));
+  }
+
+  #buffers(worker: number) {
+    const { asides, segments } = this.#members[worker];
+    return { asides: asides.all, segments: segments.all };
   }
 
   /** Messages that wait or run in handler queues of one worker. */
@@ -396,7 +408,6 @@ export class WorkerGroup implements Workers {
           reject(startError(error));
           const reason = member.ended ?? deathReason(error);
           member.ended = null;
-          member.deathReason ??= reason;
           if (!this.#stopping && hasWorked) this.#replace(worker, error, reason);
         },
       );
@@ -469,12 +480,16 @@ export class WorkerGroup implements Workers {
     (notice.kind === 'aside' ? asides : segments).set(notice.id, notice.buffer);
   }
 
-  #replace(worker: number, error: Error, reason: string): void {
+  #replace(worker: number, error: Error, why: string): void {
     const member = this.#members[worker];
     member.restarts++;
     // First of all: others may be waiting for it.
     this.#seen.recover(worker);
     this.#takeNotices(worker);
+    const inHand = this.inHand(worker);
+    const waitedFor = inHand === null ? this.#known(typesWaitedFor(this.#buffers(worker))) : [];
+    const reason = `${why}${whatItWasAt(inHand?.type ?? null, waitedFor)}`;
+    member.deathReason ??= reason;
     this.#events.died(worker, error, reason);
     member.takeover.run();
     const failures = ++member.failedStarts;

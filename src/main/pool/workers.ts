@@ -5,6 +5,14 @@
 import type { Policy, RelayedType } from '../../shared/policy.js';
 import type { Connection } from '../net/connection.js';
 
+/** The message that a worker is at. */
+export interface InHand {
+  /** Null if the application has not declared it: others are a peer's words. */
+  readonly type: string | null;
+  /** That it came from; null if that has left its slot. */
+  readonly connection: Connection | null;
+}
+
 export interface Workers {
   /** The policy table that the workers agreed on. */
   readonly policies: Readonly<Record<string, Policy>>;
@@ -38,8 +46,8 @@ export interface Workers {
   isLive(worker: number): boolean;
   /** Since a worker last showed that it gets on: it does with each look at the clock. */
   silentMs(worker: number, nowMs: number): number;
-  /** The connection whose frames a worker is at, `gone` if it has left its slot; null for none. */
-  inHand(worker: number): Connection | 'gone' | null;
+  /** The message that a worker is at; null for none. Of one that gets on, what is told may be of two messages. */
+  inHand(worker: number): InHand | null;
   /** Messages that wait or run in handler queues of one worker. */
   queuedBy(worker: number): number;
   /** The same of all workers. */

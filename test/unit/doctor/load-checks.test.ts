@@ -57,8 +57,13 @@ describe('workers', () => {
     ['one is down', workers({}, { isLive: false, lastDeath: 'on purpose' }), /^fail\nWorker 1 is down: on purpose/],
     [
       'one is stuck',
-      workers({ inHand: { forMs: 7300, peerId: 'p' } }, {}),
+      workers({ inHand: { forMs: 7300, peerId: 'p', type: null } }, {}),
       /^fail\nWorker 0 has been busy for 7\.3 s with what peer p sent/,
+    ],
+    [
+      'one is stuck in a handler',
+      workers({ inHand: { forMs: 7300, peerId: null, type: 'tx' } }, {}),
+      /^fail\nWorker 0 has been busy for 7\.3 s with a message of type 'tx' that peer \(gone\) sent/,
     ],
     [
       'one died',
@@ -103,7 +108,7 @@ describe('workers', () => {
   });
 
   it('that are busy but quick, or hold few messages, are no matter', () => {
-    const change = workers({ inHand: { forMs: 4, peerId: 'p' }, lagMs: 60, queuedMessages: 300 }, {});
+    const change = workers({ inHand: { forMs: 4, peerId: 'p', type: 'tx' }, lagMs: 60, queuedMessages: 300 }, {});
     expect(find('workers', change).level).toBe('ok');
     expect(find('workers', { ...workers({ queuedMessages: 5 }), shortestQueue: null }).level).toBe('ok');
   });

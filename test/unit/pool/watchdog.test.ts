@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Watchdog } from '../../src/main/pool/watchdog.js';
+import { Watchdog } from '../../../src/main/pool/watchdog.js';
 
 const LIMIT_MS = 1000;
 const awake = (heartbeat: number) => ({ heartbeat, isAsleep: false });
