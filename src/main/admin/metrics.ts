@@ -22,7 +22,7 @@ export const metricSections: readonly (readonly [title: string, specs: readonly 
 export const metricSpecs: readonly MetricSpec[] = metricSections.flatMap(([, specs]) => specs);
 
 const sumOf = (name: string) => `the sum of ${METRIC_PREFIX}${name}`;
-const LIFETIME = 'counts earlier runs, too: increase() over the time that Prometheus keeps tells as much';
+const LIFETIME = 'includes earlier runs; increase() over the retention time of Prometheus shows as much';
 
 /** Fields of the status that are no metric, and why. */
 export const notMetrics: Readonly<Record<string, string>> = {

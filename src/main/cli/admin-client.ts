@@ -22,7 +22,7 @@ export function addAdminFlags(command: Command, route: string): Command {
   return command
     .addOption(configFlag('admin'))
     .addOption(configFlag('adminToken'))
-    .option('--json', `as JSON, as ${route} answers`);
+    .option('--json', `print JSON, as ${route} answers`);
 }
 
 export interface AdminCall {

@@ -63,14 +63,17 @@ async function unban(target: string, flags: AdminFlags): Promise<void> {
 
 export function registerBans(program: Command): void {
   addAdminFlags(program.command('bans').description('shows the bans of a running node'), 'GET /bans')
-    .option('--watch', 'again every second, until Ctrl-C')
+    .option('--watch', 'refresh every second, until Ctrl-C')
     .action(bansCommand);
-  addAdminFlags(program.command('ban').description('has a running node refuse somebody'), 'POST /bans')
+  addAdminFlags(program.command('ban').description('bans a target on a running node'), 'POST /bans')
     .argument('<target>', TARGET_ALLOWED)
-    .option('--for <TIME>', "how long, or 'forever' (default: longer each time)")
-    .option('--reason <TEXT>', 'why, for whoever looks later')
+    .option('--for <TIME>', "how long, or 'forever' (default: 24h, then 7d, then 30d)")
+    .option('--reason <TEXT>', 'why, as bans and history show it')
     .action(ban);
-  addAdminFlags(program.command('unban').description('lifts a ban of a running node'), 'DELETE /bans/:target')
+  addAdminFlags(
+    program.command('unban').description('lifts a ban on a running node, and forgets what led to it'),
+    'DELETE /bans/:target',
+  )
     .argument('<target>', TARGET_ALLOWED)
     .action(unban);
 }

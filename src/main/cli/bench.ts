@@ -98,16 +98,16 @@ async function bench(names: readonly string[], flags: BenchFlags): Promise<void>
 export function registerBench(program: Command): void {
   program
     .command('bench')
-    .description('measures a node against baselines, in the same run, interleaved')
-    .argument('[scenario...]', 'what to measure; everything that needs neither hours nor other packages if left out')
-    .option('--list', 'names the scenarios')
+    .description('measures a node against baselines, interleaved in the same run')
+    .argument('[scenario...]', 'what to measure (default: everything that needs neither hours nor other packages)')
+    .option('--list', 'lists the scenarios')
     .option('--case <PATTERN>', 'only cases whose name matches, such as "16 conn|100 conn"')
-    .option('--rounds <N>', 'how often each program is measured; medians are shown', '5')
-    .option('--seconds <N>', 'how long each time', '2')
-    .option('--workers <N>', 'worker threads of the node; one less than the cores, 1 to 4, if left out')
-    .option('--duration <TIME>', 'how long soak lasts', '1h')
-    .option('--json <FILE>', 'writes what was found as JSON')
-    .option('--html <FILE>', 'writes it as a page with charts')
-    .option('--smoke', 'tiny runs, to see that everything works; the figures mean nothing')
+    .option('--rounds <N>', 'how many times each program is measured; medians are shown', '5')
+    .option('--seconds <N>', 'seconds each time', '2')
+    .option('--workers <N>', 'worker threads of the node (default: one fewer than the cores, 1 to 4)')
+    .option('--duration <TIME>', 'how long soak runs', '1h')
+    .option('--json <FILE>', 'write the results as JSON')
+    .option('--html <FILE>', 'write the results as a page with charts')
+    .option('--smoke', 'tiny runs, to check that everything works; the figures mean nothing')
     .action(bench);
 }

@@ -103,7 +103,7 @@ export function registerCrawl(program: Command): void {
     .description('asks seeds for peers; fails if no seed answers')
     .argument('<address...>', 'HOST:PORT of each seed')
     .addOption(configFlag('nonStrictAddresses'))
-    .option('--timeout <TIME>', 'longest wait for the answer of one address of a seed', '10s')
-    .option('--json', 'as JSON')
+    .option('--timeout <TIME>', 'longest wait for an answer from one address of a seed', '10s')
+    .option('--json', 'print the result as JSON')
     .action(crawl);
 }

@@ -35,9 +35,9 @@ async function devnet(flags: DevnetFlags): Promise<void> {
 export function registerDevnet(program: Command): void {
   program
     .command('devnet')
-    .description('runs real nodes on this machine, each its own process, and checks that no message is lost')
-    .option('--nodes <N>', `how many nodes, 2 to ${MAX_NODES}`, '4')
-    .option('--rate <R>', 'messages a second of all nodes together', '400')
+    .description('runs real nodes on this machine, each in its own process, and checks that no message is lost')
+    .option('--nodes <N>', `number of nodes, 2 to ${MAX_NODES}`, '4')
+    .option('--rate <R>', 'messages per second of all nodes together', '400')
     .option('--duration <S>', 'seconds of messages; 0 = until Ctrl-C', '10')
     .option('--json', 'print the summary as JSON')
     .action(devnet);

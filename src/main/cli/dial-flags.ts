@@ -26,7 +26,7 @@ export function addDialFlags(command: Command, name: string): Command {
   return command
     .argument('<address>', 'HOST:PORT or ID@HOST:PORT of a node')
     .addOption(configFlag('chainId'))
-    .option('--node-id <ID>', `node ID to show (default: ${name} and random digits)`)
+    .option('--node-id <ID>', `node ID to present (default: ${name}- and random digits)`)
     .option('--timeout <TIME>', 'longest wait for connection, handshake or progress', '10s');
 }
 

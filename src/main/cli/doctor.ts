@@ -83,8 +83,8 @@ async function doctor(flags: AdminFlags & ShowFlags): Promise<void> {
 
 export function registerDoctor(program: Command): void {
   const description =
-    'tells what is wrong with a running node, why, and what to do about it; ends with 0 if nothing warns or fails, else 1';
+    'reports what is wrong with a running node, why, and what to do about it; exits with 0 if nothing warns or fails, else 1';
   addAdminFlags(program.command('doctor').description(description), 'GET /doctor')
-    .option('--watch', 'again every second, until Ctrl-C')
+    .option('--watch', 'refresh every second, until Ctrl-C')
     .action(doctor);
 }

@@ -62,8 +62,8 @@ async function drain({ within, ...flags }: DrainFlags): Promise<void> {
 }
 
 export function registerDrain(program: Command): void {
-  const description = 'stops a running node gently: takes nobody in, tells its peers, and waits until all is through';
+  const description = 'stops a running node gently: it accepts no one, tells its peers, and finishes what is pending';
   addAdminFlags(program.command('drain').description(description), 'POST /drain')
-    .option('--within <TIME>', 'what is not through after this time is cut off (default: 60s)')
+    .option('--within <TIME>', 'what is unfinished after this time is cut off (default: 60s)')
     .action(drain);
 }

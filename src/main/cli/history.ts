@@ -43,10 +43,10 @@ async function history(flags: HistoryFlags): Promise<void> {
 export function registerHistory(program: Command): void {
   const command = program
     .command('history')
-    .description('shows what a running node refused, dropped, banned or failed at, and why; the newest first');
+    .description('shows what a running node refused, dropped, banned or failed at, and why; newest first');
   addAdminFlags(command, 'GET /history')
     .option('--limit <N>', 'how many entries (default: 100)')
     .option('--code <CODE>', 'only entries of this error code: a number, 0x42 or a name such as HandshakeTimeout')
-    .option('--watch', 'again every second, until Ctrl-C')
+    .option('--watch', 'refresh every second, until Ctrl-C')
     .action(history);
 }

@@ -35,6 +35,6 @@ export function registerKeygen(program: Command): void {
     .command('keygen')
     .description('makes the node key and prints the node ID')
     .addOption(configFlag('dataDir'))
-    .option('--force', 'replace a key that is there')
+    .option('--force', 'replace an existing key')
     .action(keygen);
 }

@@ -63,7 +63,7 @@ export function registerNode(program: Command): void {
   const command = program
     .command('node')
     .description(
-      'runs a node until SIGINT or SIGTERM, a second signal ends it at once; SIGHUP reloads its configuration',
+      'runs a node until SIGINT or SIGTERM (a second signal ends it at once); SIGHUP reloads its configuration',
     )
     .option('--config <FILE>', 'configuration file (TOML)')
     .option('--print-config', 'print the effective configuration as TOML and exit');

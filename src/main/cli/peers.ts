@@ -73,12 +73,15 @@ async function disconnect(id: string, flags: AdminFlags): Promise<void> {
 
 export function registerPeers(program: Command): void {
   addAdminFlags(program.command('peers').description('shows the peers of a running node'), 'GET /peers')
-    .option('--watch', 'again every second, until Ctrl-C')
+    .option('--watch', 'refresh every second, until Ctrl-C')
     .action(peersCommand);
-  addAdminFlags(program.command('dial').description('has a running node connect to a peer'), 'POST /peers')
+  addAdminFlags(program.command('dial').description('connects a running node to a peer'), 'POST /peers')
     .argument('<address>', 'HOST:PORT or ID@HOST:PORT of the peer')
     .action(dial);
-  addAdminFlags(program.command('disconnect').description('has a running node let go of a peer'), 'DELETE /peers/:id')
+  addAdminFlags(
+    program.command('disconnect').description('disconnects a running node from a peer'),
+    'DELETE /peers/:id',
+  )
     .argument('<id>', 'node ID of the peer')
     .action(disconnect);
 }

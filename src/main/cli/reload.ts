@@ -28,6 +28,6 @@ async function reload(flags: AdminFlags): Promise<void> {
 }
 
 export function registerReload(program: Command): void {
-  const description = 'has a running node read its configuration anew and take up what can change without a restart';
+  const description = 'makes a running node reread its configuration and apply what can change without a restart';
   addAdminFlags(program.command('reload').description(description), 'POST /reload').action(reload);
 }

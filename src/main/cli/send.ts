@@ -108,7 +108,7 @@ export function registerSend(program: Command): void {
   const payloadFlag = (flag: string, text: string, others: string[]): Option =>
     new Option(flag, text).conflicts(others);
   addDialFlags(program.command('send'), 'send')
-    .description('sends messages to a node and waits for a pong that proves that they were read')
+    .description('sends messages to a node and waits for a pong that proves they were read')
     .requiredOption('--type <TYPE>', 'message type')
     .addOption(payloadFlag('--data <TEXT>', 'payload as text (default: empty)', ['hex', 'file']))
     .addOption(payloadFlag('--hex <HEX>', 'payload in hexadecimal', ['data', 'file']))

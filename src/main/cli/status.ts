@@ -92,7 +92,7 @@ async function statusCommand(flags: AdminFlags & ShowFlags): Promise<void> {
 }
 
 export function registerStatus(program: Command): void {
-  addAdminFlags(program.command('status').description('shows what a running node tells of itself'), 'GET /status')
-    .option('--watch', 'again every second, until Ctrl-C')
+  addAdminFlags(program.command('status').description('shows the status of a running node'), 'GET /status')
+    .option('--watch', 'refresh every second, until Ctrl-C')
     .action(statusCommand);
 }

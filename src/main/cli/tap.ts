@@ -63,9 +63,9 @@ async function tap(address: string, flags: TapFlags): Promise<void> {
 
 export function registerTap(program: Command): void {
   addDialFlags(program.command('tap'), 'tap')
-    .description('connects as a peer and prints what arrives, one line a message')
+    .description('connects as a peer and prints what arrives, one message per line')
     .option('--type <TYPE>', 'only messages of this type')
     .option('--count <N>', 'stop after N messages')
-    .option('--json', 'one JSON object a line, with the whole payload in base64')
+    .option('--json', 'one JSON object per line, with the whole payload in base64')
     .action(tap);
 }

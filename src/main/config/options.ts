@@ -74,12 +74,12 @@ const MAX_PEERS = 10_000;
 const MAX_WORKERS = 64;
 
 export const options = {
-  preset: option(choice(presetNames), 'default', 'NAME', 'connection limits to start from', { live: true }),
-  chainId: option(chainIdText(), 'paw-mainnet', 'ID', 'chain; peers of another chain are refused'),
-  nodeId: option(optional(nodeIdText()), null, 'ID', 'node ID to use instead of the one of the node key', {
+  preset: option(choice(presetNames), 'default', 'NAME', 'set of limits to start from', { live: true }),
+  chainId: option(chainIdText(), 'paw-mainnet', 'ID', 'chain ID; peers of another chain are refused'),
+  nodeId: option(optional(nodeIdText()), null, 'ID', 'node ID to use instead of that of the node key', {
     fallbackText: 'from the node key',
   }),
-  dataDir: option(pathText(), '~/.paw/p2p', 'DIR', 'directory of the node key; one node at a time'),
+  dataDir: option(pathText(), '~/.paw/p2p', 'DIR', 'directory of the node key and the store; one node at a time'),
   listen: option(
     hostPort(),
     '[::]:26656',
@@ -87,7 +87,7 @@ export const options = {
     'address for peers, [::] for IPv6 and IPv4; port 0 lets the system choose',
   ),
   admin: option(hostPortOrOff(), '127.0.0.1:26660', 'HOST:PORT|off', 'address of the admin HTTP'),
-  adminToken: option(optional(token()), null, 'TOKEN', 'bearer token of the admin HTTP; needed off loopback', {
+  adminToken: option(optional(token()), null, 'TOKEN', 'bearer token of the admin HTTP; required off loopback', {
     secret: true,
     fallbackText: 'none',
     live: true,
@@ -96,53 +96,67 @@ export const options = {
     optional(hostPort()),
     null,
     'HOST:PORT',
-    'where peers reach us, where that is not what we listen on; told to others',
-    { fallbackText: 'what we listen on' },
+    'address where peers reach us, if it is not the one we listen on; announced to peers',
+    { fallbackText: 'the address we listen on' },
   ),
-  seeds: option(optional(peerList()), null, 'A,B,…', 'nodes that are asked for peers, as HOST:PORT', {
-    fallbackText: 'those of section 2.2 for paw-mainnet, none for other chains',
+  seeds: option(optional(peerList()), null, 'A,B,…', 'nodes to ask for peers, as HOST:PORT', {
+    fallbackText: 'nine built-in seeds for paw-mainnet, none for other chains',
     live: true,
   }),
-  persistentPeers: option(peerList(), [], 'ID@H:P,…', 'peers to stay connected to; the ID may be left out', {
+  persistentPeers: option(peerList(), [], 'ID@H:P,…', 'peers to stay connected to, best named by ID and IP address', {
     live: true,
   }),
-  privatePeerIds: option(nodeIdList(), [], 'ID,…', 'node IDs whose addresses are told to nobody', { live: true }),
+  privatePeerIds: option(nodeIdList(), [], 'ID,…', 'node IDs whose addresses are never passed on', { live: true }),
   unconditionalPeerIds: option(nodeIdList(), [], 'ID,…', 'node IDs that do not count against the limits', {
     live: true,
   }),
-  maxPeers: option(integer(1, MAX_PEERS), presets.default.maxPeers, 'N', 'most peers', { live: true }),
-  maxInbound: option(integer(0, MAX_PEERS), presets.default.maxInbound, 'N', 'most inbound peers, at most maxPeers', {
-    live: true,
-  }),
+  maxPeers: option(integer(1, MAX_PEERS), presets.default.maxPeers, 'N', 'maximum number of peers', { live: true }),
+  maxInbound: option(
+    integer(0, MAX_PEERS),
+    presets.default.maxInbound,
+    'N',
+    'maximum number of inbound peers, at most maxPeers',
+    {
+      live: true,
+    },
+  ),
   maxOutbound: option(
     integer(0, MAX_PEERS),
     presets.default.maxOutbound,
     'N',
-    'most outbound peers, at most maxPeers',
+    'maximum number of outbound peers, at most maxPeers',
     { live: true },
   ),
-  minOutbound: option(integer(0, MAX_PEERS), 10, 'N', 'outbound peers that are kept up, at most maxOutbound', {
+  minOutbound: option(integer(0, MAX_PEERS), 10, 'N', 'number of outbound peers to maintain, at most maxOutbound', {
     live: true,
   }),
-  maxPerSubnet: option(integer(1, MAX_PEERS), 10, null, 'most inbound peers of one /24 (IPv4) or /64 (IPv6)', {
+  maxPerSubnet: option(
+    integer(1, MAX_PEERS),
+    10,
+    null,
+    'maximum number of inbound peers per /24 (IPv4) or /64 (IPv6)',
+    {
+      live: true,
+    },
+  ),
+  pex: option(flag(), true, '', 'whether addresses are exchanged with peers and given to crawlers', { negated: true }),
+  pexInterval: option(duration(5000, 24 * hourMs), '30s', null, 'how often addresses are sent to a peer', {
     live: true,
   }),
-  pex: option(flag(), true, '', 'addresses are exchanged with peers, and told to who crawls', { negated: true }),
-  pexInterval: option(duration(5000, 24 * hourMs), '30s', null, 'how often a peer is told addresses', { live: true }),
   feelerInterval: option(
     duration(100, 24 * hourMs),
     '2m',
     null,
-    'how often a node with enough peers tries another address, to know it and to mix the network',
+    'how often a node with enough peers tries another address, to check it and to mix the network',
     { live: true },
   ),
-  seedMode: option(flag(), false, '', 'looks for addresses, hands them out, and closes inbound connections after that'),
-  nonStrictAddresses: option(flag(), false, '', 'takes loopback and private addresses into the address book'),
+  seedMode: option(flag(), false, '', 'probes addresses, hands them out, and then closes inbound connections'),
+  nonStrictAddresses: option(flag(), false, '', 'accepts loopback and private addresses into the address book'),
   crawlGrace: option(
     duration(1, 10_000),
     '300ms',
     'TIME',
-    'silence after the first byte that tells a crawl from a handshake',
+    'silence after the first byte that marks a crawl, not a handshake',
     { live: true },
   ),
   relay: option(
@@ -156,67 +170,75 @@ export const options = {
     powerOfTwoSize(64 * KiB, GiB),
     '4MiB',
     null,
-    'memory for messages seen in the last 5 minutes, 16 bytes each, a power of two',
+    'memory for messages seen in the last 5 minutes, 16 bytes each; a power of two',
   ),
-  receiveRate: option(orOff(size(KiB, 64 * GiB)), 'off', null, 'bytes a second that are read from one peer', {
+  receiveRate: option(orOff(size(KiB, 64 * GiB)), 'off', null, 'bytes per second read from one peer', {
     live: true,
   }),
-  sendRate: option(orOff(size(KiB, 64 * GiB)), 'off', null, 'bytes a second that are sent to one peer', { live: true }),
-  receiveMessages: option(orOff(integer(1, 1e9)), 'off', null, 'messages a second that are read from one peer', {
+  sendRate: option(orOff(size(KiB, 64 * GiB)), 'off', null, 'bytes per second sent to one peer', { live: true }),
+  receiveMessages: option(orOff(integer(1, 1e9)), 'off', null, 'messages per second read from one peer', {
     live: true,
   }),
-  sendMessages: option(orOff(integer(1, 1e9)), 'off', null, 'messages a second that are sent to one peer', {
+  sendMessages: option(orOff(integer(1, 1e9)), 'off', null, 'messages per second sent to one peer', {
     live: true,
   }),
   workers: option(workerCount(MAX_WORKERS), 'auto', 'N|auto', 'worker threads', {
-    fallbackText: 'auto: one less than the cores, 1 to 4',
+    fallbackText: 'auto: one fewer than the cores, 1 to 4',
   }),
   workerTimeout: option(
     orOff(timeout),
     '10s',
     null,
-    'a worker that hangs in a message handler for so long is replaced',
+    'a worker that hangs in a message handler for this long is replaced',
     { live: true },
   ),
   workerHeap: option(
     size(16 * MiB, 64 * GiB),
     '512MiB',
     null,
-    'most JavaScript heap of one worker; one that needs more is replaced',
+    'largest JavaScript heap of one worker; a worker that needs more is replaced',
   ),
   handlers: option(moduleList(), [], 'FILE', 'module of message handlers, loaded in every worker', {
     repeatable: true,
   }),
-  dialTimeout: option(timeout, '5s', 'TIME', 'time for a TCP connection to come about', { live: true }),
-  handshakeTimeout: option(timeout, '10s', 'TIME', 'time for a handshake', { live: true }),
-  readTimeout: option(timeout, '30s', 'TIME', 'a peer that sends no byte for so long is disconnected', { live: true }),
-  writeTimeout: option(timeout, '5s', 'TIME', 'a peer that accepts no waiting byte for so long is disconnected', {
+  dialTimeout: option(timeout, '5s', 'TIME', 'time for a TCP connection to be established', { live: true }),
+  handshakeTimeout: option(timeout, '10s', 'TIME', 'time for a handshake to complete', { live: true }),
+  readTimeout: option(timeout, '30s', 'TIME', 'a peer that sends no byte for this long is disconnected', {
     live: true,
   }),
-  pingInterval: option(timeout, '30s', 'TIME', 'keep-alive; a ping goes to a peer after half of it without sending', {
+  writeTimeout: option(timeout, '5s', 'TIME', 'a peer that takes no waiting byte for this long is disconnected', {
     live: true,
   }),
-  inactivityTimeout: option(timeout, '5m', 'TIME', 'a peer with nothing but pings for so long is disconnected', {
+  pingInterval: option(timeout, '30s', 'TIME', 'keep-alive; a peer that nothing was sent to for half of it is pinged', {
     live: true,
   }),
-  frameTimeout: option(timeout, '60s', null, 'time for a frame that has begun to arrive whole', { live: true }),
+  inactivityTimeout: option(timeout, '5m', 'TIME', 'a peer with no traffic but pings for this long is disconnected', {
+    live: true,
+  }),
+  frameTimeout: option(timeout, '60s', null, 'time a started frame has to arrive completely', { live: true }),
   shutdownTimeout: option(timeout, '4s', null, 'time for handlers and writes to finish at shutdown', { live: true }),
-  backoffJitter: option(fraction(), 0.2, null, 'most random share added to the wait between dials of one address', {
-    live: true,
-  }),
+  backoffJitter: option(
+    fraction(),
+    0.2,
+    null,
+    'largest random fraction added to the wait between dials of one address',
+    {
+      live: true,
+    },
+  ),
   sendQueue: option(size(64 * KiB, GiB), '8MiB', null, 'bytes that may wait to be sent to one peer'),
   memoryBudget: option(
     size(8 * MiB, 64 * GiB),
     '512MiB',
     'SIZE',
-    'most bytes of rings, partial frames, queues and caches together',
+    'maximum bytes of rings, partial frames, queues and caches together',
     { live: true },
   ),
   ringSize: option(
     orAuto(powerOfTwoSize(4 * KiB, 64 * MiB)),
     'auto',
     null,
-    'receive ring of one connection, a power of two; memory is used only as data comes',
+    'receive ring of one connection, a power of two; takes memory only as data arrives',
     { fallbackText: 'auto: 8MiB, or what fits into half of the memory budget' },
   ),
   outboundRing: option(
@@ -229,17 +251,17 @@ export const options = {
     choice(['debug', 'info', 'warn', 'error', 'silent']),
     'info',
     'LEVEL',
-    'least level that is logged',
+    'lowest level that is logged',
     { live: true },
   ),
-  logFormat: option(optional(choice(['pretty', 'json'])), null, 'FORMAT', 'how log lines look', {
+  logFormat: option(optional(choice(['pretty', 'json'])), null, 'FORMAT', 'format of log lines', {
     fallbackText: 'pretty on a terminal, else json',
   }),
   logFile: option(
     optional(pathText()),
     null,
     'FILE',
-    'file that the log is appended to; SIGUSR2 opens it anew, for rotation',
+    'file that the log is appended to; SIGUSR2 reopens it, for log rotation',
     { fallbackText: 'none: standard output' },
   ),
 } as const;

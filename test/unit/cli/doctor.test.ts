@@ -64,7 +64,7 @@ describe('the command doctor', () => {
 
   test('documents its exit codes', async () => {
     expect((await run('doctor', '--help')).out.replace(/\s+/g, ' ')).toContain(
-      'ends with 0 if nothing warns or fails, else 1',
+      'exits with 0 if nothing warns or fails, else 1',
     );
   });
 });
