@@ -8,8 +8,8 @@ import type { PolicyDeclaration } from './policy.js';
 export interface Message {
   readonly type: string;
   /**
-   * Bytes of the payload. A view that is valid only until the handler returns or its promise settles. Don't write into
-   * it: a message is passed on as it stands here.
+   * Bytes of the payload. A view that is valid only until the handler returns or, if it is queued, its promise settles.
+   * Don't write into it: a message is passed on as it stands here.
    */
   readonly payload: Buffer;
   /** Length of the payload in bytes, without making a view of it. */
@@ -40,10 +40,13 @@ export interface HandlerLog {
 export interface HandlerContext {
   /** Index of this worker. */
   readonly worker: number;
-  /** Sends to the peer that the message came from. False when its send queue is full or it is gone: nothing was sent. */
+  /**
+   * Sends to the peer that the message came from. False when its send queue is full or it is gone: nothing was sent. An
+   * inline handler calls it before it returns; later it throws.
+   */
   reply(type: string, payload: unknown): boolean;
-  /** Sends to a peer by node ID. True once handed to the main thread, which drops it, counted, if the peer is gone. */
-  send(peerId: string, type: string, payload: unknown): boolean;
+  /** Sends to a peer by node ID, at any time. The main thread drops it, counted, if the peer is gone or its queue is full. */
+  send(peerId: string, type: string, payload: unknown): void;
   /** Sends to all connected peers. A peer whose send queue is full is passed over and counted. */
   broadcast(type: string, payload: unknown, options?: BroadcastOptions): void;
   /**
@@ -65,12 +68,19 @@ export interface HandlerContext {
   readonly log: HandlerLog;
 }
 
-export type Handler = (message: Message, context: HandlerContext) => void | Promise<void>;
+/**
+ * Handles a message, in a worker. What it returns matters only if that is a promise: then it is not through until the
+ * promise settles. What it throws, or rejects with, is logged without its text, and counted.
+ */
+export type Handler = (message: Message, context: HandlerContext) => unknown;
 
 /** A handler with its policy beside it. */
 export interface DeclaredHandler extends PolicyDeclaration {
   readonly handler: Handler;
 }
 
-/** Default export of a handler module. A plain async function is `queued`, any other function `inline`. */
+/**
+ * Default export of a handler module. A handler that does not say its `mode` is `queued` if it is an async function, or
+ * returns a promise for the first message that a worker gives it, which is always a copy; else it is `inline`.
+ */
 export type HandlerModule = Readonly<Record<string, Handler | DeclaredHandler>>;

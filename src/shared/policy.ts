@@ -12,8 +12,9 @@ export type Fanout = number | 'all';
 /** The part of a policy that an application may state beside its handler; what it leaves out has the default. */
 export interface PolicyDeclaration {
   /**
-   * `inline`: synchronous, on a view into the ring. `queued`: on a copy in shared memory, async, in a bounded queue. Either
-   * way a message that was in hand when its worker died is handled again, and all others once.
+   * `inline`: synchronous, on a view into the ring; one that returns a promise has failed. `queued`: on a copy in shared
+   * memory, async, in a bounded queue. Either way a message that was in hand when its worker died is handled again, and all
+   * others once. Default: `queued` for an async function, or one that returns a promise for its first message, else `inline`.
    */
   readonly mode?: 'inline' | 'queued';
   /** Queued handlers of this type that run at once in each worker. Default 1, which keeps messages in order. */

@@ -3,6 +3,7 @@
  * message and one context that are pointed at the frame in hand, so that nothing is allocated per frame; queued
  * handlers get their own.
  */
+import { NodeError } from '../shared/errors.js';
 import type { BroadcastOptions, HandlerContext, HandlerLog, Message } from '../shared/handler.js';
 import { ID_BYTES, MAX_REASON_BYTES } from '../shared/limits.js';
 import { viewOf } from '../shared/memory/buffer-view.js';
@@ -17,13 +18,19 @@ import type { Outbox } from './outbox.js';
 import type { Origin } from './peer-stream.js';
 import type { TypeEntry, TypeInterner } from './type-interner.js';
 
-/** The message of inline handlers. Its payload is a view that is made when somebody asks for it. */
+/** Where the payload lies of a message that is no longer in hand. */
+const GONE = new Uint8Array(new SharedArrayBuffer(0));
+
+/**
+ * The message of inline handlers. Its payload is a view that is made when somebody asks for it; whoever asks later is told
+ * so, and never gets what somebody else has sent meanwhile.
+ */
 export class InlineMessage implements Message {
   type = '';
   value: unknown;
   peerId = '';
   payloadBytes = 0;
-  #source!: Uint8Array<SharedArrayBuffer>;
+  #source: Uint8Array<SharedArrayBuffer> = GONE;
   #offset = 0;
   #view: Buffer | null = null;
   /** What `#memoryOf` lies in: it costs to ask, and is mostly the same. */
@@ -37,8 +44,19 @@ export class InlineMessage implements Message {
     this.payloadBytes = length;
   }
 
+  /** No message is in hand any more. */
+  close(): void {
+    this.type = '';
+    this.peerId = '';
+    this.value = undefined;
+    this.payloadBytes = 0;
+    this.#source = GONE;
+    this.#view = null;
+  }
+
   get payload(): Buffer {
     if (this.#view !== null) return this.#view;
+    if (this.#source === GONE) throw messageGone();
     if (this.#memoryOf !== this.#source) {
       this.#memoryOf = this.#source;
       this.#memory = this.#source.buffer;
@@ -168,7 +186,7 @@ export class Sender {
 
 /**
  * A handler's context, pointed at the message in its hands and the connection that it came from. What it may do with
- * that message ends with the handler (`close`); all else it may do later, too.
+ * that message and that connection ends with an inline handler (`close`); all else it may do later, too.
  */
 export class Context implements HandlerContext {
   readonly #sender: Sender;
@@ -215,12 +233,12 @@ export class Context implements HandlerContext {
   }
 
   reply(type: string, payload: unknown): boolean {
+    this.#requireMessage();
     return this.#sender.reply(this.#origin.slot, this.#origin.generation, type, payload);
   }
 
-  send(peerId: string, type: string, payload: unknown): boolean {
+  send(peerId: string, type: string, payload: unknown): void {
     this.#sender.send(peerId, type, payload);
-    return true;
   }
 
   broadcast(type: string, payload: unknown, options?: BroadcastOptions): void {
@@ -249,6 +267,11 @@ export class Context implements HandlerContext {
 
   /** The context of inline handlers has another message by now, or none: that must not suffer. */
   #requireMessage(): void {
-    if (!this.#hasMessage) throw new Error('the message is no longer in hand: its handler has returned');
+    if (!this.#hasMessage) throw messageGone();
   }
+}
+
+function messageGone(): NodeError {
+  const message = "the message is no longer in hand: its handler is inline and has returned; mode 'queued' keeps it";
+  return new NodeError('ERR_PAW_HANDLER', message);
 }

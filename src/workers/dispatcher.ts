@@ -2,7 +2,7 @@
  * Takes decoded frames to whoever they are for: the protocol's own control messages, handlers, subscribers. Worker
  * thread. A handler is a trust boundary: what it throws is counted and logged, and the next frame goes on.
  */
-import type { ErrorCode } from '../shared/errors.js';
+import { type ErrorCode, NodeError } from '../shared/errors.js';
 import type { Handler, Message } from '../shared/handler.js';
 import { MAX_PEX_BYTES, MAX_PONG_BYTES } from '../shared/limits.js';
 import type { Arena } from '../shared/memory/arena.js';
@@ -19,6 +19,7 @@ import type { FrameDecoder } from './frame-decoder.js';
 import type { Gossip } from './gossip.js';
 import type { QueuedMessage } from './handler-queue.js';
 import { Control, newRoute, type Route } from './handler-registry.js';
+import { isPromise } from './is-promise.js';
 import type { SendType } from './outbox.js';
 import type { Origin, PeerStream } from './peer-stream.js';
 import type { QueueEntry, QueueLog } from './queue-log.js';
@@ -153,7 +154,7 @@ export class Dispatcher {
       return Dispatched.Done;
     }
     if (handler === null) this.#sender.relay(stream, type, payload);
-    else if (this.#inlineOne(stream, frame, value)) this.#context.settle();
+    else this.#inlineOne(stream, frame, value);
     return Dispatched.Held;
   }
 
@@ -216,6 +217,7 @@ export class Dispatcher {
 
   /** No message is in hand any more. */
   end(): void {
+    this.#message.close();
     this.#context.close();
   }
 
@@ -227,27 +229,30 @@ export class Dispatcher {
     const handler = this.#handler;
     try {
       const result: unknown = handler(message, this.#context);
-      if (result !== undefined && result instanceof Promise) this.#lateInline(message.type, result);
-      return true;
+      return typeof result !== 'object' || this.#isThrough(message.type, result);
     } catch (error) {
       this.#onError(message.type, error);
       return false;
     }
   }
 
-  /** One message of an inline type. @returns whether its handler returned without an error */
-  #inlineOne(stream: PeerStream, frame: FrameDecoder<Route>, value: unknown): boolean {
+  /** One message of an inline type; one of a gossip type is passed on if its handler returns without an error. */
+  #inlineOne(stream: PeerStream, frame: FrameDecoder<Route>, value: unknown): void {
     this.begin(stream, frame.type);
     this.#message.value = value;
     const isWell = this.inline(frame.source, frame.payloadOffset, frame.payloadBytes);
+    if (isWell && frame.type.route.gossip) this.#context.settle();
     this.end();
     this.#types.ran(frame.type);
-    return isWell;
   }
 
-  /** An inline handler returned a promise: its payload is gone already, so all we can do is not to lose its error. */
-  #lateInline(type: string, result: Promise<unknown>): void {
-    result.catch((error: unknown) => this.#onError(type, error));
+  /** An inline handler may return anything but a promise: its payload would be gone before that settles. */
+  #isThrough(type: string, result: unknown): boolean {
+    if (!isPromise(result)) return true;
+    const fail = (error: unknown) => this.#onError(type, error);
+    fail(new NodeError('ERR_PAW_HANDLER', `the handler of '${type}' is inline and returned a promise`));
+    result.then(undefined, fail);
+    return false;
   }
 
   /** Copies a message into its type's queue. `hold` is that of a gossip type; it ends with the handler. */
@@ -277,7 +282,7 @@ export class Dispatcher {
     const released = () => this.#addQueued(origin, -payload.length);
     const handle = () => {
       if (policy?.codec === 'msgpack') message.value = decodeOwn(payload);
-      return gossip ? settleAfter(handler, message, context) : handler(message, context);
+      return gossip ? settleAfter(handler(message, context), context) : handler(message, context);
     };
     return { entry, run: handle, released };
   }
@@ -351,9 +356,10 @@ export class Dispatcher {
 }
 
 /** A queued handler of a gossip type: what it takes well is passed on. */
-async function settleAfter(handler: Handler, message: Message, context: Context): Promise<void> {
-  await handler(message, context);
+function settleAfter(result: unknown, context: Context): unknown {
+  if (isPromise(result)) return result.then(() => context.settle());
   context.settle();
+  return undefined;
 }
 
 /** What was found to decode when it was queued. */

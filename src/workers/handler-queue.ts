@@ -6,6 +6,7 @@
 import type { Clock } from '../shared/clock.js';
 import { EntryState } from '../shared/memory/queue-segment.js';
 import type { Policy } from '../shared/policy.js';
+import { isPromise } from './is-promise.js';
 import type { QueueGate } from './queue-gate.js';
 import type { QueueEntry, QueueLog } from './queue-log.js';
 
@@ -26,6 +27,8 @@ export class HandlerQueue {
   readonly #addWaiting: (messages: number) => void;
   readonly #clock: Clock;
   readonly #took: (ms: number) => void;
+  /** As long as nobody knows whether the handler returns promises. */
+  #decided: ((mode: Policy['mode']) => void) | null;
   /** Messages that may wait or run at once. */
   readonly #places: number;
   /** Ring of waiting messages; `#head` is the oldest. */
@@ -49,6 +52,11 @@ export class HandlerQueue {
     clock: Clock;
     /** Gets how long each handler took, from its start until it settled. */
     took: (ms: number) => void;
+    /**
+     * For a handler that does not say how it runs: gets to know with its first message. If that is inline, the queue is
+     * empty and is offered nothing more.
+     */
+    decided?: (mode: Policy['mode']) => void;
   }) {
     const { policy } = parts;
     this.log = parts.log;
@@ -60,6 +68,7 @@ export class HandlerQueue {
     this.#addWaiting = parts.addWaiting;
     this.#clock = parts.clock;
     this.#took = parts.took;
+    this.#decided = parts.decided ?? null;
     this.#places = policy.queueLength + policy.concurrency;
     this.#waiting = new Array(this.#places).fill(undefined);
   }
@@ -145,11 +154,15 @@ export class HandlerQueue {
   async #run(message: QueuedMessage): Promise<void> {
     const { entry } = message;
     const startMs = this.#clock.nowMs();
+    let isInline = false;
     try {
       entry.mark(EntryState.Starting);
       const result = message.run();
-      entry.mark(EntryState.Running);
-      await result;
+      isInline = this.#decide(result) === 'inline';
+      if (!isInline) {
+        entry.mark(EntryState.Running);
+        await result;
+      }
     } catch (error) {
       this.#onError(error);
     }
@@ -160,7 +173,25 @@ export class HandlerQueue {
     const { isSuspect } = entry;
     this.log.finish(entry);
     if (isSuspect) this.#gate.through(true);
+    if (isInline) {
+      this.log.close();
+      // Not within the turn that began this.
+      queueMicrotask(this.#onDone);
+      return;
+    }
     this.start();
     this.#onDone();
+  }
+
+  /** What a first result tells of how the handler runs; null if nothing, or if that is known. */
+  #decide(result: unknown): Policy['mode'] | null {
+    const decided = this.#decided;
+    if (decided === null) return null;
+    // Those that wait come before whatever would be handled inline.
+    if (!isPromise(result) && this.#length > 0) return null;
+    const mode = isPromise(result) ? 'queued' : 'inline';
+    this.#decided = null;
+    decided(mode);
+    return mode;
   }
 }

@@ -68,9 +68,13 @@ function isAsync(handler: Handler): boolean {
   return handler.constructor.name === 'AsyncFunction';
 }
 
+/** With `decided` a queue for a handler of which nobody knows yet how it runs, see HandlerQueue. */
+type MakeQueue = (type: string, policy: Policy, decided?: (mode: Policy['mode']) => void) => HandlerQueue;
+
 export class HandlerRegistry {
   readonly #types: TypeInterner<Route>;
-  readonly #makeQueue: (type: string, policy: Policy) => HandlerQueue;
+  readonly #makeQueue: MakeQueue;
+  readonly #onChange: () => void;
   /** Policies declared by the node's options; a handler's own declaration goes before them. */
   readonly #declared = new Map<string, PolicyDeclaration>();
   /** What handlers declare beside themselves, and how they run if nobody says. */
@@ -79,9 +83,11 @@ export class HandlerRegistry {
   #relayed: ReadonlyMap<string, PolicyDeclaration> = new Map();
   readonly #policies = new Map<string, Policy>();
 
-  constructor(types: TypeInterner<Route>, makeQueue: (type: string, policy: Policy) => HandlerQueue) {
+  /** @param onChange told when a handler turns out to run in another way than the policy table said */
+  constructor(types: TypeInterner<Route>, makeQueue: MakeQueue, onChange: () => void) {
     this.#types = types;
     this.#makeQueue = makeQueue;
+    this.#onChange = onChange;
     for (const [name, control] of controls) {
       types.declare(name, () => ({ ...unknownRoute, control }));
     }
@@ -147,7 +153,20 @@ export class HandlerRegistry {
     this.#own.set(type, { declaration, fallbackMode: isAsync(handler) ? 'queued' : 'inline' });
     const policy = this.#setPolicy(type);
     route.handler = handler;
+    const isSaid = (declaration.mode ?? this.#declared.get(type)?.mode) !== undefined;
     if (policy.mode === 'queued') route.queue = this.#makeQueue(type, policy);
+    else if (!isSaid) route.queue = this.#makeQueue(type, policy, (mode) => this.#decided(type, mode));
+  }
+
+  /** How a handler that did not say runs has shown with its first message: a promise needs a payload that stays. */
+  #decided(type: string, mode: Policy['mode']): void {
+    if (mode === 'inline') {
+      this.#route(type).queue = null;
+      return;
+    }
+    this.#own.set(type, { ...this.#own.get(type)!, fallbackMode: 'queued' });
+    this.#setPolicy(type);
+    this.#onChange();
   }
 
   #setPolicy(type: string): Policy {

@@ -115,6 +115,13 @@ export class QueueLog {
     this.#giveUp(last);
   }
 
+  /** Nothing more comes: the segment that is kept goes back. All that was in it is done. */
+  close(): void {
+    const last = this.#last;
+    this.#last = null;
+    if (last !== null) this.#giveUp(last);
+  }
+
   /** Copies a message that `hasRoom` has found room for. */
   append(
     stream: PeerStream,

@@ -51,6 +51,8 @@ export interface WorkerCoreParts {
   readonly onSegment: Announce;
   /** Gets what handlers throw. */
   readonly onError: (type: string, error: unknown) => void;
+  /** A handler turned out to run in another way than the policy table said. */
+  readonly onPolicies: () => void;
   /** A queued handler is through, so that there may be room for who waits. */
   readonly onQueueMoved: () => void;
   /** Something was sent, in a turn or outside. */
@@ -93,19 +95,24 @@ export class WorkerCore {
     const gossip = new Gossip({ arena, worker, clock, key: parts.gossipKey });
     gossip.seen.forgetHeld(heldBy(parts.segments.values()));
     const logParts = { arena, worker, store: this.#segments, seen: gossip.seen, keep: () => ring.markProgress() };
-    this.registry = new HandlerRegistry(types, (type, policy) => {
-      const number = table.intern(type);
-      return new HandlerQueue({
-        policy,
-        log: new QueueLog(types.declare(type, newRoute).bytes, logParts),
-        gate: this.#gate,
-        onError: (error) => onError(type, error),
-        onDone: parts.onQueueMoved,
-        addWaiting: (messages) => Atomics.add(arena.words, block + Worker.QueuedMessages, messages),
-        clock,
-        took: (ms) => table.addHandled(number, ms * 1000, 1),
-      });
-    });
+    this.registry = new HandlerRegistry(
+      types,
+      (type, policy, decided) => {
+        const number = table.intern(type);
+        return new HandlerQueue({
+          policy,
+          log: new QueueLog(types.declare(type, newRoute).bytes, logParts),
+          gate: this.#gate,
+          onError: (error) => onError(type, error),
+          onDone: parts.onQueueMoved,
+          addWaiting: (messages) => Atomics.add(arena.words, block + Worker.QueuedMessages, messages),
+          clock,
+          took: (ms) => table.addHandled(number, ms * 1000, 1),
+          ...(decided && { decided }),
+        });
+      },
+      parts.onPolicies,
+    );
     const outbox = new Outbox(arena, worker, ring, parts.sendQueueBytes, budget);
     const { log, encodeOpaque, afterSend } = parts;
     const sender = new Sender({ worker, log, outbox, gossip, types, encodeOpaque, afterSend });

@@ -98,6 +98,7 @@ class WorkerThread {
         addCounter(arena.words, handlerErrors, 1);
         this.#handlerErrors.failed(type, error);
       },
+      onPolicies: () => this.#tellPolicies(),
       onQueueMoved: () => this.#queueMoved(),
       afterSend: () => this.#flushSoon(),
       encodeOpaque: (value) => encodeValue(value, MAX_PUBLISHED_BYTES),
@@ -187,7 +188,7 @@ class WorkerThread {
     else if (command.kind === 'subscribe') this.#registry.subscribe(command.type, command.wanted);
     else {
       this.#registry.relay(command.relay);
-      this.#tell({ kind: 'policies', policies: this.#registry.policies() });
+      this.#tellPolicies();
     }
     this.#signal.raise();
   }
@@ -218,6 +219,10 @@ class WorkerThread {
       (message: string, fields: Record<string, unknown> = {}) =>
         this.#tell({ kind: 'log', level, message: logText(message), fields: logFields(fields) });
     return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+  }
+
+  #tellPolicies(): void {
+    this.#tell({ kind: 'policies', policies: this.#registry.policies() });
   }
 
   #tell(notice: WorkerNotice): void {

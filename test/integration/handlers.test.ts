@@ -18,13 +18,24 @@ describe('a handler', () => {
     expect(peer.of('echo').map(({ payload }) => payload)).toEqual(payloads);
   });
 
-  it('that is async is queued, keeps its payload and its order', async () => {
+  it.each(['later', 'wrapped'])(
+    'that returns promises (%s) is queued, keeps its payload and its order',
+    async (type) => {
+      const node = await startNode(kinds);
+      const peer = await RawPeer.join(portOf(node));
+      const payloads = Array.from({ length: 100 }, (_, i) => Buffer.alloc(2000 + i, i));
+      peer.socket.write(Buffer.concat(payloads.map((payload) => frame(type, payload))));
+      await until(() => peer.of('echo').length === 100, 'all echoes');
+      expect(peer.of('echo').map(({ payload }) => payload)).toEqual(payloads);
+    },
+  );
+
+  it('that is declared inline and returns a promise counts as failed, each time', async () => {
     const node = await startNode(kinds);
     const peer = await RawPeer.join(portOf(node));
-    const payloads = Array.from({ length: 100 }, (_, i) => Buffer.alloc(2000 + i, i));
-    peer.socket.write(Buffer.concat(payloads.map((payload) => frame('later', payload))));
-    await until(() => peer.of('echo').length === 100, 'all echoes');
-    expect(peer.of('echo').map(({ payload }) => payload)).toEqual(payloads);
+    peer.socket.write(Buffer.concat([frame('promises'), frame('promises'), frame('inline', Buffer.of(1))]));
+    await peer.frame('echo');
+    await until(() => node.stats().messages.handlerErrors === 2, 'both to be counted');
   });
 
   it('of a msgpack type gets a value and sends one, and so does the library', async () => {

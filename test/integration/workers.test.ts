@@ -217,6 +217,8 @@ describe('a worker that hangs', () => {
 describe('a message that kills each time', () => {
   const cases = [
     ...(['exit', 'hang', 'heap'] as const).map((manner) => ['die', manner] as const),
+    // Its handler does not say how it runs, which its first message would have shown.
+    ['dieFirst', 'exit'] as const,
     ...(['exit', 'hang', 'heap', 'throw'] as const).flatMap((manner) =>
       (['dieQueued', 'dieLater'] as const).map((type) => [type, manner] as const),
     ),

@@ -159,6 +159,7 @@ export class InlineWorkers implements Workers {
       onAside: (id, buffer) => this.#asides.set(id, buffer),
       onSegment: (id, buffer) => this.#segments.set(id, buffer),
       onError: failed,
+      onPolicies: () => undefined,
       onQueueMoved: () => this.#moved(),
       afterSend: () => {
         if (!core.pipeline.inTurn) queueMicrotask(unlessDead(() => core.pipeline.flush()));

@@ -1,6 +1,11 @@
 /** One type for each way to be handled. */
 const held = [];
 
+/** As programs wrap their handlers to time or trace them: what it returns is no async function. */
+function timed(handler) {
+  return (message, context) => handler(message, context);
+}
+
 export default {
   inline: (message, context) => {
     context.reply('echo', message.payload);
@@ -9,6 +14,11 @@ export default {
     await new Promise((resolve) => setTimeout(resolve, 1));
     context.reply('echo', message.payload);
   },
+  wrapped: timed(async (message, context) => {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    context.reply('echo', message.payload);
+  }),
+  promises: { mode: 'inline', handler: async () => undefined },
   vote: {
     codec: 'msgpack',
     handler: (message, context) => context.reply('vote', { ...message.value, seenBy: message.type }),

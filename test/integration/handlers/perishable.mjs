@@ -53,9 +53,11 @@ export default {
     if (n % 50 === 0) await delay(1);
     answer(message, context, 'qack', 'qnews');
   },
-  die: (message, context) => {
-    die(message, context, 'died');
+  die: {
+    mode: 'inline',
+    handler: (message, context) => void die(message, context, 'died'),
   },
+  dieFirst: (message, context) => void die(message, context, 'died'),
   dieQueued: {
     mode: 'queued',
     handler: async (message, context) => {

@@ -275,7 +275,7 @@ describe('a message of a queued gossip type', () => {
   function held(policy: PolicyDeclaration = {}) {
     const ends: { text: string; end: (error?: Error) => void }[] = [];
     const handler: Handler = (message) =>
-      new Promise((resolve, reject) => {
+      new Promise<void>((resolve, reject) => {
         ends.push({ text: message.payload.toString(), end: (error) => (error ? reject(error) : resolve()) });
       });
     return { ends, ...gossip(handler, { mode: 'queued', ...policy }) };

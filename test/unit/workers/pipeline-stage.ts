@@ -2,7 +2,7 @@
 import { type QueueTakeover, type Sender, takeOverQueues } from '../../../src/main/pool/queue-takeover.js';
 import { type Pinned, Takeover } from '../../../src/main/pool/takeover.js';
 import { WorkerBuffers } from '../../../src/main/pool/worker-buffers.js';
-import type { HandlerModule } from '../../../src/shared/handler.js';
+import type { DeclaredHandler, Handler, HandlerModule } from '../../../src/shared/handler.js';
 import type { Arena } from '../../../src/shared/memory/arena.js';
 import { Slot, Worker, type WorkerCounter } from '../../../src/shared/memory/arena-layout.js';
 import type { ByteRing } from '../../../src/shared/memory/byte-ring.js';
@@ -30,12 +30,26 @@ export interface StageOptions {
   readonly sendQueueBytes?: number;
   readonly subscriptions?: readonly string[];
   readonly relay?: readonly RelayedType[];
+  /** Called when a handler turns out to run in another way than was said. */
+  readonly onPolicies?: () => void;
+  /** Handlers that do not say how they run are left to show it; else they are declared. */
+  readonly isFoundOut?: boolean;
   /** Called where the worker looks for commands of the main thread. */
   readonly takeCommands?: (stage: Stage) => void;
   /** Called when the outbound ring is full, before the writer waits. */
   readonly onFull?: (stage: Stage) => void;
   /** Called when the main thread would be told that a buffer was given up. */
   readonly onAsideGone?: () => void;
+}
+
+/** How a handler runs that does not say so is found out with its first message, which most tests are not about. */
+function inlineUnlessSaid(module: HandlerModule): HandlerModule {
+  const said = ([type, exported]: [string, Handler | DeclaredHandler]) => {
+    const declared = typeof exported === 'function' ? { handler: exported } : exported;
+    const mode = declared.handler.constructor.name === 'AsyncFunction' ? 'queued' : 'inline';
+    return [type, { mode, ...declared }];
+  };
+  return Object.fromEntries(Object.entries(module).map(said));
 }
 
 /** The parts of one worker around a pipeline, on an arena that outlives it. */
@@ -80,6 +94,8 @@ export class Stage {
       onFull,
       onAsideGone,
       takeCommands,
+      onPolicies = nothing,
+      isFoundOut = false,
     } = this.#options;
     const core = new WorkerCore({
       arena: this.arena,
@@ -103,6 +119,7 @@ export class Stage {
         this.errors.push(error);
       },
       // A worker that died takes its queues along: what ends later is no business of its replacement.
+      onPolicies,
       onQueueMoved: () => void (this.core === core && this.pipeline.retryWaiting()),
       afterSend: nothing,
       encodeOpaque: () => new Uint8Array(0),
@@ -114,7 +131,7 @@ export class Stage {
       },
     });
     core.registry.relay(relay);
-    core.registry.adopt(this.handlers);
+    core.registry.adopt(isFoundOut ? this.handlers : inlineUnlessSaid(this.handlers));
     for (const type of subscriptions) core.registry.subscribe(type, true);
     core.adoptQueues();
     this.core = core;
