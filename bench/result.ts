@@ -115,6 +115,8 @@ export interface Verdict {
   readonly goal: Goal;
   /** What the goal is about: a ratio, a difference or a figure; NaN if it was not measured. */
   readonly reached: number;
+  /** A ratio's range over runs that were made side by side; null for what is no ratio. */
+  readonly range: Spread | null;
   readonly isMet: boolean;
 }
 
@@ -125,15 +127,13 @@ export function verdicts(result: ScenarioResult): Verdict[] {
     const other = goal.against === null ? ours : find(result, goal.against.case ?? goal.case, goal.against.target);
     if (other === undefined) return [];
     const median = (one: Measurement) => spreadOf(figuresOf(one, goal.metric)).median;
-    const reached =
-      goal.compare === 'value'
-        ? median(ours)
-        : goal.compare === 'ratio'
-          ? ratioOf(ours, other, goal.metric).median
-          : median(ours) - median(other);
+    const ratio = goal.compare === 'ratio' ? ratioOf(ours, other, goal.metric) : null;
+    const reached = ratio?.median ?? median(ours) - (goal.compare === 'difference' ? median(other) : 0);
     if (Number.isNaN(reached)) return [];
-    // Compared as it is shown: two digits behind the point.
-    const shown = Number(reached.toPrecision(3));
-    return [{ goal, reached, isMet: goal.bound === 'at least' ? shown >= goal.value : shown <= goal.value }];
+    // Compared as it is shown: a ratio with two digits behind the point.
+    const shown = Number(ratio === null ? reached.toPrecision(3) : reached.toFixed(2));
+    return [
+      { goal, reached, range: ratio, isMet: goal.bound === 'at least' ? shown >= goal.value : shown <= goal.value },
+    ];
   });
 }

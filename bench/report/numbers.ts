@@ -6,16 +6,17 @@ const BEGIN = '<!-- numbers -->';
 const END = '<!-- /numbers -->';
 
 function rows(result: ScenarioResult): string[] {
-  return verdicts(result).map(({ goal, reached, isMet }) => {
+  return verdicts(result).map(({ goal, reached, range, isMet }) => {
     const metric = result.metrics.find(({ key }) => key === goal.metric)!;
     const node = spreadOf(figuresOf(find(result, goal.case, 'node')!, metric.key));
     const isRange = node.least !== node.most;
+    const ratios = range !== null && isRange ? ` (${digits(range.least)} – ${digits(range.most)})` : '';
     const ours = `${figure(node.median, metric.unit)}${isRange ? ` (${figure(node.least, metric.unit)} – ${figure(node.most, metric.unit)})` : ''}`;
     const other = goal.against === null ? undefined : find(result, goal.against.case ?? goal.case, goal.against.target);
     const theirs = other === undefined ? '' : figure(spreadOf(figuresOf(other, metric.key)).median, metric.unit);
     const shown =
       goal.compare === 'ratio'
-        ? `${digits(reached)} ×`
+        ? `${digits(reached)} ×${ratios}`
         : goal.compare === 'difference'
           ? figure(reached, metric.unit)
           : '';
@@ -38,8 +39,8 @@ export function numbersText(result: BenchResult, file: string): string {
   const { machine, settings, startedAt, scenarios } = result;
   return `${BEGIN}
 Measured ${startedAt.slice(0, 10)} on ${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, Node
-${String(machine.node).slice(1)}, commit ${machine.commit}: medians of ${settings.rounds} rounds, programs of a case in turn, ranges in brackets, load
-on the same machine. Ratios carry over to other machines, absolute figures do not. All figures are in
+${String(machine.node).slice(1)}, commit ${machine.commit}: medians of ${settings.rounds} rounds of ${settings.seconds} s, programs of a case in turn, ranges in brackets.
+Workers: ${settings.workers}. Load and node share the cores; with more of them the ratios change, too (\`bench scaling\`). All figures are in
 [${file}](${file}); [bench/RESULTS.md](bench/RESULTS.md) says what bounds those that were missed.
 
 | scenario | case | what | node | compared with | node is | to be reached |

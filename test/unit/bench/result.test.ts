@@ -39,6 +39,9 @@ describe('a goal', () => {
     const verdict = (value: number) => verdicts(scenario([{ ...goal, value }], both))[0]!;
     expect(verdict(0.85)).toMatchObject({ isMet: true, reached: 0.85 });
     expect(verdict(0.86)).toMatchObject({ isMet: false });
+    // 0.8462 is shown as 0.85.
+    const others = [measured('node', [11]), measured('other', [13])];
+    expect(verdicts(scenario([{ ...goal, value: 0.85 }], others))[0]).toMatchObject({ isMet: true });
   });
 
   it('may bound a difference or a figure from above', () => {
