@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../shared/clock.js';
 import { ErrorCode, errorCodeName } from '../shared/errors.js';
+import { PROVEN_CONNECTION_MS } from '../shared/limits.js';
 import { LogSampler } from '../shared/log-sampler.js';
 import type { BanInfo, HistoryEntry, HistoryKind, HistoryQuery, HourCount } from './api.js';
 import { formatAddress } from './net/address.js';
@@ -18,7 +19,6 @@ import type { Reputation } from './peers/reputation.js';
 import type { ReputationEvent } from './peers/reputation-events.js';
 import { FRAME_TIMEOUT } from './peers/timeouts.js';
 
-const PROVEN_MS = 60_000;
 const HOUR_MS = 3_600_000;
 /** Peers that send nothing but malformed frames must not push everything else out of history. */
 const DROPS_WINDOW_MS = 5000;
@@ -171,7 +171,7 @@ export class PeerRecord {
       const hours = Math.floor(upMs / HOUR_MS);
       const credited = this.#credited.get(connection);
       if (credited === undefined) {
-        if (upMs < PROVEN_MS) continue;
+        if (upMs < PROVEN_CONNECTION_MS) continue;
         this.#credited.set(connection, 0);
         this.#note('proven', connection);
       } else if (hours > credited) {

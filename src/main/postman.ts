@@ -4,11 +4,10 @@
  */
 import { types } from 'node:util';
 import { NodeError } from '../shared/errors.js';
-import { MAX_WIRE_FRAME_BYTES } from '../shared/limits.js';
 import { Claim } from '../shared/memory/memory-budget.js';
 import type { Policy } from '../shared/policy.js';
-import { frameBytes, writeFrameHeader } from '../shared/wire/frame.js';
-import { ControlType, encodeType } from '../shared/wire/message-type.js';
+import { frameBytes, payloadBytesMax, writeFrameHeader } from '../shared/wire/frame.js';
+import { ControlType, encodeType, isControlType } from '../shared/wire/message-type.js';
 import { decodeValue, encodeValue } from '../shared/wire/msgpack.js';
 import type { BroadcastResult, SubscribedMessage } from './api.js';
 import type { Connection } from './net/connection.js';
@@ -231,8 +230,8 @@ export class Postman {
   /** An application's type. @throws NodeError ERR_PAW_MESSAGE for one that is not valid or the protocol's own */
   #type(type: string): KnownType {
     const known = this.#types.get(type);
-    if (known !== undefined && !isReserved(type)) return known;
-    if (isReserved(type)) throw new NodeError('ERR_PAW_MESSAGE', `'${type}' belongs to the protocol`);
+    if (known !== undefined && !isControlType(type)) return known;
+    if (isControlType(type)) throw new NodeError('ERR_PAW_MESSAGE', `'${type}' belongs to the protocol`);
     return this.#know(type);
   }
 
@@ -268,14 +267,8 @@ export class Postman {
 }
 
 function requireFrameSize(type: string, bytes: Uint8Array): void {
-  if (frameBytes(Buffer.byteLength(type), bytes.length) <= MAX_WIRE_FRAME_BYTES) return;
+  if (bytes.length <= payloadBytesMax(type)) return;
   throw new NodeError('ERR_PAW_MESSAGE', `message of ${bytes.length} bytes: a frame holds at most 10 MB`);
-}
-
-const reserved: readonly string[] = Object.values(ControlType);
-
-function isReserved(type: string): boolean {
-  return reserved.includes(type);
 }
 
 function write(target: Buffer, offset: number, known: KnownType, payload: Uint8Array): void {

@@ -5,7 +5,7 @@
 import { NodeError } from '../shared/errors.js';
 import type { DeclaredHandler, Handler, HandlerModule } from '../shared/handler.js';
 import { completePolicy, type Policy, type PolicyDeclaration, type RelayedType } from '../shared/policy.js';
-import { ControlType } from '../shared/wire/message-type.js';
+import { ControlType, isControlType } from '../shared/wire/message-type.js';
 import type { HandlerQueue } from './handler-queue.js';
 import type { TypeInterner } from './type-interner.js';
 
@@ -39,8 +39,6 @@ const controls: readonly (readonly [string, Control])[] = [
   [ControlType.disconnect, Control.Disconnect],
   [ControlType.pexPeers, Control.Pex],
 ];
-
-const reserved: readonly string[] = Object.values(ControlType);
 
 /** The route of types that nobody declared. */
 export const unknownRoute: Route = {
@@ -182,7 +180,7 @@ export class HandlerRegistry {
   }
 
   #route(type: string): Route {
-    if (reserved.includes(type)) throw new TypeError(`'${type}' belongs to the protocol`);
+    if (isControlType(type)) throw new TypeError(`'${type}' belongs to the protocol`);
     return this.#types.declare(type, newRoute).route;
   }
 }

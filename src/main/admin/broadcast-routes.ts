@@ -4,7 +4,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { ConfigError } from '../../shared/errors.js';
-import { MAX_FRAME_LENGTH, TYPE_LENGTH_FIELD_BYTES } from '../../shared/limits.js';
+import { payloadBytesMax } from '../../shared/wire/frame.js';
 import type { NodeView } from '../api.js';
 import { messageTypeText } from '../config/kinds.js';
 import { callFields, type Field, noQuery } from './call-fields.js';
@@ -25,7 +25,7 @@ const base64: Field<Buffer> = {
 const readBroadcast = callFields('body', { type: messageTypeText(), payloadBase64: base64 }, {});
 
 function checkFits(type: string, payload: Buffer): void {
-  const most = MAX_FRAME_LENGTH - TYPE_LENGTH_FIELD_BYTES - Buffer.byteLength(type);
+  const most = payloadBytesMax(type);
   if (payload.length <= most) return;
   throw new ConfigError('payloadBase64', `payloadBase64 has ${payload.length} bytes: at most ${most} with this type`);
 }

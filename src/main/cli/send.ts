@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { ConfigError, ErrorCode, PeerError } from '../../shared/errors.js';
-import { MAX_FRAME_LENGTH, TYPE_LENGTH_FIELD_BYTES } from '../../shared/limits.js';
+import { payloadBytesMax } from '../../shared/wire/frame.js';
 import { humanBytes } from '../amounts.js';
 import { hexBytes, integer, messageTypeText } from '../config/kinds.js';
 import type { PeerClient } from '../net/peer-client.js';
@@ -46,7 +46,7 @@ function payloadOf(flags: SendFlags): Buffer {
 }
 
 function checkFits(type: string, payload: Buffer): void {
-  const most = MAX_FRAME_LENGTH - TYPE_LENGTH_FIELD_BYTES - Buffer.byteLength(type, 'utf8');
+  const most = payloadBytesMax(type);
   if (payload.length <= most) return;
   throw new ConfigError('payload', `payload is ${payload.length} bytes: must be at most ${most} with this type`);
 }

@@ -3,7 +3,7 @@
  */
 import { ConfigError } from '../../shared/errors.js';
 import { completePolicy } from '../../shared/policy.js';
-import { ControlType, encodeType } from '../../shared/wire/message-type.js';
+import { encodeType, isControlType } from '../../shared/wire/message-type.js';
 import type { TypeDeclarations } from '../api.js';
 
 /**
@@ -18,7 +18,7 @@ export function checkTypes(types: TypeDeclarations): void {
     } catch (error) {
       throw new ConfigError('types', `types: ${(error as Error).message}`);
     }
-    if ((Object.values(ControlType) as string[]).includes(type)) {
+    if (isControlType(type)) {
       throw new ConfigError('types', `types: '${type}' belongs to the protocol`);
     }
   }

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { ID_BYTES, MAX_TYPE_BYTES } from '../../shared/limits.js';
 import { MAX_FANOUT, type RelayedType } from '../../shared/policy.js';
-import { ControlType, isValidTypeBytes } from '../../shared/wire/message-type.js';
+import { isControlType, isValidTypeBytes } from '../../shared/wire/message-type.js';
 import {
   formatHostPort,
   formatPeerAddress,
@@ -163,13 +163,9 @@ const relayedSchema = z.string().transform((text, context): RelayedType => {
   const split = /^(.*)=(all|[1-9]\d{0,4})$/s.exec(text);
   const type = split?.[1] ?? text;
   const fanout = split === null || split[2] === 'all' ? 'all' : Number(split[2]);
-  if (!isMessageType(type) || isReserved(type) || (fanout !== 'all' && fanout > MAX_FANOUT)) return refuse(context);
+  if (!isMessageType(type) || isControlType(type) || (fanout !== 'all' && fanout > MAX_FANOUT)) return refuse(context);
   return { type, fanout };
 });
-
-function isReserved(type: string): boolean {
-  return (Object.values(ControlType) as string[]).includes(type);
-}
 
 /** Message types to pass on, each to all peers or, as `TYPE=N`, to N. */
 export function relayList(): Kind<readonly RelayedType[]> {

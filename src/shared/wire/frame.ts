@@ -10,6 +10,11 @@ export function frameBytes(typeBytes: number, payloadBytes: number): number {
   return FRAME_HEADER_BYTES + typeBytes + payloadBytes;
 }
 
+/** Most bytes that a payload of a type may have. */
+export function payloadBytesMax(type: string): number {
+  return MAX_WIRE_FRAME_BYTES - frameBytes(Buffer.byteLength(type), 0);
+}
+
 export function readUint32BE(bytes: Uint8Array, at: number): number {
   return ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0;
 }

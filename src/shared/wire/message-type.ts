@@ -11,6 +11,13 @@ export const ControlType = {
   pexPeers: 'pex/peers',
 } as const;
 
+const controlTypes: readonly string[] = Object.values(ControlType);
+
+/** Whether a type belongs to the protocol, so that no application may declare or send it. */
+export function isControlType(type: string): boolean {
+  return controlTypes.includes(type);
+}
+
 /**
  * Whether `length` bytes from `offset` are a message type. Well-formed UTF-8 as Unicode table 3-7 has it (no overlong
  * forms, no surrogates, nothing above U+10FFFF), no U+0000-U+001F, no U+007F-U+009F. Never reads outside.
