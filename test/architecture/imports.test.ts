@@ -85,7 +85,7 @@ describe('imports', () => {
   it('leave piscina, msgpackr, fastify, prom-client, commander and lmdb to the few files that own them', () => {
     const owners: Record<string, RegExp> = {
       piscina: /^src\/main\/pool\//,
-      msgpackr: /^src\/(shared\/wire\/msgpack|workers\/worker|main\/node)\.ts$/,
+      msgpackr: /^src\/shared\/wire\/msgpack\.ts$/,
       fastify: /^src\/main\/admin\//,
       'prom-client': /^src\/main\/admin\//,
       commander: /^src\/main\/cli\//,

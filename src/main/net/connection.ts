@@ -1,6 +1,6 @@
 /**
- * One connection: its socket, its state, where its bytes go. Main thread. Decides nothing; whoever decides calls
- * `become`, `send`, `leave` and `destroy`, and is told through `ConnectionEvents`.
+ * One connection: its socket, its state, where its bytes go. Main thread. Decides nothing: it is told what to become, and
+ * tells what happens to its socket.
  *
  * Bytes go to one of three places: the 65 bytes of the handshake into a buffer of exactly that size, so that nothing
  * behind them is read before there is a ring; then the ring; and once the connection is being left, nowhere.

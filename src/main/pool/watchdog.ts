@@ -1,5 +1,5 @@
 /**
- * Which workers hang: awake, and without a turn for too long. Main thread; the clock is passed in. Time counts only as
+ * Which workers hang: awake, and without a look at the clock for too long. Main thread; the clock is passed in. Time counts only as
  * this thread sees it pass, with each look a fraction of the limit at most. So a machine that slept accuses nobody, and a
  * main thread that was held up does not either: a worker has several looks' time to show itself.
  */
@@ -9,7 +9,7 @@ const LOOKS_MIN = 4;
 
 /** What a worker shows of itself. */
 export interface Pulse {
-  /** Changes with each turn. */
+  /** Changes with each look at the clock. */
   readonly heartbeat: number;
   /** It has nothing to do, or waits for the main thread. */
   readonly isAsleep: boolean;

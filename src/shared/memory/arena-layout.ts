@@ -145,7 +145,7 @@ export const Worker = {
   OutboundWaiting: 2 * PAIR_WORDS + 3,
   /** Slot + 1 whose frame the worker has in hand, 0 for none. */
   InHand: 2 * PAIR_WORDS + 4,
-  /** Shared milliseconds of the worker's last turn. */
+  /** Shared milliseconds of the worker's last look at the clock, some frames apart. */
   HeartbeatMs: 2 * PAIR_WORDS + 5,
   /** Longest wait of a ready ring before its worker came, in the last full second, microseconds. */
   LagUs: 2 * PAIR_WORDS + 6,
