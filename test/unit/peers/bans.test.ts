@@ -360,6 +360,30 @@ describe('the list of bans', () => {
     expect([...offences.keys()]).toEqual(['2.0.0.47', '2.0.0.48', '2.0.0.49']);
   });
 
+  it('has room for many more once it made some: those that end first go together, never one for good or the newest', () => {
+    const { bans: table, make } = stored();
+    const bans = make(320);
+    for (let i = 0; i < 20; i++) bans.ban({ ...about, target: `1.0.0.${i}`, forMs: null });
+    const spread = (i: number) => HOUR_MS + ((i * 7) % 300) * 1000;
+    for (let i = 0; i < 300; i++) bans.ban({ ...about, target: `2.0.${i >> 8}.${i & 255}`, forMs: spread(i) });
+    const newest = bans.ban({ ...about, target: '3.0.0.1', forMs: 1 });
+    expect(table.size).toBe(311);
+    const left = bans.list(NOW_MS);
+    expect(left).toContain(newest);
+    expect(left.filter(({ untilMs }) => untilMs === null)).toHaveLength(20);
+    const lasts = left.flatMap((ban) => (ban === newest || ban.untilMs === null ? [] : [ban.untilMs - NOW_MS]));
+    expect(Math.min(...lasts)).toBe(HOUR_MS + 10_000);
+    for (let i = 0; i < 9; i++) bans.ban({ ...about, target: `4.0.0.${i}`, forMs: DAY_MS });
+    expect(table.size).toBe(320);
+    expect(targetOf({ ip: '3.0.0.1' }, bans)).toBe('3.0.0.1');
+  });
+
+  it('may be for good throughout: then nobody else makes room', () => {
+    const bans = new Bans({}, 3);
+    for (let i = 0; i < 5; i++) bans.ban({ ...about, target: `1.0.0.${i}`, forMs: null });
+    expect(bans.list(NOW_MS)).toHaveLength(5);
+  });
+
   it('forgets the offences that are longest ago first, also those of an earlier run', () => {
     const { offences, make } = stored();
     const bans = make(3);
