@@ -53,6 +53,7 @@ export interface BansParts {
 export class Bans {
   readonly #parts: BansParts;
   readonly #maxBans: number;
+  /** Mostly the oldest first, so that a list finds them sorted. */
   readonly #bans = new Map<string, BanRecord>();
   /** The one that is longest ago first. */
   readonly #offences = new Map<string, Offences>();
@@ -130,7 +131,8 @@ export class Bans {
 
   /** Takes up what an earlier run had; what is not valid is left out, and what is over is ended. */
   restore(bans: Iterable<unknown>, offences: Iterable<unknown>, nowMs: number): void {
-    for (const ban of bans) if (isBanRecord(ban)) this.#put(ban);
+    const bySince = [...bans].filter(isBanRecord).sort((a, b) => a.sinceMs - b.sinceMs);
+    for (const ban of bySince) this.#put(ban);
     const valid = [...offences].filter(isOffences).sort((a, b) => a.lastMs - b.lastMs);
     for (const record of valid) this.#offences.set(record.target, record);
     this.sweep(nowMs);
@@ -189,6 +191,7 @@ export class Bans {
 
   #put(ban: BanRecord): void {
     const target = requireParsed(ban.target);
+    this.#bans.delete(ban.target);
     this.#bans.set(ban.target, ban);
     if (target.kind === 'range') {
       const ranges = this.#ranges[target.bits];
