@@ -376,11 +376,14 @@ export interface NodeView {
   /** What is wrong with the node, from what it is concluded and what to do about it. Takes some seconds at most. */
   doctor(): Promise<DoctorReport>;
   peers(): PeerInfo[];
+  /** A connected peer, null if it is none. */
+  peer(id: string): PeerInfo | null;
   /** The address book as it is now. Each is made as it is asked for: there may be 80,000. */
   eachAddress(): Iterable<AddressInfo>;
-  bans(): BanInfo[];
-  /** The newest entries first; at most `limit`, of one code if given. */
-  history(query: HistoryQuery): HistoryEntry[];
+  /** Bans in force, the newest first, made likewise: there may be 100,000. */
+  eachBan(): Iterable<BanInfo>;
+  /** The newest entries first; at most `limit`, of one code if given. Made likewise. */
+  eachHistory(query: HistoryQuery): Iterable<HistoryEntry>;
   /** @throws ConfigError `address`; PeerError, NodeError when it fails */
   dial(address: string): Promise<PeerInfo>;
   /** @returns whether there was such a peer */

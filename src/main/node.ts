@@ -265,7 +265,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
       isWanted: (who) => this.#core.record.conduct.judge(who) === null,
       seeds: () => this.#core.discovery.seeds(),
       persistent: () => this.#core.persistent.list(),
-      history: (query) => this.#core.record.history(query),
+      history: (query) => this.history(query),
       worker: (index) => ({
         isLive: this.#core.workers.isLive(index),
         silentMs: this.#core.workers.silentMs(index, this.#clock.nowMs()),
@@ -335,6 +335,12 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     return [...this.#core.table.connected()].map((connection) => this.#core.peerInfo(connection));
   }
 
+  /** @internal For the admin HTTP. */
+  peer(id: string): PeerInfo | null {
+    const connection = this.#core.table.byId(id);
+    return connection === undefined ? null : this.#core.peerInfo(connection);
+  }
+
   /**
    * Dials `host:port` or `id@host:port`. Settles when the handshake is through.
    * @throws ConfigError for an address that is none
@@ -372,14 +378,24 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     return this.#core.record.unban(banTarget(target));
   }
 
-  /** Bans in force. */
+  /** Bans in force, the newest first. */
   bans(): BanInfo[] {
-    return this.#core.record.bans();
+    return [...this.eachBan()];
+  }
+
+  /** @internal For the admin HTTP. */
+  eachBan(): Generator<BanInfo> {
+    return this.#core.record.eachBan();
   }
 
   /** What was refused, dropped, banned or failed, the newest first; the last 10,000 are kept. */
   history(query: HistoryQuery = {}): HistoryEntry[] {
-    return this.#core.record.history(query);
+    return [...this.eachHistory(query)];
+  }
+
+  /** @internal For the admin HTTP. */
+  eachHistory(query: HistoryQuery): Generator<HistoryEntry> {
+    return this.#core.record.eachHistory(query);
   }
 
   /** The address book. */

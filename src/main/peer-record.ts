@@ -210,12 +210,14 @@ export class PeerRecord {
     return true;
   }
 
-  bans(): BanInfo[] {
-    return this.#parts.bans.list(this.#parts.clock.wallMs()).map(banInfo);
+  /** Bans in force when the first is asked for, the newest first. Each is made as it is asked for. */
+  *eachBan(): Generator<BanInfo> {
+    for (const ban of this.#parts.bans.list(this.#parts.clock.wallMs())) yield banInfo(ban);
   }
 
-  history(query: HistoryQuery): HistoryEntry[] {
-    return this.#parts.history.query(query);
+  /** See {@link History.each}. */
+  eachHistory(query: HistoryQuery): Generator<HistoryEntry> {
+    return this.#parts.history.each(query);
   }
 
   /** What happened within the last hour, counted. */

@@ -42,12 +42,13 @@ function lonelyPostman(): Postman {
   });
 }
 
-export function readingNode(): Partial<NodeView> {
+/** @param has bans and history to begin with */
+export function readingNode({ bans = new Bans(), history = new History() } = {}): Partial<NodeView> {
   const record = new PeerRecord({
     log: new PeerLog(pino({ level: 'silent' }), clock),
-    history: new History(),
+    history,
     lastHour: new HourTally(),
-    bans: new Bans(),
+    bans,
     reputation: new Reputation(),
     clock,
     banned: nothing,
@@ -56,8 +57,8 @@ export function readingNode(): Partial<NodeView> {
   return {
     ban: (target, options = {}) => record.ban(banTarget(target), banTimeMs(options.for), options.reason ?? ''),
     unban: (target) => record.unban(banTarget(target)),
-    bans: () => record.bans(),
-    history: (query) => record.history(query ?? {}),
+    eachBan: () => record.eachBan(),
+    eachHistory: (query) => record.eachHistory(query ?? {}),
     broadcastBytes: (type, payload) => postman.broadcastBytes(type, payload, []),
     dial: async (address) => {
       dialAddress(address);

@@ -33,7 +33,7 @@ function isPlainText(text: string): boolean {
 export function registerBanRoutes(app: FastifyInstance, view: NodeView): void {
   app.get('/bans', (request, reply) => {
     noQuery(request.query);
-    return sendList(reply, 'bans', view.bans());
+    return sendList(reply, 'bans', view.eachBan());
   });
   app.post('/bans', (request, reply) => {
     noQuery(request.query);

@@ -10,5 +10,5 @@ import { sendList } from './json-list.js';
 const readQuery = callFields('query', {}, { limit: historyLimit, code: historyCode });
 
 export function registerHistoryRoutes(app: FastifyInstance, view: NodeView): void {
-  app.get('/history', (request, reply) => sendList(reply, 'entries', view.history(readQuery(request.query))));
+  app.get('/history', (request, reply) => sendList(reply, 'entries', view.eachHistory(readQuery(request.query))));
 }

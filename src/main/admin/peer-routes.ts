@@ -27,8 +27,8 @@ export function registerPeerRoutes(app: FastifyInstance, view: NodeView): void {
   app.get<ById>('/peers/:id', (request, reply) => {
     noQuery(request.query);
     const { id } = request.params;
-    const peer = view.peers().find((one) => one.id === id);
-    return peer === undefined ? sendError(reply, notConnected(id)) : reply.send(peer);
+    const peer = view.peer(id);
+    return peer === null ? sendError(reply, notConnected(id)) : reply.send(peer);
   });
   app.get('/addresses', (request, reply) => {
     noQuery(request.query);

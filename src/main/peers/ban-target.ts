@@ -11,6 +11,7 @@ export type BanTarget =
   | {
       readonly kind: 'range';
       readonly text: string;
+      /** See {@link networkOf}. */
       readonly network: bigint;
       readonly prefix: number;
       readonly bits: 32 | 128;
@@ -37,7 +38,8 @@ export function parseBanTarget(text: string): BanTarget | null {
   if (prefix < 1 || prefix > bits) return null;
   if (prefix === bits) return { kind: 'ip', text: base };
   const network = networkOf(ipNumber(base), prefix, bits);
-  return { kind: 'range', text: `${ipText(network, bits)}/${prefix}`, network, prefix, bits };
+  const first = network << BigInt(bits - prefix);
+  return { kind: 'range', text: `${ipText(first, bits)}/${prefix}`, network, prefix, bits };
 }
 
 /** The one spelling of a target. @throws TypeError that shows the text and says what is allowed */
@@ -54,10 +56,12 @@ export function withoutZone(ip: string): string {
   return ip.includes('%') && isIPv6(ip) ? ip.slice(0, ip.indexOf('%')) : ip;
 }
 
-/** The bits of an address that a prefix leaves. */
+/**
+ * The bits of an address that a prefix leaves, as a number of so many bits. Not shifted back: V8 hashes the lowest 64 bits
+ * of a bigint alone, and those of all IPv6 networks up to /64 would be zero.
+ */
 export function networkOf(ip: bigint, prefix: number, bits: 32 | 128): bigint {
-  const shift = BigInt(bits - prefix);
-  return (ip >> shift) << shift;
+  return ip >> BigInt(bits - prefix);
 }
 
 /** An address as a number of 32 or 128 bits. @param ip canonical */

@@ -10,8 +10,10 @@ const DAY_MS = 86_400_000;
 const ESCALATION_MS = [DAY_MS, 7 * DAY_MS, 30 * DAY_MS] as const;
 /** Offences that are this old are forgotten. */
 const OFFENCE_MEMORY_MS = 90 * DAY_MS;
-/** Most bans at once, and most offences: attackers choose how many there are. The ban that ends first makes room. */
+/** Most bans at once, and most offences: attackers choose how many there are. Bans that end first make room. */
 const MAX_BANS = 100_000;
+/** The share that is forgotten at once: to find those that end first takes a look at all. */
+const FORGOTTEN_SHARE = 1 / 32;
 /** The last moment that a date can tell (ECMAScript time values). */
 const MAX_TIME_MS = 8.64e15;
 
@@ -51,6 +53,7 @@ export interface BansParts {
 export class Bans {
   readonly #parts: BansParts;
   readonly #maxBans: number;
+  /** Mostly the oldest first, so that a list finds them sorted. */
   readonly #bans = new Map<string, BanRecord>();
   /** The one that is longest ago first. */
   readonly #offences = new Map<string, Offences>();
@@ -70,7 +73,7 @@ export class Bans {
     const ban = { target: text, reason, code, sinceMs: nowMs, untilMs };
     this.#put(ban);
     this.#parts.onBan?.(text, ban);
-    if (this.#bans.size > this.#maxBans) this.#forgetFirstToEnd(text);
+    this.#makeRoom(text);
     return ban;
   }
 
@@ -128,12 +131,12 @@ export class Bans {
 
   /** Takes up what an earlier run had; what is not valid is left out, and what is over is ended. */
   restore(bans: Iterable<unknown>, offences: Iterable<unknown>, nowMs: number): void {
-    for (const ban of bans) if (isBanRecord(ban)) this.#put(ban);
+    const bySince = [...bans].filter(isBanRecord).sort((a, b) => a.sinceMs - b.sinceMs);
+    for (const ban of bySince) this.#put(ban);
     const valid = [...offences].filter(isOffences).sort((a, b) => a.lastMs - b.lastMs);
     for (const record of valid) this.#offences.set(record.target, record);
     this.sweep(nowMs);
-    let isFull = this.#bans.size > this.#maxBans;
-    while (isFull) isFull = this.#forgetFirstToEnd(null) && this.#bans.size > this.#maxBans;
+    this.#makeRoom(null);
     while (this.#offences.size > this.#maxBans) this.#forgetOffences(this.#offences.keys().next().value!);
   }
 
@@ -188,6 +191,7 @@ export class Bans {
 
   #put(ban: BanRecord): void {
     const target = requireParsed(ban.target);
+    this.#bans.delete(ban.target);
     this.#bans.set(ban.target, ban);
     if (target.kind === 'range') {
       const ranges = this.#ranges[target.bits];
@@ -208,15 +212,19 @@ export class Bans {
     this.#parts.onBan?.(text, null);
   }
 
-  /** @returns whether there was one; bans for good stay */
-  #forgetFirstToEnd(but: string | null): boolean {
-    let first: BanRecord | null = null;
-    for (const ban of this.#bans.values()) {
-      if (ban.target === but || ban.untilMs === null) continue;
-      if (first === null || ban.untilMs < first.untilMs!) first = ban;
+  /** Forgets those that end first if there are too many, but neither bans for good nor the one that has just come. */
+  #makeRoom(but: string | null): void {
+    if (this.#bans.size <= this.#maxBans) return;
+    const others = [...this.#bans.values()].filter((ban) => ban.untilMs !== null && ban.target !== but);
+    const surplus = this.#bans.size - this.#maxBans;
+    let left = Math.min(others.length, Math.max(surplus, Math.floor(this.#maxBans * FORGOTTEN_SHARE)));
+    // Sorted as numbers: to sort the bans themselves takes longer than a loop should be held up.
+    const lastMs = Float64Array.from(others, ({ untilMs }) => untilMs!).sort()[left - 1]!;
+    for (let i = 0; i < others.length && left > 0; i++) {
+      if (others[i]!.untilMs! > lastMs) continue;
+      this.#end(others[i]!.target);
+      left--;
     }
-    if (first !== null) this.#end(first.target);
-    return first !== null;
   }
 }
 

@@ -38,15 +38,18 @@ export class History {
     this.#next = (this.#next + 1) % this.#capacity;
   }
 
-  /** The newest records first, at most `limit` (100), of one code if given. */
-  query({ limit = HISTORY_LIMIT_DEFAULT, code }: HistoryQuery): HistoryEntry[] {
-    const found: HistoryEntry[] = [];
+  /**
+   * The newest records first, at most `limit` (100), of one code if given: those that there are when the first is asked
+   * for. Each is made as it is asked for, since it takes longer to write them all than a loop should be held up.
+   */
+  *each({ limit = HISTORY_LIMIT_DEFAULT, code }: HistoryQuery): Generator<HistoryEntry> {
+    const found: HistoryRecord[] = [];
     const { length } = this.#records;
     for (let age = 1; age <= length && found.length < limit; age++) {
       const record = this.#records[(this.#next - age + 2 * this.#capacity) % this.#capacity]!;
-      if (code === undefined || record.code === code) found.push(entryOf(record));
+      if (code === undefined || record.code === code) found.push(record);
     }
-    return found;
+    for (const record of found) yield entryOf(record);
   }
 }
 

@@ -41,6 +41,11 @@ describe('what there is', () => {
     ]);
   });
 
+  test('has one peer looked up, without a look at all of them', async () => {
+    await start({ peers: () => expect.fail('all peers were asked for') });
+    expect(await ask('/peers/peer-a')).toEqual([200, peer]);
+  });
+
   test('does not hold a peer that is not connected', async () => {
     await start();
     const unknown = [404, { error: 'not_found', message: "no connected peer has the ID 'peer-x'" }];
@@ -67,7 +72,7 @@ describe('what there is', () => {
   test('is asked of history by number, hexadecimal number and name', async () => {
     const asked: HistoryQuery[] = [];
     await start({
-      history: (query) => {
+      eachHistory: (query) => {
         asked.push(query);
         return [];
       },

@@ -75,7 +75,7 @@ describe('the admin HTTP', () => {
       });
     };
     server = await AdminServer.start({
-      node: fakeNode({ history: fail }),
+      node: fakeNode({ eachHistory: fail }),
       host: '127.0.0.1',
       port: 0,
       token: () => 's3cret',

@@ -31,7 +31,7 @@ describe('what a node tells', () => {
   });
 
   test('that it has none is told as that', async () => {
-    const view = { peers: () => [], bans: () => [], history: () => [] };
+    const view = { peers: () => [], eachBan: () => [], eachHistory: () => [] };
     const told = [];
     for (const command of ['peers', 'bans', 'history']) told.push((await tell(view, command)).out);
     expect(told).toEqual(['no peers\n', 'no bans\n', 'no history\n']);
@@ -57,7 +57,7 @@ describe('what a node tells', () => {
   test('of history can be limited and be of one code', async () => {
     const asked: HistoryQuery[] = [];
     const view: Partial<NodeView> = {
-      history: (query) => {
+      eachHistory: (query) => {
         asked.push(query);
         return [entry];
       },
@@ -77,8 +77,8 @@ describe('what a node tells', () => {
       };
       const view: Partial<NodeView> = {
         peers: () => look([peer]),
-        bans: () => look([ban]),
-        history: () => look([entry]),
+        eachBan: () => look([ban]),
+        eachHistory: () => look([entry]),
         status: () => look(status),
       };
       const { code, out, err } = await tell(view, command, '--watch', '--json');

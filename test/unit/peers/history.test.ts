@@ -10,9 +10,11 @@ describe('history', () => {
   it('tells the newest first, as many as are asked for, of one code if asked', () => {
     const history = new History();
     for (let i = 0; i < 200; i++) history.add(entry(i, i % 10 === 0 ? 3 : 8));
-    expect(history.query({}).map(({ peerId }) => peerId)).toEqual(Array.from({ length: 100 }, (_, i) => `p${199 - i}`));
-    expect(history.query({ limit: 2 }).map(({ peerId }) => peerId)).toEqual(['p199', 'p198']);
-    expect(history.query({ limit: 2, code: 3 })).toEqual([
+    expect([...history.each({})].map(({ peerId }) => peerId)).toEqual(
+      Array.from({ length: 100 }, (_, i) => `p${199 - i}`),
+    );
+    expect([...history.each({ limit: 2 })].map(({ peerId }) => peerId)).toEqual(['p199', 'p198']);
+    expect([...history.each({ limit: 2, code: 3 })]).toEqual([
       {
         time: '1970-01-01T00:00:00.190Z',
         kind: 'rejected',
@@ -29,7 +31,7 @@ describe('history', () => {
   it('keeps the last 10,000', () => {
     const history = new History();
     for (let i = 0; i < HISTORY_ENTRIES + 5; i++) history.add(entry(i));
-    const all = history.query({ limit: 20_000 });
+    const all = [...history.each({ limit: 20_000 })];
     expect(all).toHaveLength(10_000);
     expect([all[0]?.peerId, all.at(-1)?.peerId]).toEqual([`p${HISTORY_ENTRIES + 4}`, 'p5']);
   });
@@ -38,7 +40,7 @@ describe('history', () => {
     const history = new History(4);
     for (let i = 0; i < 11; i++) {
       const expected = Array.from({ length: Math.min(i, 4) }, (_, age) => `p${i - 1 - age}`);
-      expect(history.query({}).map(({ peerId }) => peerId)).toEqual(expected);
+      expect([...history.each({})].map(({ peerId }) => peerId)).toEqual(expected);
       history.add(entry(i));
     }
   });
@@ -46,7 +48,7 @@ describe('history', () => {
   it('makes what a peer wrote harmless and short', () => {
     const history = new History();
     history.add({ ...entry(1), detail: `\x1b[2J\nboo ${'x'.repeat(1000)}` });
-    const detail = history.query({})[0]!.detail;
+    const detail = [...history.each({})][0]!.detail;
     expect(detail).toHaveLength(200);
     expect(detail.startsWith('\uFFFD[2J\uFFFDboo xxx')).toBe(true);
   });
@@ -55,7 +57,7 @@ describe('history', () => {
 function detailOf(detail: string): string {
   const history = new History();
   history.add({ ...entry(0), detail });
-  return history.query({})[0]!.detail;
+  return [...history.each({})][0]!.detail;
 }
 
 describe('what history shows', () => {
