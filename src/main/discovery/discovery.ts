@@ -190,7 +190,7 @@ export class Discovery {
     const isSeed = settings.seeds.some(({ host, port }) => host === connection.host && port === connection.port);
     const source: AddressSource = connection.persistent ? 'persistent' : isSeed ? 'seed' : 'manual';
     const address = { id: connection.peerId!, ip: connection.ip, port: connection.port };
-    book.good(address, book.find(address.id)?.source ?? source, this.#clock.wallMs());
+    book.good(address, source, this.#clock.wallMs());
   }
 
   connected(connection: Connection): void {
