@@ -3,9 +3,11 @@
  * thread. Restores each from the store and keeps the store told of every change; none of them knows that there is one.
  */
 import type { Clock } from '../shared/clock.js';
+import { canonicalIp } from '../shared/wire/routability.js';
 import type { LifetimeStatus } from './api.js';
 import type { Settings } from './config/settings.js';
 import { AddressBook, type KnownAddress } from './discovery/address-book.js';
+import { keyOf } from './discovery/address-record.js';
 import { Bans } from './peers/bans.js';
 import { Reputation } from './peers/reputation.js';
 import type { Store, StoreContents } from './store/store.js';
@@ -48,6 +50,7 @@ export class PeerMemory {
   readonly #settings: Settings;
   /** The book's own views of the settings. */
   readonly #privateIds = new Set<string>();
+  readonly #persistentKeys = new Set<string>();
   readonly #persistentIds = new Set<string>();
   readonly #randomBytes: World['randomBytes'];
   readonly #before: Lifetime;
@@ -73,6 +76,7 @@ export class PeerMemory {
       strict: settings.strictAddresses,
       ownId: nodeId,
       privateIds: this.#privateIds,
+      persistentKeys: this.#persistentKeys,
       persistentIds: this.#persistentIds,
       random,
       onChange: (key, record) => this.#changed('addresses', key, record),
@@ -97,8 +101,14 @@ export class PeerMemory {
     const { privatePeerIds, persistentPeers } = this.#settings;
     this.#privateIds.clear();
     for (const id of privatePeerIds) this.#privateIds.add(id);
+    this.#persistentKeys.clear();
     this.#persistentIds.clear();
-    for (const { id } of persistentPeers) if (id !== null) this.#persistentIds.add(id);
+    for (const { id, host, port } of persistentPeers) {
+      if (id === null) continue;
+      const ip = canonicalIp(host);
+      if (ip === null) this.#persistentIds.add(id);
+      else this.#persistentKeys.add(keyOf({ id, ip, port }));
+    }
   }
 
   /** Why the store can't be written, null while it can. */

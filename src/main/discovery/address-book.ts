@@ -42,7 +42,9 @@ export interface AddressBookParts {
   readonly ownId: string;
   /** IDs whose addresses are told to nobody. */
   readonly privateIds: ReadonlySet<string>;
-  /** IDs of persistent peers: they never leave. */
+  /** Persistent peers of which the operator named ID and IP address, as `keyOf` has them: they never leave. */
+  readonly persistentKeys: ReadonlySet<string>;
+  /** IDs of persistent peers whose host is a name: what we reached by it stays until another answers there. */
   readonly persistentIds: ReadonlySet<string>;
   /** From 0 inclusive to 1 exclusive. */
   readonly random: () => number;
@@ -172,13 +174,14 @@ export class AddressBook {
   /** Another ID answers there than the book says: we have reached that one, and it takes the place of the other. */
   replaced(address: KnownAddress, foundId: string, nowMs: number): void {
     const record = this.#index.get(keyOf(address));
-    if (record === undefined || this.#isPersistent(record)) return;
+    if (record === undefined || this.#isNamed(record)) return;
     this.#remove(record);
-    this.good({ ...address, id: foundId }, record.source, nowMs);
+    this.good({ ...address, id: foundId }, record.source === 'persistent' ? 'manual' : record.source, nowMs);
   }
 
   /**
-   * We have reached it, and the ID is right: it belongs to `tried`. @returns `collision` if somebody stands in its place
+   * We have reached it, and the ID is right: it belongs to `tried`. Who was told of before keeps that source, unless the
+   * operator's own word has led us there now. @returns `collision` if somebody stands in its place
    * there who is tested first, `refused` if it does not belong into the book at all
    */
   good(address: KnownAddress, source: AddressSource, nowMs: number): 'tried' | 'collision' | 'refused' {
@@ -193,7 +196,7 @@ export class AddressBook {
     const record: AddressRecord =
       known === undefined
         ? { id, ip, port, source, sourceGroup: netGroupOf(ip, port), bucket: 'new', firstSeenMs: nowMs, ...proof }
-        : this.#update(known, proof);
+        : this.#update(known, source === 'persistent' ? { ...proof, source } : proof);
     if (record.bucket === 'tried') return 'tried';
     const occupant = this.#occupantFor(record);
     if (occupant === null || (isHopeless(occupant, nowMs) && !this.#isPersistent(occupant))) {
@@ -308,8 +311,14 @@ export class AddressBook {
     return this.#parts.strict && isLocal(fromIp) ? fromIp : netGroupOf(fromIp, fromPort);
   }
 
-  #isPersistent({ id }: KnownAddress): boolean {
-    return this.#parts.persistentIds.has(id);
+  /** Whether the operator named it, its ID and where it is. */
+  #isNamed(address: KnownAddress): boolean {
+    return this.#parts.persistentKeys.has(keyOf(address));
+  }
+
+  /** Whether it never leaves. Not for its ID alone: anybody may tell that, for as many addresses as they like. */
+  #isPersistent(record: AddressRecord): boolean {
+    return (record.source === 'persistent' && this.#parts.persistentIds.has(record.id)) || this.#isNamed(record);
   }
 
   /** @returns whether there was room for it */

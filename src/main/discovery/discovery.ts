@@ -75,7 +75,10 @@ export class Discovery {
   /** Seeds that are dialled as peers, by name. */
   readonly #seedsUnderWay = new Map<string, KnownAddress>();
   readonly #seedOutcomes = new SeedOutcomes();
-  /** When peers went that were connected a moment ago, the oldest first. */
+  /**
+   * When peers went that were connected a moment ago, by ID and IP address, the oldest first. An ID alone says nothing:
+   * whoever borrows it for a moment must not keep us from dialling its owner.
+   */
   readonly #gone = new Map<string, number>();
   #nextLookMs = 0;
   /** When something was last dialled beside what keeps up the minimum, and what is next. */
@@ -187,7 +190,7 @@ export class Discovery {
     const isSeed = settings.seeds.some(({ host, port }) => host === connection.host && port === connection.port);
     const source: AddressSource = connection.persistent ? 'persistent' : isSeed ? 'seed' : 'manual';
     const address = { id: connection.peerId!, ip: connection.ip, port: connection.port };
-    book.good(address, book.find(address.id)?.source ?? source, this.#clock.wallMs());
+    book.good(address, source, this.#clock.wallMs());
   }
 
   connected(connection: Connection): void {
@@ -197,9 +200,10 @@ export class Discovery {
 
   disconnected(connection: Connection): void {
     const id = connection.peerId!;
+    const gone = goneKeyOf({ id, ip: connection.ip });
     this.#extras.delete(id);
-    this.#gone.delete(id);
-    this.#gone.set(id, this.#clock.nowMs());
+    this.#gone.delete(gone);
+    this.#gone.set(gone, this.#clock.nowMs());
     this.#parts.exchange?.disconnected(connection);
     // Looks at once: the place of an outbound peer should not stay empty.
     this.#nextLookMs = 0;
@@ -232,7 +236,7 @@ export class Discovery {
       minOutbound: settings.minOutbound,
       maxOutbound: settings.maxOutbound,
       anchors: this.#anchorsLeft,
-      isWanted: (who) => !this.#gone.has(who.id ?? '') && isWanted(who),
+      isWanted: (who) => !this.#gone.has(goneKeyOf(who)) && isWanted(who),
       nowMs: wallMs,
       beside,
       // Who tells nobody anything needs to know nothing.
@@ -249,9 +253,9 @@ export class Discovery {
   }
 
   #forgetGone(nowMs: number): void {
-    for (const [id, goneMs] of this.#gone) {
+    for (const [gone, goneMs] of this.#gone) {
       if (nowMs - goneMs < GONE_MS) return;
-      this.#gone.delete(id);
+      this.#gone.delete(gone);
     }
   }
 
@@ -296,13 +300,17 @@ export class Discovery {
     if (error.code === ErrorCode.SelfConnection) this.#foundOurselves({ host: address.ip, port: address.port });
     else if (error.foundId !== undefined) book.replaced(address, error.foundId, this.#clock.wallMs());
     // A duplicate is no failure of a node that is connected to us; anybody else only says so.
-    else if (error.code !== ErrorCode.DuplicateConnection || !this.#isOrWasConnected(address.id)) {
+    else if (error.code !== ErrorCode.DuplicateConnection || !this.#isOrWasConnected(address)) {
       book.failed(address, this.#clock.wallMs());
     }
   }
 
-  #isOrWasConnected(id: string): boolean {
-    if (this.#gone.has(id)) return true;
+  /**
+   * Who is connected counts from wherever it is: a node may dial from another address than it listens at, and what
+   * borrows its ID is not dialled while it is there, so that this settles a dial at most that had begun before.
+   */
+  #isOrWasConnected({ id, ip }: KnownAddress): boolean {
+    if (this.#gone.has(goneKeyOf({ id, ip }))) return true;
     for (const { peerId } of this.#parts.connected()) if (peerId === id) return true;
     return false;
   }
@@ -386,4 +394,8 @@ export class Discovery {
     this.#anchors = anchors;
     this.#parts.keepAnchors(anchors);
   }
+}
+
+function goneKeyOf({ id, ip }: Who): string {
+  return `${id}@${ip}`;
 }

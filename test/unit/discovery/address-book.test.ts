@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AddressBook, AddressRecord, KnownAddress } from '../../../src/main/discovery/address-book.js';
+import { keyOf } from '../../../src/main/discovery/address-record.js';
 import { address, DAY_MS, from, HOUR_MS, newBook, randomOf, START_MS } from './book-fixtures.js';
 
 function add(book: AddressBook, ip: string, teller = '9.9.9.9', nowMs = START_MS) {
@@ -82,7 +83,7 @@ describe('an address that somebody tells', () => {
   });
 
   it('leaves after ten dials in a row failed, unless it is a persistent peer or was reached within a week', () => {
-    const book = newBook({ persistentIds: new Set(['id-8.8.4.4']) });
+    const book = newBook({ persistentKeys: new Set(['id-8.8.4.4@8.8.4.4:26656']) });
     book.good(address('7.7.7.7'), 'manual', START_MS);
     for (const ip of ['8.8.4.4', '8.9.4.4']) add(book, ip);
     for (let i = 0; i < 12; i++) {
@@ -223,10 +224,62 @@ describe('a place where another answers than the book says', () => {
 
   it('stays with a persistent peer, whoever answers meanwhile', () => {
     const persistent = address('8.8.0.1');
-    const book = newBook({ persistentIds: new Set([persistent.id]) });
+    const book = newBook({ persistentKeys: new Set([keyOf(persistent)]) });
     book.good(persistent, 'persistent', START_MS);
     book.replaced(persistent, 'another', LATER_MS);
     expect([book.find(persistent.id)?.id, book.find('another')]).toEqual([persistent.id, undefined]);
+  });
+});
+
+describe('the ID of a persistent peer', () => {
+  /** A book whose operator named `val@8.8.4.4` and, by a host name, `hub`. */
+  const book = () => newBook({ persistentKeys: new Set(['val@8.8.4.4:26656']), persistentIds: new Set(['hub']) });
+  const fail = (known: AddressBook, one: KnownAddress) => {
+    for (let i = 0; i < 10; i++) known.failed(one, START_MS + 8 * DAY_MS);
+  };
+
+  it.each(['val', 'hub'])('%s makes no address last that others tell under it', (id) => {
+    const known = book();
+    const told = address('8.9.4.4', id);
+    known.add(told, from('9.9.9.9'), START_MS, START_MS);
+    fail(known, told);
+    expect(known.list()).toEqual([]);
+  });
+
+  it.each(['val', 'hub'])('%s keeps nobody out whom we find where others told it', (id) => {
+    const known = book();
+    const told = address('8.9.4.4', id);
+    known.add(told, from('9.9.9.9'), START_MS, START_MS);
+    known.replaced(told, 'honest', START_MS);
+    expect(known.list()).toMatchObject([{ id: 'honest', ip: '8.9.4.4', bucket: 'tried' }]);
+  });
+
+  it('makes no address last at which somebody has borrowed it, though we reached that', () => {
+    const known = book();
+    for (const ip of ['8.9.4.4', '8.10.4.4']) known.good(address(ip, 'hub'), 'manual', START_MS);
+    known.good(address('8.11.4.4', 'val'), 'manual', START_MS);
+    for (const one of known.list()) fail(known, one);
+    expect(known.list()).toEqual([]);
+  });
+
+  it('keeps what the host name led us to, until another answers there', () => {
+    const known = book();
+    const reached = address('8.9.4.4', 'hub');
+    known.add(reached, from('9.9.9.9'), START_MS, START_MS);
+    known.good(reached, 'persistent', START_MS);
+    fail(known, reached);
+    expect(known.list()).toMatchObject([{ id: 'hub', source: 'persistent' }]);
+    known.replaced(reached, 'another', START_MS + 9 * DAY_MS);
+    expect(known.list()).toMatchObject([{ id: 'another', source: 'manual' }]);
+  });
+
+  it('at the address that the operator named is there for good, whoever told it', () => {
+    const known = book();
+    const named = address('8.8.4.4', 'val');
+    known.add(named, from('9.9.9.9'), START_MS, START_MS);
+    fail(known, named);
+    known.replaced(named, 'another', START_MS + 9 * DAY_MS);
+    expect(known.list()).toMatchObject([{ id: 'val', attempts: 10 }]);
   });
 });
 
@@ -282,7 +335,7 @@ describe('a place in tried', () => {
     for (const one of both) book.failed(one, LATER_MS + 1);
     book.resolveTests(LATER_MS + 2);
     expect(bucketsOf(book, both)).toEqual(['tried', 'new']);
-    const other = newBook({ persistentIds: new Set([address('8.8.0.1').id]) });
+    const other = newBook({ persistentKeys: new Set([keyOf(address('8.8.0.1'))]) });
     const [persistent] = rivals(other);
     expect(other.toTest(LATER_MS, anybody)).toBeNull();
     other.failed(persistent!, LATER_MS + 1);

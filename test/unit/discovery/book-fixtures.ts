@@ -24,6 +24,7 @@ export function newBook(parts: Partial<AddressBookParts> = {}): AddressBook {
     strict: true,
     ownId: 'us',
     privateIds: new Set(['private']),
+    persistentKeys: new Set(),
     persistentIds: new Set(),
     random: randomOf(42),
     ...parts,
