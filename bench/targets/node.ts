@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createNode, type NodeOptions } from '../../src/main/index.js';
+import type { RunningNode } from '../../src/main/node.js';
 import { CHAIN_ID, collectGarbage, optionsOf, serve } from '../channel.js';
 import { NODE_ORIGIN, stampedPayload } from '../soak/stamp.js';
 import { readVitals } from '../soak/vitals.js';
@@ -23,7 +24,8 @@ const BROADCASTS_PER_TURN = 16;
 const { peers = 100, log, node: options = {} } = optionsOf<NodeTargetOptions>();
 const dataDir = mkdtempSync(join(tmpdir(), 'paw-bench-'));
 process.on('exit', () => rmSync(dataDir, { recursive: true, force: true }));
-const node = await createNode({
+// With what programs do not see: its threads.
+const node = (await createNode({
   chainId: CHAIN_ID,
   dataDir,
   listen: '127.0.0.1:0',
@@ -38,7 +40,7 @@ const node = await createNode({
   pex: false,
   handlers: [new URL('./handlers.js', import.meta.url)],
   ...options,
-});
+})) as RunningNode;
 const lag = monitorEventLoopDelay({ resolution: 1 });
 lag.enable();
 

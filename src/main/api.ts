@@ -7,6 +7,7 @@ import type { PolicyDeclaration } from '../shared/policy.js';
 /** Connection states, exactly as section 3.2 of the specification names them. */
 export type ConnectionState = 'Connecting' | 'Handshaking' | 'Connected' | 'Disconnecting' | 'Disconnected';
 
+/** Who dialled: a peer us, or we it. */
 export type Direction = 'inbound' | 'outbound';
 
 /** One connected peer. Times are ISO 8601, sizes bytes, `rttMs` null until the first pong. */
@@ -43,7 +44,7 @@ export interface BanInfo {
   readonly until: string | null;
 }
 
-/** Who is banned, for how long and why. */
+/** For how long somebody is banned, and why. */
 export interface BanOptions {
   /** A text such as `24h`, milliseconds, or `forever`. Default: 24 h, 7 d or 30 d, by how often it was banned before. */
   readonly for?: string | number | undefined;
@@ -353,8 +354,11 @@ export interface WorkerRestart {
 
 /** Events of a node, by name, with the arguments of their listeners. */
 export interface NodeEvents {
+  /** The handshake with a peer is through, whoever dialled. */
   'peer:connected': [peer: PeerInfo];
+  /** A peer that was connected is no more, and why. */
   'peer:disconnected': [end: PeerEnd];
+  /** Somebody who dialled us was refused, and why: one that never got to be a peer. */
   'peer:rejected': [end: PeerEnd];
   /** An address or a node ID is banned, by the operator or for what it did. */
   'peer:banned': [ban: BanInfo];
@@ -362,6 +366,10 @@ export interface NodeEvents {
   'worker:restarted': [restart: WorkerRestart];
   /** A value that a worker handler gave to `context.publish`. */
   published: [value: unknown, worker: number];
+  /**
+   * A fault that no peer caused: a subscriber that throws, a store that can't be written, a worker that does not come up.
+   * The log has it, too; without a listener it is told to nobody, and throws nothing.
+   */
   error: [error: Error];
 }
 

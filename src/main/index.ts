@@ -5,8 +5,8 @@
 
 import { resolveSettings } from './config/resolve.js';
 import type { NodeOptions } from './config/settings.js';
-import type { Node } from './node.js';
 import { startNode } from './node.js';
+import type { Node } from './public-node.js';
 
 export {
   ConfigError,
@@ -58,8 +58,9 @@ export type {
   WorkerRestart,
   WorkerStatus,
 } from './api.js';
-export type { NodeOptions } from './config/settings.js';
-export type { Node } from './node.js';
+export type { PresetName } from './config/presets.js';
+export type { LogFormat, LogLevel, NodeOptions } from './config/settings.js';
+export type { Node } from './public-node.js';
 
 /**
  * Starts a node and returns it when it listens.

@@ -53,12 +53,16 @@ import { type CoreEvents, NodeCore } from './node-core.js';
 import { PeerMemory } from './peer-memory.js';
 import { banTarget, banTimeMs } from './peers/ban-request.js';
 import { WorkerGroup } from './pool/worker-group.js';
+import type { Node } from './public-node.js';
 import { nodeStatus } from './status.js';
 import { Store } from './store/store.js';
 import { systemWorld, type World } from './world.js';
 
 /** Longest dial of an own address, so that the doctor has answered within 5 s. */
 const SELF_DIAL_MS = 2500;
+
+/** A disconnect has one byte for why. */
+const MAX_CODE = 0xff;
 
 /** What `startNode` takes beside settings. */
 export interface NodeExtras {
@@ -73,7 +77,7 @@ export interface NodeExtras {
  * @throws ConfigError for settings that don't go together
  * @throws NodeError ERR_PAW_DATA_DIR, ERR_PAW_LISTEN, ERR_PAW_HANDLER_MODULE, ERR_PAW_WORKER
  */
-export async function startNode(settings: Settings, extras: NodeExtras = {}): Promise<Node> {
+export async function startNode(settings: Settings, extras: NodeExtras = {}): Promise<RunningNode> {
   const geometry = geometryOf(settings);
   checkTypes(extras.types ?? {});
   const world = systemWorld();
@@ -89,7 +93,7 @@ export async function startNode(settings: Settings, extras: NodeExtras = {}): Pr
       // A copy: what the program does with its object later is for workers that replace others as well.
       const types = structuredClone(extras.types ?? {});
       const { readSettings = null } = extras;
-      return new Node({ live, geometry, types, nodeId, dataDir, memory, world, log: log!, readSettings });
+      return new RunningNode({ live, geometry, types, nodeId, dataDir, memory, world, log: log!, readSettings });
     });
     try {
       await node.start();
@@ -137,8 +141,8 @@ interface NodeParts {
   readonly readSettings: (() => Settings) | null;
 }
 
-/** A running node. Made by `createNode`. */
-export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDisposable {
+/** A node that runs; what others may ask of it stands at the two interfaces. */
+export class RunningNode extends EventEmitter<NodeEvents> implements Node, NodeView {
   readonly nodeId: string;
   readonly chainId: string;
   readonly #live: LiveSettings;
@@ -165,7 +169,6 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   #remembers = true;
   #tellClosed!: () => void;
   #tellNotClosed!: (error: unknown) => void;
-  /** Settles when the node has closed, whoever asked for it; rejects if something of it failed on the way. */
   readonly closed: Promise<void> = new Promise((resolve, reject) => {
     this.#tellClosed = resolve;
     this.#tellNotClosed = reject;
@@ -296,119 +299,91 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     this.#log.info({ listen: this.listen, admin: this.admin ?? 'off' }, 'node ready');
   }
 
-  /** `host:port` that peers reach, with the real port. */
   get listen(): string {
     return this.#core.listen;
   }
 
-  /** `host:port` of the admin HTTP with the real port, null if it is off. */
   get admin(): string | null {
     return this.#admin?.address ?? null;
   }
 
-  /**
-   * Sends a message to a connected peer: bytes, or a value for a type declared with `codec: 'msgpack'`. Settles once it
-   * stands in the peer's send queue, and waits while that is full. It does not tell that the peer has read it.
-   * @throws NodeError ERR_PAW_NOT_CONNECTED, ERR_PAW_SEND_QUEUE_FULL, ERR_PAW_MESSAGE
-   */
   send(peerId: string, type: string, payload: unknown): Promise<void> {
     return this.#core.postman.send(peerId, type, payload);
   }
 
-  /** Sends a message to all connected peers. A peer whose send queue is full is passed over and counted. */
   broadcast(type: string, payload: unknown, options: { exclude?: string | readonly string[] } = {}): BroadcastResult {
     return this.#core.postman.broadcast(type, payload, [options.exclude ?? []].flat());
   }
 
-  /** @internal For the admin HTTP, where payloads come as bytes whatever their type's codec. */
   broadcastBytes(type: string, payload: Uint8Array): BroadcastResult {
     return this.#core.postman.broadcastBytes(type, payload, []);
   }
 
-  /** Calls `listener` on this thread for each message of a type that arrives from now on. @returns ends it */
   subscribe(type: string, listener: (message: SubscribedMessage) => void): () => void {
     return this.#core.postman.subscribe(type, listener);
   }
 
-  /** Connected peers. */
   peers(): PeerInfo[] {
     return [...this.#core.table.connected()].map((connection) => this.#core.peerInfo(connection));
   }
 
-  /** @internal For the admin HTTP. */
   peer(id: string): PeerInfo | null {
     const connection = this.#core.table.byId(id);
     return connection === undefined ? null : this.#core.peerInfo(connection);
   }
 
-  /**
-   * Dials `host:port` or `id@host:port`. Settles when the handshake is through.
-   * @throws ConfigError for an address that is none
-   * @throws PeerError with the code of why it failed, NodeError ERR_PAW_DIAL_QUEUE_FULL
-   */
   async dial(address: string): Promise<PeerInfo> {
     return this.#core.dial(dialAddress(address), false);
   }
 
-  /** Closes the connection to a peer, telling it why. @returns whether there was one */
   disconnect(peerId: string, code: number = ErrorCode.GoingAway): boolean {
+    if (!Number.isInteger(code) || code < 0 || code > MAX_CODE) {
+      throw new ConfigError(
+        'code',
+        `code is ${String(code)}: must be a whole number up to ${MAX_CODE}, as ErrorCode has them`,
+      );
+    }
     const connection = this.#core.table.byId(peerId);
     if (connection === undefined) return false;
     this.#core.connections.leave(connection, { code, reason: 'disconnected by us' }, { announce: true });
     return true;
   }
 
-  /**
-   * Bans an IP address, a CIDR range or `id:NODEID`, and cuts off whoever that is. Without `for` it lasts 24 h, then 7 d,
-   * then 30 d, by how often the target was banned before. An ID is not proven: a ban by ID also hits whoever borrows it.
-   * @throws ConfigError `target` or `for`, NodeError ERR_PAW_CLOSED once the node has closed its store
-   */
   ban(target: string, options: BanOptions = {}): BanInfo {
     this.#mustRemember();
     const reason = options.reason ?? '';
     return this.#core.record.ban(banTarget(target), banTimeMs(options.for), reason);
   }
 
-  /**
-   * Lifts a ban. @returns whether there was one.
-   * @throws ConfigError `target`, NodeError ERR_PAW_CLOSED once the node has closed its store
-   */
   unban(target: string): boolean {
     this.#mustRemember();
     return this.#core.record.unban(banTarget(target));
   }
 
-  /** Bans in force, the newest first. */
   bans(): BanInfo[] {
     return [...this.eachBan()];
   }
 
-  /** @internal For the admin HTTP. */
   eachBan(): Generator<BanInfo> {
     return this.#core.record.eachBan();
   }
 
-  /** What was refused, dropped, banned or failed, the newest first; the last 10,000 are kept. */
   history(query: HistoryQuery = {}): HistoryEntry[] {
     return [...this.eachHistory(query)];
   }
 
-  /** @internal For the admin HTTP. */
   eachHistory(query: HistoryQuery): Generator<HistoryEntry> {
     return this.#core.record.eachHistory(query);
   }
 
-  /** The address book. */
   addresses(): AddressInfo[] {
     return [...this.eachAddress()];
   }
 
-  /** @internal For the admin HTTP. */
   *eachAddress(): Generator<AddressInfo> {
     for (const record of this.#core.memory.book.list()) yield addressInfo(record);
   }
 
-  /** Everything that the node counts. */
   stats(): NodeStatus {
     const { statistics, table, workers, budget, dialer, memory, loopWatch, record } = this.#core;
     return nodeStatus({
@@ -430,29 +405,18 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     });
   }
 
-  /** @internal For the admin HTTP. */
   status(): NodeStatus {
     return this.stats();
   }
 
-  /** @internal For the admin HTTP. */
   timings(): NodeTimings {
     return this.#core.statistics.timings();
   }
 
-  /** The configuration in force, by key, as it would stand in a file; secrets only as whether they are set. */
   config(): Readonly<Record<string, unknown>> {
     return settingsByKey(this.#settings);
   }
 
-  /**
-   * Takes up those of the options that can change while the node runs (the README's table says which), all at once or not
-   * at all. Without options it reads what the program read at the start: file, environment, flags.
-   * @param options all options, as `createNode` takes them; what is left out has its default
-   * @returns what changed, and what would need a new start
-   * @throws ConfigError for a wrong option, NodeError ERR_PAW_RELOAD when there are no options and nothing to read,
-   * ERR_PAW_CLOSED once the node closes
-   */
   reload(options?: NodeOptions): ReloadResult {
     if (this.#closing !== null) throw new NodeError('ERR_PAW_CLOSED', 'the node is closing');
     try {
@@ -469,13 +433,6 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     }
   }
 
-  /**
-   * Stops the node gently, as `close` does, but with more time: no more connections, peers are told, and everything that
-   * arrived or waits to be sent comes to its end. `closed` settles when it is over. May be called again, which moves the
-   * deadline only if `within` is given.
-   * @returns how far it is
-   * @throws ConfigError `within`
-   */
   drain(options: DrainOptions = {}): DrainStatus {
     const withinMs = drainTimeMs(options.within);
     const isFirst = this.#closing === null;
@@ -485,7 +442,6 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     return this.#drainStatus()!;
   }
 
-  /** Whether the node does its work, and what it does with less than it should have. */
   health(): NodeHealth {
     const reasons: string[] = [];
     if (this.#closing !== null) reasons.push('draining');
@@ -503,28 +459,14 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
     return { ok: reasons.length === 0, reasons, degraded };
   }
 
-  /**
-   * Examines the node: what is wrong, from what that is concluded, and what to do about it; the worst first. Dials the
-   * node's own addresses, and takes less than 5 s. Whoever asks while it runs gets the same answer.
-   * @throws NodeError ERR_PAW_CLOSED once the node closes
-   */
   doctor(): Promise<DoctorReport> {
     return this.#doctor.examine();
   }
 
-  /**
-   * Opens the log file anew, after it was renamed: no line is lost or split. `paw-p2p node` does it on SIGUSR2.
-   * @returns whether that went well; if not, because there is no log file or it can't be opened, a line says so
-   */
   reopenLog(): boolean {
     return this.#nodeLog.reopen();
   }
 
-  /**
-   * Stops the node: no more connections, peers are told, what has arrived is dispatched, queued handlers and writes
-   * finish, all within `shutdownTimeout`; with `drain: false` at once. May be called again. Rejects if a step of it failed
-   * (the store could not be closed); the others are taken all the same.
-   */
   close({ drain = true }: { drain?: boolean } = {}): Promise<void> {
     const deadlineMs = this.#clock.nowMs() + (drain ? this.#settings.shutdownTimeoutMs : 0);
     // Who has begun to close in his own time is hurried, never given more.

@@ -28,7 +28,9 @@ export const ErrorCode = {
   IdentityMismatch: 0x4a,
 } as const;
 
+/** Name of an {@link ErrorCode}. */
 export type ErrorCodeName = keyof typeof ErrorCode;
+/** A code of the table. */
 export type ErrorCode = (typeof ErrorCode)[ErrorCodeName];
 
 const nameByCode = new Map<number, ErrorCodeName>(

@@ -20,16 +20,24 @@ export interface Message {
   readonly peerId: string;
 }
 
+/** Who is left out of a broadcast. */
 export interface BroadcastOptions {
   /** Node IDs that must not get it. */
   readonly exclude?: string | readonly string[];
 }
 
-/** Structured logging from a handler; lines reach the node's log with the worker's index on them. */
+/**
+ * Structured logging from a handler; lines reach the node's log with the worker's index on them. Fields are cut to size,
+ * and what may hold a secret or a payload is left out: errors keep their kind and place, not their text.
+ */
 export interface HandlerLog {
+  /** For whoever looks for a fault in the handler. */
   debug(message: string, fields?: Record<string, unknown>): void;
+  /** For the operator, who may want to know. */
   info(message: string, fields?: Record<string, unknown>): void;
+  /** For the operator, who may have to act. */
   warn(message: string, fields?: Record<string, unknown>): void;
+  /** For the operator, who has to. */
   error(message: string, fields?: Record<string, unknown>): void;
 }
 

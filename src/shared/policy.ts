@@ -5,6 +5,7 @@
 
 /** What happens when a queued type's queue is full. */
 export type Overflow = 'back-pressure' | 'drop-new' | 'drop-old';
+/** How payloads of a type are read: as bytes, or as values in MessagePack. */
 export type Codec = 'raw' | 'msgpack';
 /** To how many peers a message is passed on. */
 export type Fanout = number | 'all';
@@ -34,6 +35,7 @@ export interface PolicyDeclaration {
   readonly fanout?: Fanout;
 }
 
+/** A whole policy: what was declared, and defaults for the rest. */
 export type Policy = Required<PolicyDeclaration>;
 
 /** A message type that the operator wants passed on, whatever its handler's module says. */

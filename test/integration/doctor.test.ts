@@ -11,7 +11,7 @@ import { CHAIN_ID, handlerModule, portOf, startNode, until } from './support/nod
 import { frame, handshakeBytes, RawPeer } from './support/raw-peer.js';
 
 /** A node whose network is this machine. */
-function startLocal(options: NodeOptions = {}): Promise<Node> {
+function startLocal(options: NodeOptions = {}): ReturnType<typeof startNode> {
   return startNode({ nonStrictAddresses: true, workers: 1, minOutbound: 0, ...options });
 }
 

@@ -6,7 +6,7 @@ import { frame, RawPeer } from './support/raw-peer.js';
 const handlers = [handlerModule('gossip.mjs')];
 
 /** A node that handles gossip and knows nobody but whom it is told to dial. */
-function start(options: NodeOptions = {}): Promise<Node> {
+function start(options: NodeOptions = {}): ReturnType<typeof startNode> {
   return startNode({ handlers, pex: false, minOutbound: 0, ...options });
 }
 

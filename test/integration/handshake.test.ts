@@ -160,3 +160,16 @@ describe('a dial', () => {
     await expect(node.dial('nowhere')).rejects.toMatchObject({ code: 'ERR_PAW_CONFIG', key: 'address' });
   });
 });
+
+describe('a disconnect', () => {
+  it('tells the peer the code, and takes none that is no byte', async () => {
+    const node = await startNode();
+    const peer = await RawPeer.join(portOf(node));
+    for (const code of [-1, 256, 1.5, Number.NaN]) {
+      expect(() => node.disconnect('raw', code)).toThrow(expect.objectContaining({ key: 'code' }));
+    }
+    expect(node.disconnect('raw', 0x49)).toBe(true);
+    expect((await peer.frame('disconnect')).payload[0]).toBe(0x49);
+    expect(node.disconnect('nobody')).toBe(false);
+  });
+});

@@ -62,7 +62,8 @@ async function drain({ within, ...flags }: DrainFlags): Promise<void> {
 }
 
 export function registerDrain(program: Command): void {
-  const description = 'stops a running node gently: it accepts no one, tells its peers, and finishes what is pending';
+  const description =
+    'stops a running node gently: it accepts no new peers, tells those it has, and finishes what is pending';
   addAdminFlags(program.command('drain').description(description), 'POST /drain')
     .option('--within <TIME>', 'what is unfinished after this time is cut off (default: 60s)')
     .action(drain);

@@ -6,7 +6,7 @@ import { ConfigError, NodeError } from '../../shared/errors.js';
 import { loadSettings } from '../config/load.js';
 import { printSettings } from '../config/print.js';
 import type { Settings } from '../config/settings.js';
-import type { Node } from '../node.js';
+import type { Node } from '../public-node.js';
 import { addConfigFlags } from './config-flags.js';
 import { listenForStop } from './exit.js';
 

@@ -28,6 +28,7 @@ export const presets = {
   },
 } as const satisfies Record<string, Preset>;
 
+/** A set of defaults for a kind of node. */
 export type PresetName = keyof typeof presets;
 
 export const presetNames = Object.keys(presets) as readonly PresetName[];

@@ -9,7 +9,9 @@ import type { HostPort, PeerAddress } from '../net/address.js';
 import type { OptionKey, ParsedOf } from './options.js';
 import type { PresetName } from './presets.js';
 
+/** The lowest level that is logged. */
 export type LogLevel = ParsedOf<'logLevel'>;
+/** How log lines are written. */
 export type LogFormat = 'pretty' | 'json';
 
 /**

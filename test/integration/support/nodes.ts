@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
 import { createNode, type Node, type NodeOptions } from '../../../dist/src/main/index.js';
+import type { RunningNode } from '../../../dist/src/main/node.js';
 
 export const CHAIN_ID = 'paw-test';
 
@@ -16,8 +17,8 @@ afterEach(async () => {
   }
 });
 
-/** Starts a node on a free loopback port; it is closed when the test ends. */
-export async function startNode(options: NodeOptions = {}): Promise<Node> {
+/** Starts a node on a free loopback port; it is closed when the test ends. With what programs do not see, its threads. */
+export async function startNode(options: NodeOptions = {}): Promise<RunningNode> {
   const folder = mkdtempSync(join(tmpdir(), 'paw-test-'));
   const node = await createNode({
     chainId: CHAIN_ID,
@@ -29,7 +30,7 @@ export async function startNode(options: NodeOptions = {}): Promise<Node> {
     ...options,
   });
   open.push({ node, folder });
-  return node;
+  return node as RunningNode;
 }
 
 /** URL of a handler module of the tests. */
