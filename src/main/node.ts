@@ -370,7 +370,7 @@ export class Node extends EventEmitter<NodeEvents> implements NodeView, AsyncDis
   }
 
   /**
-   * Lifts a ban. @returns whether there was one.
+   * Lifts a ban and forgives what led to it. @returns whether there was one.
    * @throws ConfigError `target`, NodeError ERR_PAW_CLOSED once the node has closed its store
    */
   unban(target: string): boolean {
