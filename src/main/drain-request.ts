@@ -7,12 +7,13 @@ import { parseDuration } from './config/duration.js';
 import { oneLine } from './config/wrong-value.js';
 
 const DEFAULT_MS = 60_000;
-export const DRAIN_MS_MAX = 24 * 3_600_000;
+/** Most that a drain may take. */
+export const DRAIN_MAX_MS = 24 * 3_600_000;
 
 /** How long a drain may take, in milliseconds. @throws ConfigError `within` */
 export function drainTimeMs(within: DrainOptions['within']): number {
   if (within === undefined) return DEFAULT_MS;
   const ms = typeof within === 'number' ? within : parseDuration(within);
-  if (ms !== null && Number.isSafeInteger(ms) && ms >= 0 && ms <= DRAIN_MS_MAX) return ms;
+  if (ms !== null && Number.isSafeInteger(ms) && ms >= 0 && ms <= DRAIN_MAX_MS) return ms;
   throw new ConfigError('within', `within is '${oneLine(String(within))}': must be a duration up to 24h, such as 60s`);
 }

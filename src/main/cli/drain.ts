@@ -7,7 +7,7 @@ import { NodeError } from '../../shared/errors.js';
 import { count, humanBytes } from '../amounts.js';
 import type { DrainStatus, NodeStatus } from '../api.js';
 import { duration } from '../config/kinds.js';
-import { DRAIN_MS_MAX } from '../drain-request.js';
+import { DRAIN_MAX_MS } from '../drain-request.js';
 import { AdminClient, type AdminFlags, addAdminFlags, silence } from './admin-client.js';
 import { parseFlag } from './config-flags.js';
 
@@ -43,7 +43,7 @@ async function look(client: AdminClient): Promise<DrainStatus | 'stopped' | 'unk
 
 async function drain({ within, ...flags }: DrainFlags): Promise<void> {
   const client = new AdminClient(flags);
-  if (within !== undefined) parseFlag('within', duration(0, DRAIN_MS_MAX), within);
+  if (within !== undefined) parseFlag('within', duration(0, DRAIN_MAX_MS), within);
   const { value } = await client.call({ method: 'POST', path: '/drain', body: { within } });
   let status = value as DrainStatus;
   let shown = '';

@@ -77,10 +77,14 @@ export class Bans {
     return ban;
   }
 
-  /** @returns whether there was such a ban */
+  /**
+   * Lifts a ban and forgives what led to it: the next one of the target begins with a day again.
+   * @returns whether there was such a ban
+   */
   unban(target: string): boolean {
     if (!this.#bans.has(target)) return false;
     this.#end(target);
+    if (this.#offences.has(target)) this.#forgetOffences(target);
     return true;
   }
 

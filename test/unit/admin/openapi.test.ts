@@ -5,6 +5,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { errorNames } from '../../../src/main/admin/error-answer.js';
 import { openApiDocument } from '../../../src/main/admin/openapi/document.js';
 import type { AdminServer } from '../../../src/main/admin/server.js';
+import { drainTimeMs } from '../../../src/main/drain-request.js';
+import { banTimeMs } from '../../../src/main/peers/ban-request.js';
 import { faultOf, faultOfAnswer, operationsOf } from './description.js';
 import { call, fakeNode, startAdmin, status } from './fake-node.js';
 
@@ -119,6 +121,28 @@ describe('the description', () => {
     for (const [path, { description }] of numbers.filter(([where]) => named.test(where))) {
       expect([path, description]).toEqual([path, expect.stringMatching(/, in (bytes|milliseconds|seconds)/)]);
     }
+  });
+
+  test('allows those numbers as times that the node takes', () => {
+    const bodyOf = (path: string) => operations.get(`POST ${path}`)?.requestBody?.content['application/json']?.schema;
+    const takes = (read: (time: number) => unknown, time: number): boolean => {
+      try {
+        read(time);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    const dayMs = 86_400_000;
+    const numbers = [-1, 0, 0.5, 1, 1.5, 60_000, dayMs, dayMs + 1, 36_500 * dayMs, 36_500 * dayMs + 1, 1e300];
+    const drains = numbers.filter((within) => faultOf(openApiDocument, bodyOf('/drain')!, { within }) === null);
+    expect(drains).toEqual(numbers.filter((time) => takes(drainTimeMs, time)));
+    const bans = numbers.filter(
+      (time) => faultOf(openApiDocument, bodyOf('/bans')!, { target: 'x', for: time }) === null,
+    );
+    expect(bans).toEqual(numbers.filter((time) => takes(banTimeMs, time)));
+    const { within } = (bodyOf('/drain') as { properties: { within: { default: string } } }).properties;
+    expect(drainTimeMs(within.default)).toBe(drainTimeMs(undefined));
   });
 
   test('has examples that are as their schemas say', () => {

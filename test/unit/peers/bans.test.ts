@@ -338,6 +338,19 @@ describe('automatic bans', () => {
     expect(escalate(bans, '6.6.6.6', NOW_MS + 181 * DAY_MS)).toBe(7);
   });
 
+  it('begin with a day again once one was lifted, also after a restart, and not for others', () => {
+    const { bans: table, offences, make } = stored();
+    const bans = make();
+    for (const target of ['6.6.6.6', '6.6.6.7']) escalate(bans, target, NOW_MS);
+    expect(bans.unban('6.6.6.6')).toBe(true);
+    expect([...offences.keys()]).toEqual(['6.6.6.7']);
+    const after = make();
+    after.restore([...table.values()], [...offences.values()], NOW_MS);
+    for (const one of [bans, after]) {
+      expect(['6.6.6.6', '6.6.6.7'].map((target) => escalate(one, target, NOW_MS))).toEqual([1, 7]);
+    }
+  });
+
   it('are not counted where the operator said how long', () => {
     const bans = new Bans();
     for (let i = 0; i < 3; i++) bans.ban({ ...about, target: '6.6.6.6', forMs: HOUR_MS });

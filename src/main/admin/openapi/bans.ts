@@ -1,5 +1,6 @@
 /** Owns the description of the routes about bans. Main thread. */
 import type { BanInfo } from '../../api.js';
+import { BAN_MAX_MS } from '../../peers/ban-request.js';
 import { BAN_REASON_CHARS_MAX } from '../ban-routes.js';
 import { errorCode, errorCodeName } from './error-body.js';
 import type { RouteDescriptions } from './route-description.js';
@@ -31,10 +32,10 @@ const time: Schema<string | number> = {
   json: {
     anyOf: [
       { type: 'string', minLength: 1 },
-      { type: 'number', exclusiveMinimum: 0 },
+      { type: 'integer', minimum: 1, maximum: BAN_MAX_MS },
     ],
     description:
-      'How long: a duration such as `24h`, milliseconds, or `forever`. Otherwise 24 h, then 7 d, then 30 d, by how ' +
+      'How long: a duration such as `24h`, milliseconds, or `forever`; 100 years at most. Otherwise 24 h, then 7 d, then 30 d, by how ' +
       'often the target was banned before',
     examples: ['24h', 3_600_000, 'forever'],
   },
@@ -48,7 +49,7 @@ export const banRoutes: RouteDescriptions = {
     answers: {
       200: {
         description: 'The bans',
-        schema: objectOf<{ bans: readonly BanInfo[] }>('A list', { bans: listOf(banInfo, 'In no order') }),
+        schema: objectOf<{ bans: readonly BanInfo[] }>('A list', { bans: listOf(banInfo, 'The newest first') }),
         example: {
           bans: [
             {

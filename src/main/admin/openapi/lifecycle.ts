@@ -1,5 +1,6 @@
 /** Owns the description of the routes that change a node as a whole: reload and drain. Main thread. */
 import type { ReloadResult, SettingChange } from '../../api.js';
+import { DRAIN_MAX_MS } from '../../drain-request.js';
 import { drainStatus } from './node-status.js';
 import type { RouteDescriptions } from './route-description.js';
 import { anything, listOf, named, objectOf, optional, type Schema, text } from './schema.js';
@@ -25,9 +26,10 @@ const within: Schema<string | number> = {
   json: {
     anyOf: [
       { type: 'string', minLength: 1 },
-      { type: 'number', minimum: 0 },
+      { type: 'integer', minimum: 0, maximum: DRAIN_MAX_MS },
     ],
-    description: 'How long it may take: a duration such as `30s`, or milliseconds',
+    description: 'How long it may take: a duration such as `30s`, or milliseconds; 24 h at most',
+    default: '60s',
     examples: ['30s', 30_000],
   },
 };
