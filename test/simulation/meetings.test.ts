@@ -94,6 +94,13 @@ describe('two persistent peers of each other that dial at once', () => {
       expect(['outbound inbound', 'inbound outbound'], `${ms} ms later`).toContain(kept);
     }
   });
+
+  it.each(ids)('agree on one connection without any ID named: %s meets %s', async (here, there) => {
+    for (const ms of laterMs) {
+      const kept = await meet(here, there, [`${HERE}:${PORT}`, `${THERE}:${PORT}`], ms);
+      expect(['outbound inbound', 'inbound outbound'], `${ms} ms later`).toContain(kept);
+    }
+  });
 });
 
 describe('a persistent peer that is being dialled', () => {
