@@ -299,10 +299,22 @@ export class Discovery {
     if (!(error instanceof PeerError)) return;
     if (error.code === ErrorCode.SelfConnection) this.#foundOurselves({ host: address.ip, port: address.port });
     else if (error.foundId !== undefined) book.replaced(address, error.foundId, this.#clock.wallMs());
+    else if (this.#isFailure(address, error)) book.failed(address, this.#clock.wallMs());
+  }
+
+  /** Whether it is the address that has failed. */
+  #isFailure(address: KnownAddress, { code }: PeerError): boolean {
+    // What is under way when we stop we give up ourselves.
+    if (this.#stopped) return false;
+    // While nobody is connected it may be our own network that is gone; hours of that must not empty the book.
+    if (code === ErrorCode.NetworkError && this.#isAlone) return false;
     // A duplicate is no failure of a node that is connected to us; anybody else only says so.
-    else if (error.code !== ErrorCode.DuplicateConnection || !this.#isOrWasConnected(address)) {
-      book.failed(address, this.#clock.wallMs());
-    }
+    return code !== ErrorCode.DuplicateConnection || !this.#isOrWasConnected(address);
+  }
+
+  get #isAlone(): boolean {
+    for (const _ of this.#parts.connected()) return false;
+    return true;
   }
 
   /**

@@ -70,14 +70,15 @@ export class Dialer {
 
   /**
    * Our dial of this node ID at this address that would become a second connection beside one from there; undefined for
-   * none. One elsewhere does not count: we were told that address, maybe by a liar who leaves us hanging there so that
-   * we refuse the node itself. An operator's names do: where they lead is known only once we are there.
+   * none. One elsewhere does not count: a liar may have told us that address and leave us hanging there so that we refuse
+   * the node itself, or borrow the ID so that we give up a dial of its owner. Nor does one to a name that has led nowhere
+   * yet: the two connections then stand side by side until the dial is through.
    */
   underWayTo(id: string, ip: string): Connection | undefined {
-    for (const [connection, { address, feeler, persistent }] of this.#dials) {
+    for (const [connection, { address, feeler }] of this.#dials) {
       if (address.id !== id || feeler) continue;
-      const isThere = connection.ip === '' ? address.host === ip || persistent !== null : connection.ip === ip;
-      if (isThere) return connection;
+      const where = connection.ip === '' ? address.host : connection.ip;
+      if (where === ip) return connection;
     }
     return undefined;
   }

@@ -66,6 +66,19 @@ function end(connection: Connection | null, reason: string): void {
   connection.destroy();
 }
 
+/** A peer that is there as one whom we dialled shows its ID. */
+function rivalOfDial(existing: Connection, dialled: Connection, nowMs: number): Rival {
+  const connectedDuringDial = existing.connectedMs >= dialled.startedMs && nowMs >= existing.connectedMs;
+  return {
+    direction: existing.direction,
+    connected: true,
+    connectedDuringDial,
+    // Where a name leads, and who is there if no ID was named, shows only now: who came from there meanwhile is that peer,
+    // whose dial has met ours.
+    vouched: existing.persistent || (connectedDuringDial && existing.ip === dialled.ip),
+  };
+}
+
 export class Handshakes {
   readonly #parts: HandshakesParts;
   readonly #life: PeerLife;
@@ -288,15 +301,7 @@ export class Handshakes {
         ? { code: ErrorCode.SelfConnection, reason: 'this is our own address' }
         : judge(connection.ip, peerId);
     const existing = table.byId(peerId);
-    const rival: Rival | null =
-      existing === undefined
-        ? null
-        : {
-            direction: existing.direction,
-            connected: true,
-            connectedDuringDial: existing.connectedMs >= connection.startedMs && clock.nowMs() >= existing.connectedMs,
-            vouched: existing.persistent,
-          };
+    const rival = existing === undefined ? null : rivalOfDial(existing, connection, clock.nowMs());
     const newcomer = {
       peerId,
       direction: 'outbound',

@@ -27,7 +27,7 @@ export interface Rival {
   readonly connected: boolean;
   /** It became connected after the newcomer's dial began (only asked of outbound newcomers). */
   readonly connectedDuringDial: boolean;
-  /** The operator named its ID and its address. */
+  /** The operator named its ID and its address; or it came, while we dialled, from where that dial has led. */
   readonly vouched: boolean;
 }
 
@@ -71,7 +71,8 @@ function isSmaller(a: string, b: string): boolean {
  * Two nodes that dial each other at once keep the connection whose initiator has the smaller ID; otherwise a connection
  * that is there wins over a new one. Both sides come to the same answer, whichever connection each sees first.
  *
- * A persistent peer refuses our dial if it is connected to us. If it doesn't, whoever else shows its ID has borrowed it.
+ * A persistent peer refuses our dial if it is connected to us. If it doesn't, whoever shows its ID from elsewhere has
+ * borrowed it, before or while we dialled.
  */
 function settleRival(ownId: string, newcomer: Newcomer, rival: Rival): Admission {
   if (newcomer.vouched && !rival.vouched) return { kind: 'replace' };

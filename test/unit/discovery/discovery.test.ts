@@ -3,7 +3,7 @@ import { Discovery, type DiscoveryParts } from '../../../src/main/discovery/disc
 import type { Connection } from '../../../src/main/net/connection.js';
 import { systemTimers } from '../../../src/main/timers.js';
 import { ErrorCode, PeerError } from '../../../src/shared/errors.js';
-import { address, from, newBook, randomOf, START_MS } from './book-fixtures.js';
+import { address, DAY_MS, from, newBook, randomOf, START_MS } from './book-fixtures.js';
 
 /** How a dial goes on. */
 interface Dialled {
@@ -90,5 +90,65 @@ describe('a peer that has just gone', () => {
     for (const dial of dials) await dial.fail(ErrorCode.DuplicateConnection);
     expect(book.find('id-8.8.4.4')?.attempts).toBe(1);
     expect(book.find('id-8.9.4.4')?.attempts).toBe(0);
+  });
+});
+
+describe('a dial that finds nobody', () => {
+  /** Dials for so long, all in vain; a look each second. @returns when each was dialled, by ID */
+  async function dialInVain(node: ReturnType<typeof discover>, seconds: number) {
+    const dials = new Map<string | null, number[]>();
+    for (let second = 0; second < seconds; second++) {
+      for (const { id, fail } of node.look(1000)) {
+        dials.set(id, [...(dials.get(id) ?? []), second]);
+        await fail(ErrorCode.NetworkError);
+      }
+    }
+    return dials;
+  }
+
+  it('is a failure of the address as long as somebody is connected', async () => {
+    const node = discover();
+    node.know('8.8.4.4');
+    node.join('somebody', '7.7.7.7');
+    await dialInVain(node, 3600);
+    expect(node.book.list()).toEqual([]);
+  });
+
+  it('is none while nobody is connected: an hour without a network leaves the book as it was', async () => {
+    const node = discover();
+    node.book.good(address('8.9.4.4'), 'manual', START_MS - 8 * DAY_MS);
+    node.know('8.8.4.4');
+    await dialInVain(node, 3600);
+    expect(node.book.list()).toMatchObject([{ attempts: 0 }, { attempts: 0 }]);
+  });
+
+  it('is one all the same if somebody was there, and refused', async () => {
+    const { book, look, know } = discover();
+    know('8.8.4.4');
+    await look()[0]!.fail(ErrorCode.ChainIDMismatch);
+    expect(book.list()).toMatchObject([{ attempts: 1 }]);
+  });
+
+  it('is none once the node stops', async () => {
+    const { discovery, book, look, know, join } = discover();
+    know('8.8.4.4', '8.9.4.4');
+    join('somebody', '7.7.7.7');
+    const [first, second] = look();
+    await discovery.stop();
+    await first!.fail(ErrorCode.ShuttingDown);
+    await second!.fail(ErrorCode.NetworkError);
+    expect(book.list()).toMatchObject([{ attempts: 0 }, { attempts: 0 }]);
+  });
+
+  it('is followed by others before it is made again, however long nobody is to be had', async () => {
+    const node = discover(2);
+    const ips = Array.from({ length: 40 }, (_, i) => `8.${i}.4.4`);
+    node.know(...ips);
+    const dials = await dialInVain(node, 3600);
+    const counts = [...dials.values()].map(({ length }) => length);
+    expect(counts).toHaveLength(ips.length);
+    expect(Math.max(...counts)).toBeLessThan(2 * Math.min(...counts));
+    const restSeconds = [...dials.values()].flatMap((at) => at.slice(1).map((second, i) => second - at[i]!));
+    expect(Math.min(...restSeconds)).toBeGreaterThanOrEqual(10);
   });
 });
