@@ -184,7 +184,7 @@ export interface NodeStatus {
     /** By message type; at most 64 types, the rest under `other`. */
     readonly receivedByType: Readonly<Record<string, number>>;
     readonly sentByType: Readonly<Record<string, number>>;
-    /** Frames dropped, by error code name. What a closed connection leaves for want of memory counts once: ResourceExhausted. */
+    /** Frames dropped, by error code name. What a closed connection leaves for want of memory or slots counts once: ResourceExhausted. */
     readonly droppedByCode: Readonly<Record<string, number>>;
     /** Messages that did not go to a peer because its send queue was full. */
     readonly sendsSkipped: number;

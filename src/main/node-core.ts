@@ -305,6 +305,7 @@ export class NodeCore {
           events.rejected(connection, cause);
         },
         dialFailed: (connection, cause) => this.record.dialFailed(connection, cause),
+        lastFramesLost: (connection) => this.#lastFramesLost(connection),
         timedOut: (connection, cause) => this.record.timedOut(connection, cause),
         grossExcess: (connection) => this.record.grossExcess(connection),
       },
@@ -328,10 +329,7 @@ export class NodeCore {
       silentMs: (worker, nowMs) => this.workers.silentMs(worker, nowMs),
       isStopping: () => this.#stopping,
       cutOff: (connection, cause) => this.connections.cutOff(connection, cause),
-      lastFramesLost: (connection) => {
-        this.statistics.count('droppedStarved');
-        this.record.violation(connection, ErrorCode.ResourceExhausted);
-      },
+      lastFramesLost: (connection) => this.#lastFramesLost(connection),
       wake: (connection) => this.connections.wake(connection),
     });
     this.#listener = world.network.listener(
@@ -542,11 +540,17 @@ export class NodeCore {
     });
   }
 
-  /** Cuts off everybody that a new ban is for. */
+  /** Memory or slots are short: a connection that had closed goes without its last frames, counted as one drop. */
+  #lastFramesLost(connection: Connection): void {
+    this.statistics.count('droppedUnread');
+    this.record.violation(connection, ErrorCode.ResourceExhausted);
+  }
+
+  /** Cuts off everybody that a new ban is for, those who have left and whose last frames still wait as well. */
   #cutOff(ban: BanRecord): void {
     const nowMs = this.#clock.wallMs();
     const cause = { code: ErrorCode.Banned, reason: ban.reason === '' ? 'banned' : `banned: ${ban.reason}` };
-    for (const connection of [...this.table.all]) {
+    for (const connection of new Set([...this.table.all, ...this.table.seatedConnections()])) {
       if (this.memory.bans.check({ ip: connection.ip, id: connection.peerId }, nowMs) === null) continue;
       this.connections.cutOff(connection, cause);
     }

@@ -178,7 +178,7 @@ export class Statistics {
       MessageTooLarge: this.sum('droppedTooLarge'),
       InvalidMessageFormat: this.sum('droppedInvalid'),
       WorkerPoisoned: this.sum('droppedPoisoned'),
-      ResourceExhausted: this.total('droppedStarved'),
+      ResourceExhausted: this.total('droppedUnread'),
     };
     return {
       received: this.sum('messagesReceived'),

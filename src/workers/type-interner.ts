@@ -1,7 +1,11 @@
 /**
  * Message types by their bytes, so that a frame's type is neither decoded nor validated a second time. Worker thread.
- * What is found here is valid UTF-8 without control characters (rulings 1). Peers can't make it grow: after
- * MAX_LEARNED types that nobody here declared, further ones share one entry.
+ * What is found here is valid UTF-8 without control characters (rulings 1).
+ *
+ * Types that somebody here declares and types that are learned from peers lie in tables of their own. Peers can make
+ * neither grow: after MAX_LEARNED types that nobody here declared, further ones share one entry. Nor can they make a look
+ * slow: where an entry lies depends on a secret, whole hashes are compared before bytes, and a type for which there is no
+ * bucket within PROBES of its own is not learned.
  */
 import { isValidTypeBytes } from '../shared/wire/message-type.js';
 
@@ -9,6 +13,8 @@ import { isValidTypeBytes } from '../shared/wire/message-type.js';
 export interface TypeEntry<Route> {
   readonly name: string;
   readonly bytes: Uint8Array;
+  /** Of the bytes, under the interner's secret. */
+  readonly hash: number;
   /** Number in the worker's type table; 0 counts as `other`. */
   readonly number: number;
   /** Changes once if somebody here declares a type that peers sent before. */
@@ -20,13 +26,27 @@ export interface TypeEntry<Route> {
 }
 
 const MAX_LEARNED = 1024;
-/** A power of two, so sparse that probes stay short. */
-const BUCKETS = 4096;
+/** Both powers of two. Learned types take a quarter of theirs, so that honest ones find a bucket within a few probes. */
+const LEARNED_BUCKETS = 4096;
+const PROBES = 8;
+/** To begin with. Nobody but the application declares types, so their table grows, and no look at it is bounded. */
+const DECLARED_BUCKETS = 256;
+const ANY = 2 ** 30;
+/** No bucket. */
+const NOWHERE = -1;
+
+type Buckets<Route> = (TypeEntry<Route> | undefined)[];
 
 export class TypeInterner<Route> {
-  readonly #buckets: (TypeEntry<Route> | undefined)[] = new Array(BUCKETS).fill(undefined);
+  #declared: Buckets<Route> = new Array(DECLARED_BUCKETS).fill(undefined);
+  #declaredCount = 0;
+  readonly #learned: Buckets<Route> = new Array(LEARNED_BUCKETS).fill(undefined);
+  #learnedCount = 0;
   readonly #number: (name: string) => number;
   readonly #unknown: Route;
+  /** What a hash begins with, and what it is multiplied by for its bucket: odd, and as secret as the other. */
+  readonly #seed: number;
+  readonly #spread: number;
   /** Shared by types that there is no room to learn. */
   readonly overflow: TypeEntry<Route>;
   /** Entries with messages not yet counted. */
@@ -34,39 +54,68 @@ export class TypeInterner<Route> {
   /** The first `untimedCount` are entries whose handlers ran, and the time is not counted yet. Never shrinks. */
   readonly untimed: TypeEntry<Route>[] = [];
   untimedCount = 0;
-  #learned = 0;
 
-  /** `number` gives a type its number; types nobody declared get the route `unknown`. */
-  constructor(number: (name: string) => number, unknown: Route) {
+  /**
+   * `number` gives a type its number; types nobody declared get the route `unknown`.
+   * @param secret of this node, 8 bytes at least
+   */
+  constructor(number: (name: string) => number, unknown: Route, secret: Uint8Array) {
+    const view = new DataView(secret.buffer, secret.byteOffset, secret.byteLength);
+    this.#seed = view.getInt32(0);
+    this.#spread = view.getInt32(4) | 1;
     this.#number = number;
     this.#unknown = unknown;
-    this.overflow = { name: '', bytes: new Uint8Array(0), number: 0, route: unknown, received: 0, untimed: 0 };
+    this.overflow = newEntry('', new Uint8Array(0), 0, 0, unknown);
   }
 
   /** Declares a type; the same type again gives the same entry. */
   declare(name: string, route: () => Route): TypeEntry<Route> {
     const bytes = new Uint8Array(Buffer.from(name));
-    const bucket = this.#find(bytes, 0, bytes.length);
-    const known = this.#buckets[bucket];
-    if (known !== undefined) {
-      // Learned from a peer: what is changed in its route from now on must not change that of all unknown types.
-      if (known.route === this.#unknown) known.route = route();
-      return known;
+    const { length } = bytes;
+    const hash = this.#hash(bytes, 0, length);
+    const start = Math.imul(hash, this.#spread);
+    const declared = find(this.#declared, start, ANY, hash, bytes, 0, length);
+    const known = declared ?? find(this.#learned, start, PROBES, hash, bytes, 0, length);
+    if (known === null && !isValidTypeBytes(bytes, 0, length)) {
+      throw new TypeError(`invalid message type ${JSON.stringify(name)}`);
     }
-    if (!isValidTypeBytes(bytes, 0, bytes.length)) throw new TypeError(`invalid message type ${JSON.stringify(name)}`);
-    return this.#put(bucket, name, bytes, route());
+    const entry = known ?? newEntry(name, bytes, hash, this.#number(name), route());
+    // Learned from a peer: what is changed in its route from now on must not change that of all unknown types.
+    if (known?.route === this.#unknown) known.route = route();
+    if (declared === null) this.#putDeclared(entry);
+    return entry;
   }
 
   /** The entry of the type at `offset`, or null if those bytes are no valid type. */
   lookup(source: Uint8Array, offset: number, length: number): TypeEntry<Route> | null {
-    const bucket = this.#find(source, offset, length);
-    const known = this.#buckets[bucket];
-    if (known !== undefined) return known;
+    const hash = this.#hash(source, offset, length);
+    const start = Math.imul(hash, this.#spread);
+    // Mostly it lies here, and a call for it would show.
+    const first = this.#declared[bucketOf(start, this.#declared)];
+    if (first !== undefined && first.hash === hash && sameBytes(first.bytes, source, offset, length)) return first;
+    return this.#lookFurther(start, hash, source, offset, length);
+  }
+
+  #lookFurther(
+    start: number,
+    hash: number,
+    source: Uint8Array,
+    offset: number,
+    length: number,
+  ): TypeEntry<Route> | null {
+    const known =
+      find(this.#declared, start, ANY, hash, source, offset, length) ??
+      find(this.#learned, start, PROBES, hash, source, offset, length);
+    if (known !== null) return known;
     if (!isValidTypeBytes(source, offset, length)) return null;
-    if (this.#learned === MAX_LEARNED) return this.overflow;
-    this.#learned++;
+    const bucket = this.#learnedCount === MAX_LEARNED ? NOWHERE : freeBucket(this.#learned, start, PROBES);
+    if (bucket === NOWHERE) return this.overflow;
     const bytes = new Uint8Array(source.subarray(offset, offset + length));
-    return this.#put(bucket, Buffer.from(bytes).toString(), bytes, this.#unknown);
+    const name = Buffer.from(bytes).toString();
+    const entry = newEntry(name, bytes, hash, this.#number(name), this.#unknown);
+    this.#learned[bucket] = entry;
+    this.#learnedCount++;
+    return entry;
   }
 
   /** Counts messages of a type. */
@@ -81,23 +130,69 @@ export class TypeInterner<Route> {
     entry.untimed += handlers;
   }
 
-  #put(bucket: number, name: string, bytes: Uint8Array, route: Route): TypeEntry<Route> {
-    const entry = { name, bytes, number: this.#number(name), route, received: 0, untimed: 0 };
-    this.#buckets[bucket] = entry;
-    return entry;
+  /** Into a table that is at most half full, so that every look comes to an end soon. */
+  #putDeclared(entry: TypeEntry<Route>): void {
+    const put = (one: TypeEntry<Route>) => {
+      this.#declared[freeBucket(this.#declared, Math.imul(one.hash, this.#spread), ANY)] = one;
+    };
+    if (2 * this.#declaredCount >= this.#declared.length) {
+      const before = this.#declared;
+      this.#declared = new Array(2 * before.length).fill(undefined);
+      for (const one of before) if (one !== undefined) put(one);
+    }
+    put(entry);
+    this.#declaredCount++;
   }
 
-  /** The bucket that holds these bytes, or the free one where they belong. */
-  #find(source: Uint8Array, offset: number, length: number): number {
-    let hash = length;
+  #hash(source: Uint8Array, offset: number, length: number): number {
+    let hash = this.#seed ^ length;
     for (let i = 0; i < length; i++) hash = Math.imul(hash ^ source[offset + i], 0x01000193);
-    let bucket = (hash ^ (hash >>> 15)) & (BUCKETS - 1);
-    for (;;) {
-      const entry = this.#buckets[bucket];
-      if (entry === undefined || sameBytes(entry.bytes, source, offset, length)) return bucket;
-      bucket = (bucket + 1) & (BUCKETS - 1);
-    }
+    return hash;
   }
+}
+
+function newEntry<Route>(
+  name: string,
+  bytes: Uint8Array,
+  hash: number,
+  number: number,
+  route: Route,
+): TypeEntry<Route> {
+  return { name, bytes, hash, number, route, received: 0, untimed: 0 };
+}
+
+/** The top bits, on which all of the hash has a bearing. */
+function bucketOf(start: number, { length }: { readonly length: number }): number {
+  return start >>> Math.clz32(length - 1);
+}
+
+function find<Route>(
+  buckets: Buckets<Route>,
+  start: number,
+  probes: number,
+  hash: number,
+  source: Uint8Array,
+  offset: number,
+  length: number,
+): TypeEntry<Route> | null {
+  let bucket = bucketOf(start, buckets);
+  for (let left = probes; left > 0; left--) {
+    const entry = buckets[bucket];
+    if (entry === undefined) return null;
+    if (entry.hash === hash && sameBytes(entry.bytes, source, offset, length)) return entry;
+    bucket = (bucket + 1) & (buckets.length - 1);
+  }
+  return null;
+}
+
+/** Where an entry belongs that is not there yet; NOWHERE if all those buckets are taken. */
+function freeBucket<Route>(buckets: Buckets<Route>, start: number, probes: number): number {
+  let bucket = bucketOf(start, buckets);
+  for (let left = probes; left > 0; left--) {
+    if (buckets[bucket] === undefined) return bucket;
+    bucket = (bucket + 1) & (buckets.length - 1);
+  }
+  return NOWHERE;
 }
 
 function sameBytes(known: Uint8Array, source: Uint8Array, offset: number, length: number): boolean {

@@ -37,7 +37,7 @@ export interface WorkerCoreParts {
   readonly clock: Clock;
   readonly later: Later;
   readonly budget: MemoryBudget;
-  /** Secret of this node, for the hashes of messages that it has seen. */
+  /** Secret of this node, for the hashes of messages that it has seen, and of types. */
   readonly gossipKey: Uint8Array;
   readonly sendQueueBytes: number;
   /** Memory that is kept for the next large frames. */
@@ -89,7 +89,7 @@ export class WorkerCore {
     this.#inherited = parts.segments;
     this.#gate = new QueueGate(clock, parts.later);
     const table = new TypeTable(arena, worker);
-    const types = new TypeInterner<Route>((name) => table.intern(name), unknownRoute);
+    const types = new TypeInterner<Route>((name) => table.intern(name), unknownRoute, parts.gossipKey);
     this.types = types;
     const ring = new OutboundWriter(arena, worker, parts.drainMain);
     const gossip = new Gossip({ arena, worker, clock, key: parts.gossipKey });

@@ -13,7 +13,7 @@ const { buffer, slots, frames } = workerData;
 const arena = Arena.attach(buffer);
 const { words, layout } = arena;
 const asides = new AsideStore(new MemoryBudget(arena), () => undefined);
-const decoder = new FrameDecoder(arena, 0, asides, new TypeInterner(() => 0, null));
+const decoder = new FrameDecoder(arena, 0, asides, new TypeInterner(() => 0, null, new Uint8Array(8)));
 const queue = new ReadyQueue(arena, 0);
 const streams = Array.from({ length: slots }, (_, slot) => new PeerStream(arena, slot));
 const next = new Array(slots).fill(0);

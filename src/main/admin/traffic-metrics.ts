@@ -49,7 +49,7 @@ export const trafficMetrics: readonly MetricSpec[] = [
     kind: 'counter',
     unit: 'frames',
     help: 'Frames dropped, by error code',
-    look: 'peers that send malformed frames; WorkerPoisoned: frames that brought a worker down twice; ResourceExhausted: closed connections whose last frames found no memory, counted once each',
+    look: 'peers that send malformed frames; WorkerPoisoned: frames that brought a worker down twice; ResourceExhausted: closed connections that lost their last frames for want of memory or slots, counted once each',
     labels: ['code'],
     read: ({ status }) => byLabel('code', status.messages.droppedByCode),
   },

@@ -51,6 +51,11 @@ export class ConnectionTable {
     return this.#seats.length - this.#free.length;
   }
 
+  /** Slots that newcomers find. */
+  get freeSeats(): number {
+    return this.#free.length;
+  }
+
   byId(id: string): Connection | undefined {
     return this.#byId.get(id);
   }
@@ -161,6 +166,17 @@ export class ConnectionTable {
   release(seat: Seat): void {
     const { words, layout } = this.#arena;
     Atomics.store(words, layout.slot(seat.slot) + Slot.Released, seat.generation);
+  }
+
+  /** Nothing more of what came for a seat is dispatched: its worker lets go of it at its next look. @returns whether there was more */
+  abort(seat: Seat): boolean {
+    const { words, layout } = this.#arena;
+    const control = layout.slot(seat.slot);
+    Atomics.store(words, control + Slot.State, SlotState.Aborted);
+    const isAside = Atomics.load(words, control + Slot.AsideId) !== 0;
+    return (
+      isAside || Atomics.load(words, control + Slot.ReadCursor) !== Atomics.load(words, control + Slot.WriteCursor)
+    );
   }
 
   /** Both sides have let go. */

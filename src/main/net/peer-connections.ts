@@ -17,6 +17,7 @@ import { Handshakes, type HandshakesParts, type PeerLife } from './handshakes.js
 import type { AdoptPeer, PeerSocket } from './network.js';
 import type { OutboundPump } from './outbound-pump.js';
 import { PeerRates } from './peer-rates.js';
+import { SlotReserve } from './slot-reserve.js';
 import { SocketWriter } from './socket-writer.js';
 
 /** Options that rates come from. */
@@ -36,6 +37,8 @@ export interface PeerEvents {
   rejected(connection: Connection, cause: Cause): void;
   /** An outbound connection did not become a peer. */
   dialFailed(connection: Connection, cause: Cause): void;
+  /** A connection is let go of without frames that had arrived. */
+  lastFramesLost(connection: Connection): void;
 }
 
 export interface PeerConnectionsParts extends HandshakesParts, ConnectionSweepParts {
@@ -48,6 +51,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
   readonly #parts: PeerConnectionsParts;
   readonly #handshakes: Handshakes;
   readonly #sweep: ConnectionSweep;
+  readonly #reserve: SlotReserve<Connection>;
   /** No longer peers, but nobody has been told: the peer may have said why in frames that are not dispatched yet. */
   readonly #departing = new Set<Connection>();
   /** While the node drains, no connection closes before all queued handlers are through: they may still reply. */
@@ -62,6 +66,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
       mayIdle: ({ persistent, peerId }) => persistent || this.#handshakes.isUnconditional(peerId),
       end: (connection, cause) => this.#end(connection, cause, false),
     });
+    this.#reserve = new SlotReserve({ table: parts.table, giveUp: (connection) => this.#giveUp(connection) });
   }
 
   /** Takes an accepted connection in. */
@@ -251,7 +256,29 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
 
   /** Ends a connection in whatever state it is; a peer is told why, and nothing more of it is dispatched. */
   cutOff(connection: Connection, cause: Cause): void {
-    this.#end(connection, cause, true);
+    if (connection.state !== 'Disconnecting' && connection.state !== 'Disconnected') {
+      this.#end(connection, cause, true);
+      return;
+    }
+    connection.isCutOff = true;
+    this.#abort(connection);
+  }
+
+  /** Slots are short: that of a connection that is left or closed is free as soon as its worker has looked. */
+  #giveUp(connection: Connection): void {
+    // Of one that is cut off nothing more would have been dispatched anyway.
+    if (this.#abort(connection) && !connection.isCutOff) this.#parts.events.lastFramesLost(connection);
+    if (connection.isOpen) connection.destroy();
+  }
+
+  /** A connection that is left or closed waits no longer for what it has sent. @returns whether there was more of it */
+  #abort(connection: Connection): boolean {
+    const { table } = this.#parts;
+    const { seat } = connection;
+    if (seat === null || table.isReleased(seat)) return false;
+    const hadMore = table.abort(seat);
+    this.wake(connection);
+    return hadMore;
   }
 
   #end(connection: Connection, cause: Cause, abort: boolean): void {
@@ -275,6 +302,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     const { workers, table } = this.#parts;
     const worker = workers.pin();
     const seat = table.seat(connection, peerId, worker);
+    this.#reserve.refill();
     if (seat === null) {
       workers.unpin(worker);
       return false;
@@ -340,7 +368,10 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
   /** Takes a connection out of the connected peers; its worker gets to know that no more bytes come. */
   #noLongerPeer(connection: Connection, state: number): void {
     const { table, arena, clock } = this.#parts;
-    if (connection.leavingMs === 0) connection.leavingMs = clock.nowMs();
+    if (connection.leavingMs === 0) {
+      connection.leavingMs = clock.nowMs();
+      if (connection.seat !== null) this.#reserve.left(connection);
+    }
     if (connection.peerId !== null && table.byId(connection.peerId) === connection) this.#departing.add(connection);
     table.leave(connection);
     const { seat } = connection;
@@ -415,6 +446,7 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
     const { seat } = connection;
     if (seat === null || connection.state !== 'Disconnected' || !this.#parts.table.isReleased(seat)) return;
     this.#parts.table.unseat(connection);
+    this.#reserve.unseated(connection);
     this.#parts.workers.unpin(seat.worker);
   }
 

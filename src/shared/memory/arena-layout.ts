@@ -193,7 +193,7 @@ export const mainCounters = [
   'shedBroadcast',
   'shedDirect',
   'shedControl',
-  'droppedStarved',
+  'droppedUnread',
   'refusedNoFiles',
   'gossipRelayed',
   'gossipForgotten',

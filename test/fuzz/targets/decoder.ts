@@ -91,7 +91,7 @@ let interner: TypeInterner<null> | undefined;
 function internerWithRoom(): TypeInterner<null> {
   if (interner === undefined || types > MAX_TYPES) {
     types = 0;
-    interner = new TypeInterner<null>(() => types++, null);
+    interner = new TypeInterner<null>(() => types++, null, new Uint8Array(8));
   }
   return interner;
 }

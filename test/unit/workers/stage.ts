@@ -85,7 +85,7 @@ export class DecoderBench {
     this.ring = openSlot(arena, 0);
     this.stream = new PeerStream(arena, 0);
     const asides = new AsideStore(budget, 16 * MIB, () => undefined);
-    this.decoder = new FrameDecoder(arena, 0, asides, new TypeInterner<null>(() => 0, null));
+    this.decoder = new FrameDecoder(arena, 0, asides, new TypeInterner<null>(() => 0, null, new Uint8Array(8)));
   }
 
   /** Bytes of an unfinished frame, in the ring and aside. */

@@ -36,7 +36,7 @@ const messages = objectOf<NodeStatus['messages']>('Messages since start', {
   ),
   droppedByCode: mapOf(
     count('frames dropped with the code'),
-    'Frames dropped, by name of the error code; what a closed connection leaves for want of memory counts once, under ResourceExhausted',
+    'Frames dropped, by name of the error code; what a closed connection leaves for want of memory or slots counts once, under ResourceExhausted',
   ),
   sendsSkipped: count('messages that did not go to a peer because its send queue was full'),
   shedByClass: objectOf<NodeStatus['messages']['shedByClass']>(
