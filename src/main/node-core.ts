@@ -1,7 +1,7 @@
 /**
- * What makes a node a node: its connections, workers, peers and discovery, built and wired together. Main thread. Beside
- * `node.ts`, which adds what an operator and a program need, the only file of this side that constructs things. Takes
- * clock, timers, chance and network from its `World`, so that a simulation runs the very same parts.
+ * What makes a node a node: its connections, workers, peers and discovery, built and wired together. Main thread; `node.ts`
+ * adds what an operator and a program need. Takes clock, timers, chance and network from its `World`, so that a simulation
+ * runs the very same parts.
  */
 import type { Logger } from 'pino';
 import type { Clock } from '../shared/clock.js';
@@ -31,7 +31,7 @@ import { Evictions } from './net/evictions.js';
 import { MemoryRelief } from './net/memory-relief.js';
 import type { Listener } from './net/network.js';
 import { OutboundPump, type RecordSink } from './net/outbound-pump.js';
-import { PeerConnections } from './net/peer-connections.js';
+import { PeerConnections, type PeerConnectionsParts } from './net/peer-connections.js';
 import { PeerLog } from './peer-log.js';
 import type { PeerMemory, RunCounters } from './peer-memory.js';
 import { PeerRecord } from './peer-record.js';
@@ -132,7 +132,6 @@ export class NodeCore {
 
   constructor(parts: CoreParts) {
     const { settings, nodeId, memory, world, log, events } = parts;
-    const { random } = world;
     const { clock } = memory;
     this.memory = memory;
     this.#settings = settings;
@@ -143,204 +142,32 @@ export class NodeCore {
     this.#log = log;
     this.#events = events;
     this.peerLog = new PeerLog(log, clock);
-    this.record = new PeerRecord({
-      log: this.peerLog,
-      history: new History(),
-      lastHour: new HourTally(),
-      bans: memory.bans,
-      reputation: memory.reputation,
-      clock,
-      banned: (ban, info) => {
-        this.#cutOff(ban);
-        events.banned(info);
-      },
-    });
+    this.record = this.#makeRecord();
     const arena = Arena.create(parts.geometry);
     this.arena = arena;
     this.budget = new MemoryBudget(arena);
     this.budget.open(settings.memoryBudgetBytes, arena);
     this.statistics = new Statistics(arena, (connection) => this.record.score(connection));
     this.table = new ConnectionTable(arena);
-    const fanOut = new FanOut<Connection>({
-      describe: (connection) => ({
-        id: connection.peerId!,
-        reputation: this.record.score(connection),
-        netGroup: connection.netGroup,
-      }),
-      random,
-      nowMs: () => clock.nowMs(),
-    });
     const gossipKey = world.randomBytes(HASH_KEY_BYTES);
-    const ownGossip = new MessageHash(gossipKey);
-    const seen = new SeenTable(arena, settings.workers);
-    this.pump = new OutboundPump({
-      arena,
-      budget: this.budget,
-      table: this.table,
-      sink: this.#recordSink(),
-      counts: {
-        sent: (connection, worker, type, frames) => this.#onSent(connection, worker, type, frames),
-        skipped: (frames) => this.statistics.count('sendsSkipped', frames),
-        shed: (claim, frames) => this.statistics.countShed(claim, frames),
-        isKeepAlive: (worker, type) => this.statistics.isKeepAlive(worker, type),
-        relayed: (frames) => this.statistics.count('gossipRelayed', frames),
-      },
-      relayTargets: (connections, fanout) => fanOut.choose(connections, fanout),
-      sendQueueBytes: settings.sendQueueBytes,
-      turnBegins: () => this.workers.wake(),
-      timers: world.timers,
-      signal: parts.sleep ?? new Signal(arena.words, Header.MainSignal),
-    });
-    const { handlers, sendQueueBytes, relay, workerHeapBytes: heapBytes } = settings;
-    this.workers = parts.makeWorkers({
-      arena,
-      budget: this.budget,
-      clock,
-      options: { handlers, types: parts.types, sendQueueBytes, relay, gossipKey, heapBytes },
-      events: {
-        log: (worker, notice) => this.peerLog.fromWorker(worker, notice),
-        poisoned: (slot, generation) => {
-          const connection = this.table.seatedOrFormer(slot, generation);
-          if (connection === undefined) return false;
-          this.record.violation(connection, ErrorCode.WorkerPoisoned);
-          return this.record.isUnwanted(connection);
-        },
-        pinnedTo: (worker) => this.table.pinnedTo(worker),
-        died: (worker, error, reason) => {
-          log.error({ worker, reason, ...errorTrace(error) }, 'worker died, replacing it');
-          this.pump.recover(worker);
-          events.workerDied(worker, reason);
-        },
-        replaced: (worker, reason) => events.workerReplaced(worker, reason),
-        released: (connection) => this.connections.released(connection),
-        failing: (worker, reason) => {
-          this.fail(new NodeError('ERR_PAW_WORKER', `worker ${worker} does not come up: ${reason}`));
-        },
-      },
-    });
-    this.postman = new Postman({
-      pump: this.pump,
-      table: this.table,
-      statistics: this.statistics,
-      sendQueueBytes,
-      policies: () => this.workers.policies,
-      want: (type, wanted) => this.workers.subscribe(type, wanted),
-      remember: (type, payload) => {
-        ownGossip.take(type, payload);
-        seen.remember(ownGossip.high, ownGossip.low, clock.nowMs());
-      },
-      onError: (error) => {
-        this.peerLog.subscriberFailed(error);
-        events.error(error);
-      },
-      onSent: (connection, table, type, frames) => this.#onSent(connection, table, type, frames),
-    });
-    this.dialer = new Dialer(world.network, {
-      open: (dial) => {
-        const connection = this.connections.create('outbound');
-        connection.persistent = dial.persistent !== null;
-        connection.persistentPeer = dial.persistent;
-        connection.feeler = dial.feeler;
-        return connection;
-      },
-      attach: (connection, socket) => {
-        this.connections.attach(connection, socket);
-        this.peerLog.dialling(connection);
-      },
-      opened: (connection) => this.connections.opened(connection),
-      dropped: () => this.statistics.count('dialsDropped'),
-    });
-    this.persistent = new PersistentPeers(settings, random);
+    this.pump = this.#makePump(parts.sleep ?? new Signal(arena.words, Header.MainSignal));
+    this.workers = this.#makeWorkers(parts, gossipKey);
+    this.postman = this.#makePostman(gossipKey);
+    this.dialer = this.#makeDialer();
+    this.persistent = new PersistentPeers(settings, world.random);
     // Who tells peers nothing tells strangers nothing either: a crawl has an answer, of no addresses.
     this.#crawls = new CrawlResponder((max) => (settings.pex ? memory.book.reached(max, clock.wallMs()) : []));
     this.#exchange = settings.pex ? this.#peerExchange() : null;
-    this.discovery = new Discovery({
-      settings,
-      nodeId,
-      world,
-      clock,
-      log,
-      book: memory.book,
-      exchange: this.#exchange,
-      hearsay: this.hearsay,
-      anchors: memory.anchors,
-      connected: () => this.table.connected(),
-      dial: (address, { feeler }) => this.dial(address, feeler),
-      leave: (peerId, cause) => {
-        const connection = this.table.byId(peerId);
-        if (connection !== undefined) this.connections.leave(connection, cause, { announce: true });
-      },
-      isWanted: (who) => this.record.conduct.judge(who) === null,
-      keepAnchors: (anchors) => memory.keepAnchors(anchors),
-      crawlFailed: (seed, cause) => this.record.crawlFailed(seed, cause),
-    });
-    this.connections = new PeerConnections({
-      settings,
-      nodeId,
-      clock,
-      timers: world.timers,
-      randomBytes: (bytes) => world.randomBytes(bytes),
-      arena,
-      table: this.table,
-      pump: this.pump,
-      workers: this.workers,
-      dialer: this.dialer,
-      persistent: this.persistent,
-      statistics: this.statistics,
-      crawls: this.#crawls,
-      judge: (ip, id) => this.record.conduct.judge({ ip, id }),
-      isOwnDial: (shownId) => events.isOwnDial(shownId),
-      chooseEviction: () => this.#evictions.forNewcomer(),
-      sendControl: (connection, type, payload) => this.postman.control(connection, type, payload),
-      events: {
-        reached: (connection) => this.discovery.reached(connection),
-        connected: (connection) => this.#onConnected(connection),
-        disconnected: (connection, cause) => {
-          this.record.disconnected(connection, cause);
-          this.discovery.disconnected(connection);
-          events.disconnected(connection, cause);
-        },
-        rejected: (connection, cause) => {
-          this.record.rejected(connection, cause);
-          events.rejected(connection, cause);
-        },
-        dialFailed: (connection, cause) => this.record.dialFailed(connection, cause),
-        lastFramesLost: (connection) => this.#lastFramesLost(connection),
-        timedOut: (connection, cause) => this.record.timedOut(connection, cause),
-        grossExcess: (connection) => this.record.grossExcess(connection),
-      },
-    });
+    this.discovery = this.#makeDiscovery();
+    this.connections = this.#makeConnections();
     this.#evictions = new Evictions({
       key: world.randomBytes(EVICTION_KEY_BYTES),
       table: this.table,
       score: (connection) => this.record.score(connection),
       lastMessageMs: (connection) => this.table.lastMessageMs(connection, clock.nowMs()),
     });
-    this.relief = new MemoryRelief({
-      arena,
-      budget: this.budget,
-      table: this.table,
-      clock,
-      shed: () => this.statistics.shed,
-      spare: () => {
-        this.workers.spareMemory();
-        this.pump.chunks.clear();
-      },
-      silentMs: (worker, nowMs) => this.workers.silentMs(worker, nowMs),
-      isStopping: () => this.#stopping,
-      cutOff: (connection, cause) => this.connections.cutOff(connection, cause),
-      lastFramesLost: (connection) => this.#lastFramesLost(connection),
-      wake: (connection) => this.connections.wake(connection),
-    });
-    this.#listener = world.network.listener(
-      (adopt) => this.connections.accept(adopt),
-      (error) => this.fail(error),
-      () => {
-        this.statistics.count('refusedNoFiles');
-        this.record.noFiles();
-        this.connections.giveWay();
-      },
-    );
+    this.relief = this.#makeRelief();
+    this.#listener = this.#makeListener();
     this.loopWatch = new EventLoopWatch(sweepIntervalMs(settings), clock.nowMs(), (lateMs) =>
       this.statistics.time('eventLoopDelay', lateMs),
     );
@@ -519,6 +346,220 @@ export class NodeCore {
       const { messagesReceived, messagesSent } = this.peerInfo(connection);
       yield { connection, received: messagesReceived, sent: messagesSent };
     }
+  }
+
+  #makeRecord(): PeerRecord {
+    const { bans, reputation } = this.memory;
+    return new PeerRecord({
+      log: this.peerLog,
+      history: new History(),
+      lastHour: new HourTally(),
+      bans,
+      reputation,
+      clock: this.#clock,
+      banned: (ban, info) => {
+        this.#cutOff(ban);
+        this.#events.banned(info);
+      },
+    });
+  }
+
+  #makePump(signal: Sleep): OutboundPump {
+    const fanOut = new FanOut<Connection>({
+      describe: (connection) => ({
+        id: connection.peerId!,
+        reputation: this.record.score(connection),
+        netGroup: connection.netGroup,
+      }),
+      random: this.#world.random,
+      nowMs: () => this.#clock.nowMs(),
+    });
+    return new OutboundPump({
+      arena: this.arena,
+      budget: this.budget,
+      table: this.table,
+      sink: this.#recordSink(),
+      counts: {
+        sent: (connection, worker, type, frames) => this.#onSent(connection, worker, type, frames),
+        skipped: (frames) => this.statistics.count('sendsSkipped', frames),
+        shed: (claim, frames) => this.statistics.countShed(claim, frames),
+        isKeepAlive: (worker, type) => this.statistics.isKeepAlive(worker, type),
+        relayed: (frames) => this.statistics.count('gossipRelayed', frames),
+      },
+      relayTargets: (connections, fanout) => fanOut.choose(connections, fanout),
+      sendQueueBytes: this.#settings.sendQueueBytes,
+      turnBegins: () => this.workers.wake(),
+      timers: this.#world.timers,
+      signal,
+    });
+  }
+
+  #makeWorkers({ makeWorkers, types }: CoreParts, gossipKey: Uint8Array): Workers {
+    const { handlers, sendQueueBytes, relay, workerHeapBytes: heapBytes } = this.#settings;
+    return makeWorkers({
+      arena: this.arena,
+      budget: this.budget,
+      clock: this.#clock,
+      options: { handlers, types, sendQueueBytes, relay, gossipKey, heapBytes },
+      events: {
+        log: (worker, notice) => this.peerLog.fromWorker(worker, notice),
+        poisoned: (slot, generation) => {
+          const connection = this.table.seatedOrFormer(slot, generation);
+          if (connection === undefined) return false;
+          this.record.violation(connection, ErrorCode.WorkerPoisoned);
+          return this.record.isUnwanted(connection);
+        },
+        pinnedTo: (worker) => this.table.pinnedTo(worker),
+        died: (worker, error, reason) => {
+          this.#log.error({ worker, reason, ...errorTrace(error) }, 'worker died, replacing it');
+          this.pump.recover(worker);
+          this.#events.workerDied(worker, reason);
+        },
+        replaced: (worker, reason) => this.#events.workerReplaced(worker, reason),
+        released: (connection) => this.connections.released(connection),
+        failing: (worker, reason) => {
+          this.fail(new NodeError('ERR_PAW_WORKER', `worker ${worker} does not come up: ${reason}`));
+        },
+      },
+    });
+  }
+
+  #makePostman(gossipKey: Uint8Array): Postman {
+    const ownGossip = new MessageHash(gossipKey);
+    const seen = new SeenTable(this.arena, this.#settings.workers);
+    return new Postman({
+      pump: this.pump,
+      table: this.table,
+      statistics: this.statistics,
+      sendQueueBytes: this.#settings.sendQueueBytes,
+      policies: () => this.workers.policies,
+      want: (type, wanted) => this.workers.subscribe(type, wanted),
+      remember: (type, payload) => {
+        ownGossip.take(type, payload);
+        seen.remember(ownGossip.high, ownGossip.low, this.#clock.nowMs());
+      },
+      onError: (error) => {
+        this.peerLog.subscriberFailed(error);
+        this.#events.error(error);
+      },
+      onSent: (connection, table, type, frames) => this.#onSent(connection, table, type, frames),
+    });
+  }
+
+  #makeDialer(): Dialer {
+    return new Dialer(this.#world.network, {
+      open: (dial) => {
+        const connection = this.connections.create('outbound');
+        connection.persistent = dial.persistent !== null;
+        connection.persistentPeer = dial.persistent;
+        connection.feeler = dial.feeler;
+        return connection;
+      },
+      attach: (connection, socket) => {
+        this.connections.attach(connection, socket);
+        this.peerLog.dialling(connection);
+      },
+      opened: (connection) => this.connections.opened(connection),
+      dropped: () => this.statistics.count('dialsDropped'),
+    });
+  }
+
+  #makeDiscovery(): Discovery {
+    const { memory } = this;
+    return new Discovery({
+      settings: this.#settings,
+      nodeId: this.#nodeId,
+      world: this.#world,
+      clock: this.#clock,
+      log: this.#log,
+      book: memory.book,
+      exchange: this.#exchange,
+      hearsay: this.hearsay,
+      anchors: memory.anchors,
+      connected: () => this.table.connected(),
+      dial: (address, { feeler }) => this.dial(address, feeler),
+      leave: (peerId, cause) => {
+        const connection = this.table.byId(peerId);
+        if (connection !== undefined) this.connections.leave(connection, cause, { announce: true });
+      },
+      isWanted: (who) => this.record.conduct.judge(who) === null,
+      keepAnchors: (anchors) => memory.keepAnchors(anchors),
+      crawlFailed: (seed, cause) => this.record.crawlFailed(seed, cause),
+    });
+  }
+
+  #makeConnections(): PeerConnections {
+    return new PeerConnections({
+      settings: this.#settings,
+      nodeId: this.#nodeId,
+      clock: this.#clock,
+      timers: this.#world.timers,
+      randomBytes: (bytes) => this.#world.randomBytes(bytes),
+      arena: this.arena,
+      table: this.table,
+      pump: this.pump,
+      workers: this.workers,
+      dialer: this.dialer,
+      persistent: this.persistent,
+      statistics: this.statistics,
+      crawls: this.#crawls,
+      judge: (ip, id) => this.record.conduct.judge({ ip, id }),
+      isOwnDial: (shownId) => this.#events.isOwnDial(shownId),
+      chooseEviction: () => this.#evictions.forNewcomer(),
+      sendControl: (connection, type, payload) => this.postman.control(connection, type, payload),
+      events: this.#peerEvents(),
+    });
+  }
+
+  #peerEvents(): PeerConnectionsParts['events'] {
+    return {
+      reached: (connection) => this.discovery.reached(connection),
+      connected: (connection) => this.#onConnected(connection),
+      disconnected: (connection, cause) => {
+        this.record.disconnected(connection, cause);
+        this.discovery.disconnected(connection);
+        this.#events.disconnected(connection, cause);
+      },
+      rejected: (connection, cause) => {
+        this.record.rejected(connection, cause);
+        this.#events.rejected(connection, cause);
+      },
+      dialFailed: (connection, cause) => this.record.dialFailed(connection, cause),
+      lastFramesLost: (connection) => this.#lastFramesLost(connection),
+      timedOut: (connection, cause) => this.record.timedOut(connection, cause),
+      grossExcess: (connection) => this.record.grossExcess(connection),
+    };
+  }
+
+  #makeRelief(): MemoryRelief {
+    return new MemoryRelief({
+      arena: this.arena,
+      budget: this.budget,
+      table: this.table,
+      clock: this.#clock,
+      shed: () => this.statistics.shed,
+      spare: () => {
+        this.workers.spareMemory();
+        this.pump.chunks.clear();
+      },
+      silentMs: (worker, nowMs) => this.workers.silentMs(worker, nowMs),
+      isStopping: () => this.#stopping,
+      cutOff: (connection, cause) => this.connections.cutOff(connection, cause),
+      lastFramesLost: (connection) => this.#lastFramesLost(connection),
+      wake: (connection) => this.connections.wake(connection),
+    });
+  }
+
+  #makeListener(): Listener {
+    return this.#world.network.listener(
+      (adopt) => this.connections.accept(adopt),
+      (error) => this.fail(error),
+      () => {
+        this.statistics.count('refusedNoFiles');
+        this.record.noFiles();
+        this.connections.giveWay();
+      },
+    );
   }
 
   #peerExchange(): PeerExchange {
