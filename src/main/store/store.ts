@@ -139,8 +139,11 @@ export class Store {
   async #close(): Promise<void> {
     await this.flush();
     this.#isOver = true;
-    await this.#environment.root.close();
-    await this.#file.close();
+    try {
+      await this.#environment.root.close();
+    } finally {
+      await this.#file.close();
+    }
   }
 
   #change(table: Table, key: string, change: Change): void {

@@ -1,5 +1,5 @@
 /** A store whose database fails, or is in the middle of something, just when a test wants it. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -135,6 +135,26 @@ describe('what is removed', () => {
 });
 
 describe('a store that closes', () => {
+  test.runIf(process.platform === 'linux')('lets go of its file even where its database fails to', async () => {
+    const isOpen = () =>
+      readdirSync('/proc/self/fd').some((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder);
+        } catch {
+          return false;
+        }
+      });
+    const { root } = database();
+    const close = root.close.bind(root);
+    vi.spyOn(root, 'close').mockImplementation(async () => {
+      await close();
+      throw new Error('the database failed');
+    });
+    expect(isOpen()).toBe(true);
+    await expect(store.close()).rejects.toThrow('the database failed');
+    expect(isOpen()).toBe(false);
+  });
+
   test('takes no notice of what changes after that', async () => {
     await store.close();
     store.put('bans', 'id:x', 1);
