@@ -8,6 +8,7 @@ import { ErrorCode } from '../../src/shared/errors.js';
 interface Line {
   readonly msg: string;
   readonly code?: number;
+  readonly name?: string;
   readonly leftOut?: number;
   readonly mostFrom?: Record<string, number>;
 }
@@ -64,6 +65,24 @@ describe('refusals in the log', () => {
       leftOut: 499,
       mostFrom: { '127.0.0.2': 499 },
     });
+  });
+
+  test('of peers that part with codes that nobody knows are no more than with one', () => {
+    const { lines, time, log } = setUp();
+    const rounds = 600;
+    for (let i = 0; i < rounds * 256; i++) log.disconnected(from('127.0.0.3', i), { code: i % 256, reason: '' });
+    const unknown = lines.filter(({ name }) => name === 'Unknown');
+    expect(unknown).toHaveLength(500);
+    expect(new Set(unknown.map(({ code }) => code)).size).toBeGreaterThan(100);
+    time.nowMs = 10_000;
+    log.sweep();
+    const known = Object.values(ErrorCode).length;
+    const leftOut = lines.filter(({ msg }) => msg === 'peer disconnected: lines left out');
+    expect(leftOut).toHaveLength(known + 1);
+    expect(leftOut.find(({ name }) => name === 'Unknown')).toEqual(
+      expect.objectContaining({ leftOut: (256 - known) * rounds - 500 }),
+    );
+    expect(leftOut.find(({ name }) => name === 'Unknown')).not.toHaveProperty('code');
   });
 
   test('do not grow what is remembered, nor do peers that connect and part', () => {
