@@ -99,3 +99,29 @@ describe('refusals in the log', () => {
     ]);
   });
 });
+
+describe('what a peer calls itself', () => {
+  test('can neither break a line of the log nor turn it around, and neither can a ban on it', () => {
+    const written: string[] = [];
+    const logger = pino({ level: 'debug' }, { write: (line: string) => void written.push(line) });
+    const log = new PeerLog(logger, { nowMs: () => 0, wallMs: () => 0 });
+    const id = 'a\u202eb\u2028c\u2066d\u{e0041}';
+    const peer = { ...from('127.0.0.3'), peerId: id } as Connection;
+    log.dialling(peer);
+    log.connected(peer);
+    log.disconnected(peer, full);
+    log.rejected(peer, full);
+    log.dialFailed(peer, full);
+    log.violation(peer, 5);
+    log.flow([{ connection: peer, received: 1, sent: 1 }]);
+    log.banned({ target: `id:${id}`, reason: '', code: 70, name: 'Banned', since: '', until: null });
+    log.unbanned(`id:${id}`);
+    expect(written).toHaveLength(9);
+    const shown = written.map((line) => JSON.parse(line) as { peerId?: string; target?: string });
+    const harmless = 'a\uFFFDb\uFFFDc\uFFFDd\uFFFD';
+    expect(shown.map(({ peerId, target }) => peerId ?? target)).toEqual([
+      ...Array(7).fill(harmless),
+      ...Array(2).fill(`id:${harmless}`),
+    ]);
+  });
+});
