@@ -8,6 +8,7 @@ import { errorTrace } from '../shared/error-trace.js';
 import { ErrorCode, errorCodeName } from '../shared/errors.js';
 import type { WorkerNotice } from '../shared/worker-protocol.js';
 import type { BanInfo } from './api.js';
+import { harmless } from './harmless-text.js';
 import type { Cause, Connection } from './net/connection.js';
 import { SampledLine } from './sampled-line.js';
 
@@ -107,11 +108,17 @@ export class PeerLog {
   }
 
   banned({ target, until, reason, code, name }: BanInfo): void {
-    this.#banned.write(code, target, this.#clock.nowMs(), () => ({ target, until, code, name, reason }));
+    this.#banned.write(code, target, this.#clock.nowMs(), () => ({
+      target: harmless(target),
+      until,
+      code,
+      name,
+      reason,
+    }));
   }
 
   unbanned(target: string): void {
-    this.#log.info({ target }, 'ban lifted');
+    this.#log.info({ target: harmless(target) }, 'ban lifted');
   }
 
   crawlFailed(seed: string, cause: Cause): void {
@@ -130,9 +137,10 @@ export class PeerLog {
   }
 }
 
+/** Whose line it is. An ID may hold what turns a line around or breaks it, where the log is read as text. */
 function context(connection: Connection) {
   const { peerId, address, direction } = connection;
-  return { peerId, address, direction };
+  return { peerId: peerId === null ? null : harmless(peerId), address, direction };
 }
 
 function explained(cause: Cause) {

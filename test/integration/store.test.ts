@@ -225,13 +225,22 @@ describe('a store that can’t be written', () => {
     'keeps what it could not write, and writes all of it when it can',
     async () => {
       const folder = newFolder();
-      const lift = `spawnSync('prlimit', ['--pid', String(process.pid), '--fsize=unlimited']); await store.flush();`;
+      const { store: before } = await open(folder);
+      for (const key of ['stays', 'goes', 'goes and comes']) before.put('bans', key, 1);
+      await before.close();
+      const lift = `
+        for (const key of ['comes and goes', 'goes and comes']) store.put('bans', key, 2);
+        for (const key of ['goes', 'comes and goes', 'goes and comes']) store.remove('bans', key);
+        store.put('bans', 'goes and comes', 3);
+        await store.flush();
+        spawnSync('prlimit', ['--pid', String(process.pid), '--fsize=unlimited']); await store.flush();`;
       const { out, err } = await overfill(folder, lift);
       expect(err).toBe('');
       expect(JSON.parse(out)).toEqual({ faults: 1, fault: true, faultInTheEnd: false });
       const { store, warnings } = await open(folder);
-      const { addresses, meta } = store.contents();
+      const { addresses, bans, meta } = store.contents();
       expect([warnings, addresses.size, meta.get('small')]).toEqual([[], 20_000, 1]);
+      expect(Object.fromEntries(bans)).toEqual({ stays: 1, 'goes and comes': 3 });
     },
     30_000,
   );

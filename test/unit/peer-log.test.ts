@@ -8,6 +8,7 @@ import { ErrorCode } from '../../src/shared/errors.js';
 interface Line {
   readonly msg: string;
   readonly code?: number;
+  readonly name?: string;
   readonly leftOut?: number;
   readonly mostFrom?: Record<string, number>;
 }
@@ -66,6 +67,24 @@ describe('refusals in the log', () => {
     });
   });
 
+  test('of peers that part with codes that nobody knows are no more than with one', () => {
+    const { lines, time, log } = setUp();
+    const rounds = 600;
+    for (let i = 0; i < rounds * 256; i++) log.disconnected(from('127.0.0.3', i), { code: i % 256, reason: '' });
+    const unknown = lines.filter(({ name }) => name === 'Unknown');
+    expect(unknown).toHaveLength(500);
+    expect(new Set(unknown.map(({ code }) => code)).size).toBeGreaterThan(100);
+    time.nowMs = 10_000;
+    log.sweep();
+    const known = Object.values(ErrorCode).length;
+    const leftOut = lines.filter(({ msg }) => msg === 'peer disconnected: lines left out');
+    expect(leftOut).toHaveLength(known + 1);
+    expect(leftOut.find(({ name }) => name === 'Unknown')).toEqual(
+      expect.objectContaining({ leftOut: (256 - known) * rounds - 500 }),
+    );
+    expect(leftOut.find(({ name }) => name === 'Unknown')).not.toHaveProperty('code');
+  });
+
   test('do not grow what is remembered, nor do peers that connect and part', () => {
     const { lines, log } = setUp();
     for (let i = 0; i < 20_000; i++) {
@@ -77,6 +96,32 @@ describe('refusals in the log', () => {
     expect(lines.slice(1000)).toMatchObject([
       { msg: 'peer connected: lines left out', leftOut: 19_500 },
       { msg: 'peer disconnected: lines left out', leftOut: 19_500 },
+    ]);
+  });
+});
+
+describe('what a peer calls itself', () => {
+  test('can neither break a line of the log nor turn it around, and neither can a ban on it', () => {
+    const written: string[] = [];
+    const logger = pino({ level: 'debug' }, { write: (line: string) => void written.push(line) });
+    const log = new PeerLog(logger, { nowMs: () => 0, wallMs: () => 0 });
+    const id = 'a\u202eb\u2028c\u2066d\u{e0041}';
+    const peer = { ...from('127.0.0.3'), peerId: id } as Connection;
+    log.dialling(peer);
+    log.connected(peer);
+    log.disconnected(peer, full);
+    log.rejected(peer, full);
+    log.dialFailed(peer, full);
+    log.violation(peer, 5);
+    log.flow([{ connection: peer, received: 1, sent: 1 }]);
+    log.banned({ target: `id:${id}`, reason: '', code: 70, name: 'Banned', since: '', until: null });
+    log.unbanned(`id:${id}`);
+    expect(written).toHaveLength(9);
+    const shown = written.map((line) => JSON.parse(line) as { peerId?: string; target?: string });
+    const harmless = 'a\uFFFDb\uFFFDc\uFFFDd\uFFFD';
+    expect(shown.map(({ peerId, target }) => peerId ?? target)).toEqual([
+      ...Array(7).fill(harmless),
+      ...Array(2).fill(`id:${harmless}`),
     ]);
   });
 });

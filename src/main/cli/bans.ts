@@ -5,11 +5,11 @@ import type { Command } from 'commander';
 import { count } from '../amounts.js';
 import type { BanInfo } from '../api.js';
 import { wrongValue } from '../config/wrong-value.js';
+import { harmless } from '../harmless-text.js';
 import { parseBanTarget } from '../peers/ban-target.js';
 import { AdminClient, type AdminFlags, addAdminFlags } from './admin-client.js';
 import { outputColumns, type ShowFlags, show } from './show.js';
 import { type Column, tableText } from './table.js';
-import { harmless } from './text.js';
 
 const TARGET_ALLOWED = 'an IP address, a CIDR range such as 1.2.3.0/24, or id:NODEID';
 

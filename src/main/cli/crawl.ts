@@ -6,6 +6,7 @@ import type { PeerError } from '../../shared/errors.js';
 import { count } from '../amounts.js';
 import { duration, peerAddress } from '../config/kinds.js';
 import { type CrawlResult, crawlSeed } from '../discovery/seed-crawler.js';
+import { harmless } from '../harmless-text.js';
 import { formatAddress, formatHostPort, type HostPort, type PeerAddress, withoutAddress } from '../net/address.js';
 import { systemNetwork } from '../net/system-network.js';
 import { systemTimers } from '../timers.js';
@@ -13,7 +14,6 @@ import { configFlag, optionValue, parseFlag } from './config-flags.js';
 import { ExitCode, hexCode } from './exit.js';
 import { outputColumns } from './show.js';
 import { type Column, tableText } from './table.js';
-import { harmless } from './text.js';
 
 const TIMEOUT_MS_MAX = 3_600_000;
 

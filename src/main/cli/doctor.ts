@@ -4,10 +4,11 @@
 import type { Command } from 'commander';
 import { count } from '../amounts.js';
 import type { DoctorReport, Finding, FindingLevel } from '../api.js';
+import { harmless } from '../harmless-text.js';
 import { AdminClient, type AdminFlags, addAdminFlags } from './admin-client.js';
 import { ExitCode } from './exit.js';
 import { outputColumns, type ShowFlags, show } from './show.js';
-import { displayWidth, harmless } from './text.js';
+import { displayWidth } from './text.js';
 
 /** The node dials its own addresses before it answers. */
 const ANSWER_TIMEOUT_MS = 15_000;

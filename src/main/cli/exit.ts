@@ -4,7 +4,7 @@
  */
 import { CommanderError } from 'commander';
 import { ConfigError, NodeError, PeerError } from '../../shared/errors.js';
-import { harmless } from './text.js';
+import { harmless } from '../harmless-text.js';
 
 export const ExitCode = {
   Done: 0,

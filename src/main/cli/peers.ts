@@ -5,11 +5,11 @@ import type { Command } from 'commander';
 import { count, humanBytes, humanSeconds } from '../amounts.js';
 import type { PeerInfo } from '../api.js';
 import { chainIdText, peerAddress } from '../config/kinds.js';
+import { harmless } from '../harmless-text.js';
 import { AdminClient, type AdminFlags, addAdminFlags } from './admin-client.js';
 import { parseFlag } from './config-flags.js';
 import { outputColumns, type ShowFlags, show } from './show.js';
 import { type Column, tableText } from './table.js';
-import { harmless } from './text.js';
 
 /** A node's own timeouts end a dial before; they have to be beyond the usual to be longer than this. */
 const DIAL_ANSWER_TIMEOUT_MS = 60_000;

@@ -3,8 +3,9 @@
  */
 import type { Command } from 'commander';
 import type { ReloadResult, SettingChange } from '../api.js';
+import { harmless } from '../harmless-text.js';
 import { AdminClient, type AdminFlags, addAdminFlags } from './admin-client.js';
-import { alignedRows, harmless } from './text.js';
+import { alignedRows } from './text.js';
 
 function rows(changes: readonly SettingChange[]): string {
   return alignedRows(changes.map(({ key, from, to }) => [`  ${key}`, `${valueText(from)} -> ${valueText(to)}`]));

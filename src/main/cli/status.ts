@@ -4,9 +4,10 @@
 import type { Command } from 'commander';
 import { count, humanBytes, humanSeconds } from '../amounts.js';
 import type { NodeStatus } from '../api.js';
+import { harmless } from '../harmless-text.js';
 import { AdminClient, type AdminFlags, addAdminFlags } from './admin-client.js';
 import { type ShowFlags, show } from './show.js';
-import { alignedRows, harmless } from './text.js';
+import { alignedRows } from './text.js';
 
 function countsOf(counts: Readonly<Record<string, number>>): string {
   const entries = Object.entries(counts)

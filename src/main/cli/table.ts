@@ -2,7 +2,8 @@
  * Owns tables on a terminal: columns aligned, every cell harmless, and what goes where there is too little room. Pure;
  * main thread.
  */
-import { displayWidth, harmless } from './text.js';
+import { harmless } from '../harmless-text.js';
+import { displayWidth } from './text.js';
 
 const GAP = '  ';
 /** A column of free text is cut to this before another column goes. */

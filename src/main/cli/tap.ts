@@ -4,10 +4,10 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import { integer, messageTypeText } from '../config/kinds.js';
+import { harmless } from '../harmless-text.js';
 import { parseFlag } from './config-flags.js';
 import { addDialFlags, type DialFlags, planDial } from './dial-flags.js';
 import { listenForStop } from './exit.js';
-import { harmless } from './text.js';
 
 const COUNT_MAX = 1_000_000_000;
 /** What is shown of a payload. */

@@ -1,11 +1,7 @@
 /**
- * Owns how values look on a terminal. What a peer sent is made harmless first. Pure; main thread.
+ * Owns how wide values are on a terminal, and how they stand in columns. What a peer sent is made harmless first. Pure;
+ * main thread.
  */
-
-/** Text without control characters: nothing in it moves the cursor, colours, or breaks the line. */
-export function harmless(text: string): string {
-  return text.replace(/\p{C}|\p{Zl}|\p{Zp}/gu, '\uFFFD');
-}
 
 const wide =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u3000-\u303e\uff01-\uff60]/u;

@@ -4,11 +4,11 @@
  */
 import { errorCodeName } from '../../shared/errors.js';
 import type { HistoryEntry, HistoryKind, HistoryQuery } from '../api.js';
+import { harmless } from '../harmless-text.js';
 
 export const HISTORY_ENTRIES = 10_000;
 export const HISTORY_LIMIT_DEFAULT = 100;
 const MAX_DETAIL_CHARS = 200;
-const plainText = /^[ -~]*$/;
 
 /** What is kept of an event. */
 export interface HistoryRecord {
@@ -30,9 +30,9 @@ export class History {
     this.#capacity = capacity;
   }
 
-  /** Adds a record; the oldest makes room. */
+  /** Adds a record; the oldest makes room. Its detail, which peers may have written, is made harmless and a line at most. */
   add(record: HistoryRecord): void {
-    const kept = { ...record, detail: harmlessDetail(record.detail) };
+    const kept = { ...record, detail: harmless(cut(record.detail)) };
     if (this.#records.length < this.#capacity) this.#records.push(kept);
     else this.#records[this.#next] = kept;
     this.#next = (this.#next + 1) % this.#capacity;
@@ -55,13 +55,6 @@ export class History {
 
 function entryOf({ timeMs, kind, code, peerId, address, detail }: HistoryRecord): HistoryEntry {
   return { time: new Date(timeMs).toISOString(), kind, code, name: errorCodeName(code), peerId, address, detail };
-}
-
-/** What peers write goes to terminals and pages: no control characters, and not more than a line. */
-function harmlessDetail(detail: string): string {
-  // Which most are, since the node wrote them itself: asking costs a tenth of replacing.
-  if (detail.length <= MAX_DETAIL_CHARS && plainText.test(detail)) return detail;
-  return cut(detail).replace(/\p{C}|\p{Zl}|\p{Zp}/gu, '\uFFFD');
 }
 
 /** A copy: a slice would hold on to the whole text, and there are 10,000 of them. */

@@ -41,6 +41,14 @@ const asideName = /^store\.(damaged|other-version)-/;
 /** What a key has become: a value, or gone. */
 type Change = { readonly value: unknown } | null;
 
+type Changes = Map<Table, Map<string, Change>>;
+
+interface KeyChange {
+  readonly table: Table;
+  readonly key: string;
+  readonly change: Change;
+}
+
 /** All that a store holds, by table and key. */
 export type StoreContents = Readonly<Record<Table, ReadonlyMap<string, unknown>>>;
 
@@ -54,11 +62,15 @@ export class Store {
   readonly #environment: Environment;
   readonly #file: FileHandle;
   readonly #onFault: (error: Error) => void;
-  #pending = new Map<Table, Map<string, Change>>();
+  #pending: Changes = new Map();
+  /** What is on its way to the disk, until it is there. */
+  #writing: Changes | null = null;
   #timer: NodeJS.Timeout | null = null;
   #commit: Promise<void> = Promise.resolve();
   #fault: Error | null = null;
   #closing: Promise<void> | null = null;
+  /** What changes after the last commit is lost. */
+  #isOver = false;
 
   /**
    * Opens the store of a data directory, which must be ours alone (`data-dir.ts`).
@@ -126,50 +138,92 @@ export class Store {
 
   async #close(): Promise<void> {
     await this.flush();
-    await this.#environment.root.close();
-    await this.#file.close();
+    this.#isOver = true;
+    try {
+      await this.#environment.root.close();
+    } finally {
+      await this.#file.close();
+    }
   }
 
   #change(table: Table, key: string, change: Change): void {
+    if (this.#isOver) return;
     let changes = this.#pending.get(table);
     if (changes === undefined) {
       changes = new Map();
       this.#pending.set(table, changes);
     }
-    changes.set(key, change);
-    if (this.#closing === null)
-      this.#timer ??= setTimeout(() => void this.flush(), this.#fault === null ? FLUSH_MS : RETRY_MS);
+    // Strangers come and go under ever new keys: while nothing can be written, those that are gone would be kept for ever.
+    if (change === null && changes.has(key) && !this.#isWritten(table, key)) changes.delete(key);
+    else changes.set(key, change);
+    this.#flushLater();
+  }
+
+  /** Whether the database has a key, or may have it soon. */
+  #isWritten(table: Table, key: string): boolean {
+    return this.#writing?.get(table)?.has(key) === true || this.#environment.tables[table].doesExist(key);
+  }
+
+  #flushLater(): void {
+    if (this.#closing !== null) return;
+    this.#timer ??= setTimeout(() => void this.flush(), this.#fault === null ? FLUSH_MS : RETRY_MS);
   }
 
   async #write(): Promise<void> {
     if (this.#pending.size === 0) return;
-    const pending = [...this.#pending].flatMap(([table, changes]) =>
-      [...changes].map(([key, change]) => ({ table, key, change })),
-    );
+    const writing = this.#pending;
+    this.#writing = writing;
     this.#pending = new Map();
-    const { root, tables: databases } = this.#environment;
     try {
-      for (let at = 0; at < pending.length; at += COMMIT_CHANGES) {
-        if (at > 0) await nextTurn();
-        root.transactionSync(() => {
-          for (const { table, key, change } of pending.slice(at, at + COMMIT_CHANGES)) {
-            if (change === null) databases[table].removeSync(key);
-            else databases[table].putSync(key, change.value);
-          }
-        }, COMMIT_FLAGS);
+      let isFirst = true;
+      for (const slice of slicesOf(writing)) {
+        if (!isFirst) await nextTurn();
+        isFirst = false;
+        this.#commitSlice(slice);
       }
       await this.#file.datasync();
+      this.#writing = null;
       this.#fault = null;
     } catch (error) {
-      // What has changed since is newer than what could not be written.
-      for (const { table, key, change } of pending) {
-        if (this.#pending.get(table)?.has(key) !== true) this.#change(table, key, change);
-      }
       const isNew = this.#fault === null;
       this.#fault = error instanceof Error ? error : new Error(String(error));
+      this.#writeAgain(writing);
       if (isNew) this.#onFault(this.#fault);
     }
   }
+
+  #commitSlice(slice: readonly KeyChange[]): void {
+    const { root, tables: databases } = this.#environment;
+    root.transactionSync(() => {
+      for (const { table, key, change } of slice) {
+        if (change === null) databases[table].removeSync(key);
+        else databases[table].putSync(key, change.value);
+      }
+    }, COMMIT_FLAGS);
+  }
+
+  /** What could not be written waits again, under what has changed since: there is much more of it. */
+  #writeAgain(unwritten: Changes): void {
+    const newer = this.#pending;
+    this.#pending = unwritten;
+    this.#writing = null;
+    for (const [table, changes] of newer) for (const [key, change] of changes) this.#change(table, key, change);
+    this.#flushLater();
+  }
+}
+
+/** Made one at a time: where the first can't be written, the others cost nothing. */
+function* slicesOf(all: Changes): Generator<readonly KeyChange[]> {
+  let slice: KeyChange[] = [];
+  for (const [table, changes] of all) {
+    for (const [key, change] of changes) {
+      slice.push({ table, key, change });
+      if (slice.length < COMMIT_CHANGES) continue;
+      yield slice;
+      slice = [];
+    }
+  }
+  if (slice.length > 0) yield slice;
 }
 
 /** Why a store can't be used; null if it can. */

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { humanBytes, humanSeconds } from '../../../src/main/amounts.js';
 import { tapLine } from '../../../src/main/cli/tap.js';
-import { alignedRows, harmless } from '../../../src/main/cli/text.js';
+import { alignedRows } from '../../../src/main/cli/text.js';
+import { harmless } from '../../../src/main/harmless-text.js';
 
 describe('text for a terminal', () => {
   test('loses what could move the cursor, colour or turn the line', () => {
