@@ -11,6 +11,7 @@ import {
   formatHostPort,
   formatPeerAddress,
   type HostPort,
+  normalizeHost,
   type PeerAddress,
   parseHostPort,
   parsePeerAddress,
@@ -208,7 +209,15 @@ export function nodeIdList(): Kind<readonly string[]> {
   };
 }
 
-const hostPortSchema = z.string().transform((text, context): HostPort => parseHostPort(text) ?? refuse(context));
+/** An IP address in its one spelling: what is compared with it has no other. */
+function canonical<T extends HostPort>(address: T): T {
+  return { ...address, host: normalizeHost(address.host) };
+}
+
+const hostPortSchema = z.string().transform((text, context): HostPort => {
+  const address = parseHostPort(text);
+  return address === null ? refuse(context) : canonical(address);
+});
 
 function refuse(context: z.RefinementCtx): never {
   context.addIssue({ code: 'custom' });
@@ -236,7 +245,7 @@ export function hostPortOrOff(): Kind<HostPort | 'off'> {
 const peerSchema = z.string().transform((text, context): PeerAddress => {
   const peer = parsePeerAddress(text);
   if (peer === null || peer.port === 0) return refuse(context);
-  return peer;
+  return canonical(peer);
 });
 
 /** Address of one peer to dial. */

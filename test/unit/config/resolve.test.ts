@@ -5,7 +5,7 @@ import { type Host, resolveSettings, type Sources } from '../../../src/main/conf
 import { defaultSeeds } from '../../../src/main/config/seeds.js';
 import type { NodeOptions } from '../../../src/main/config/settings.js';
 import { geometryOf } from '../../../src/main/geometry.js';
-import { formatHostPort } from '../../../src/main/net/address.js';
+import { formatHostPort, formatPeerAddress } from '../../../src/main/net/address.js';
 import { ConfigError } from '../../../src/shared/errors.js';
 
 const host: Host = { cwd: '/work', homeDir: '/home/paw', cores: 8, stdoutIsTerminal: false };
@@ -239,6 +239,19 @@ describe('values', () => {
       { id: 'a', host: '1.2.3.4', port: 5 },
       { id: null, host: '::1', port: 6 },
     ]);
+  });
+
+  test('of addresses have one spelling, however they were typed, and none is there twice', () => {
+    const persistentPeers = ['x@[2001:DB8:0::1]:5', '[::ffff:1.2.3.4]:6', 'Hub.example:7'];
+    const resolved = resolve(file({ persistentPeers, listen: '[0:0::0]:8', externalAddress: '[2001:db8:0:0::2]:9' }));
+    expect(resolved.persistentPeers.map(formatPeerAddress)).toEqual([
+      'x@[2001:db8::1]:5',
+      '1.2.3.4:6',
+      'Hub.example:7',
+    ]);
+    expect(resolved.listen).toEqual({ host: '::', port: 8 });
+    expect(resolved.externalAddress).toEqual({ host: '2001:db8::2', port: 9 });
+    expect(failure(file({ seeds: ['[2001:db8::1]:5', '[2001:DB8::0:1]:5'] })).key).toBe('seeds');
   });
 
   test('of the file may be spelled in kebab or snake case', () => {
