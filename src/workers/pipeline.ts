@@ -37,6 +37,8 @@ const VISIT_MS = 2;
 const SWEEP_FRAMES = 2048;
 /** And of each at least: however many wait, whoever sends little is seen through. */
 const SCAN_FRAMES_MIN = 16;
+/** The clock is looked at after so many of them: not every frame is as quick to pass over, and one ends after the time of a visit. */
+const SCAN_STRIDE = 64;
 /** After so long a turn leaves the connections that it has not come to for the next: others need the event loop, too. */
 const TURN_MS = 5;
 /** The clock is looked at after this many frames, and after each frame of a type whose handler is not known as quick. */
@@ -78,6 +80,8 @@ export class Pipeline {
   /** The visit ended for want of memory. */
   #isStarved = false;
   #handledBytes = 0;
+  /** Frames that looks ahead have passed over since one of them looked at the clock. */
+  #passedOver = 0;
   /** When the visit that is over ended. */
   #visitEndMs = 0;
 
@@ -604,11 +608,18 @@ export class Pipeline {
     stream.end = Atomics.load(words, stream.control + Slot.WriteCursor);
     const ahead = (words[stream.control + Slot.Scanned] - position) | 0;
     if (ahead > 0) stream.position = (position + ahead) | 0;
+    let sinceMs = Number.POSITIVE_INFINITY;
     for (let frames = 0; frames < most && decoder.peek(stream); frames++) {
       if (decoder.type.route.control !== Control.None) this.#dispatcher.control(stream, decoder);
       stream.position = (stream.position + decoder.wireBytes) | 0;
       this.#ring.markProgress();
       words[stream.control + Slot.Scanned] = stream.position;
+      if (++this.#passedOver < SCAN_STRIDE) continue;
+      this.#passedOver = 0;
+      const nowMs = this.#clock.nowMs();
+      this.#beat(nowMs);
+      sinceMs = Math.min(sinceMs, nowMs);
+      if (nowMs - sinceMs > VISIT_MS) break;
     }
     stream.position = position;
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Slot } from '../../../src/shared/memory/arena-layout.js';
+import { Slot, Worker } from '../../../src/shared/memory/arena-layout.js';
 import { Claim, claimOfBacklog } from '../../../src/shared/memory/memory-budget.js';
 import { RecordKind } from '../../../src/shared/memory/outbound-ring.js';
 import { encodeFrame } from '../../../src/shared/wire/frame.js';
@@ -40,6 +40,35 @@ describe('a flood of control messages', () => {
       [1, 'pong'],
       [1, 'answer'],
     ]);
+  });
+
+  it('and whatever else is slow to pass over ends a look ahead in the time of a visit, which goes on behind it later', () => {
+    const never = { mode: 'queued', queueLength: 1, handler: () => new Promise<void>(() => undefined) } as const;
+    const stage = new Stage({ never }, { ringBytes: 2 ** 16 });
+    const { clock } = stage;
+    // Each look at the clock finds it so much later.
+    clock.nowMs = () => {
+      clock.ms += 0.3;
+      return clock.ms;
+    };
+    const full = encodeFrame('never', Buffer.alloc(0));
+    const other = encodeFrame('other', Buffer.alloc(0));
+    const ping = encodeFrame('ping', Buffer.alloc(8));
+    stage.arrive(0, Buffer.concat([full, full, full, ...Array(1000).fill(other), ping]));
+    const passedOver = () => {
+      stage.turns();
+      return (stage.word(0, Slot.Scanned) - stage.word(0, Slot.ReadCursor) - full.length) / other.length + 1;
+    };
+    // Eight looks at the clock, the last of them 2.1 ms behind the first.
+    expect(passedOver()).toBe(8 * 64);
+    const heartbeatMs = stage.arena.words[stage.arena.layout.worker(0) + Worker.HeartbeatMs];
+    expect(clock.ms - heartbeatMs).toBeLessThan(2);
+    expect(stage.out().frames).toEqual([]);
+    for (let i = 0; i < 5; i++) {
+      stage.pipeline.retryWaiting();
+      passedOver();
+    }
+    expect(stage.out().frames.map(([, type]) => type)).toEqual(['pong']);
   });
 
   it('of goodbyes is told once', () => {
