@@ -330,10 +330,13 @@ export class PeerConnections implements ConnectionEvents, PeerLife {
   /** Whether the operator has named a peer, and so what limits and timeouts it is spared. */
   #stand(connection: Connection): void {
     const { persistent, table } = this.#parts;
-    const { persistentPeer, peerId } = connection;
-    const isDialled = persistentPeer !== null && persistent.has(persistentPeer);
-    if (!isDialled) connection.persistentPeer = null;
-    connection.persistent = isDialled || persistent.vouchesFor(peerId, connection.ip);
+    const { persistentPeer, peerId, ip, direction } = connection;
+    const isEntry = persistentPeer !== null && persistent.has(persistentPeer);
+    if (!isEntry) connection.persistentPeer = null;
+    const isVouched = persistent.vouchesFor(peerId, ip);
+    connection.persistent = isEntry || isVouched;
+    // One that we dialled for another reason is not dialled again for its entry.
+    const isDialled = isEntry || (isVouched && direction === 'outbound');
     table.setExempt(connection, isDialled || this.#handshakes.isUnconditional(peerId));
   }
 
