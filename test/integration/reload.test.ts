@@ -73,12 +73,13 @@ describe('a reload', () => {
   it('of persistent peers makes one that we had dialled anyway a peer that limits do not count', async () => {
     const [first, second] = [await startNode(), await startNode()];
     const node = await startNode({ pex: false, minOutbound: 0 });
-    for (const { listen } of [first, second]) await node.dial(listen);
-    const persistentPeers = [`${first.nodeId}@${first.listen}`];
-    reload(node, { minOutbound: 0, persistentPeers, maxOutbound: 0 });
+    await node.dial(first.listen);
+    const limits = { minOutbound: 0, maxOutbound: 1 };
+    reload(node, { ...limits, persistentPeers: [`${first.nodeId}@${first.listen}`] });
     expect(node.peers()).toMatchObject([{ id: first.nodeId, persistent: true, direction: 'outbound' }]);
-    reload(node, { minOutbound: 0, maxOutbound: 0 });
-    expect(node.peers()).toEqual([]);
+    await node.dial(second.listen);
+    reload(node, limits);
+    expect(node.peers()).toHaveLength(1);
   });
 
   it('of persistent peers that comes while one of them is being dialled makes it one that limits count', async () => {

@@ -136,6 +136,7 @@ export class Discovery {
 
   /** Other seeds, limits or intervals: looks at once. */
   settingsChanged(changed: ReadonlySet<string>): void {
+    this.#parts.exchange?.settingsChanged();
     if (changed.has('seeds')) {
       this.#bootstrap.seedsChanged();
       this.#seedOutcomes.keep(this.#parts.settings.seeds);

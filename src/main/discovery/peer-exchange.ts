@@ -31,6 +31,13 @@ const MESSAGES_AT_ONCE = 2;
 /** A new connection is told more often for a while: networks form in their first seconds. */
 const EARLY_INTERVAL_MS = MIN_PEX_INTERVAL_MS + 1000;
 const EARLY_MS = 30_000;
+/**
+ * Who is connected within this time of another is told the same of a book of so many addresses: a crowd of newcomers costs
+ * one look through it. A smaller one is looked through in less time than the message is written, and each word of it counts
+ * while a network comes about.
+ */
+const SAMPLE_KEEPS_MS = 1000;
+const LARGE_BOOK = 2000;
 /** A seed keeps an inbound peer so long at most to hear where it listens. */
 const SEED_PATIENCE_MS = 3000;
 
@@ -81,6 +88,8 @@ export class PeerExchange {
   readonly #told: Told[] = [];
   /** Addresses in it that have not been looked at. */
   #unlearned = 0;
+  /** What was last drawn from a large book. */
+  #sample: { readonly records: readonly AddressRecord[]; readonly sinceMs: number } | null = null;
   #stopped = false;
   #received = 0;
   #sent = 0;
@@ -146,6 +155,11 @@ export class PeerExchange {
     }
   }
 
+  /** There may be others that nobody is to be told of. */
+  settingsChanged(): void {
+    this.#sample = null;
+  }
+
   /** Nothing more is learned: the book is about to be closed. */
   stop(): void {
     this.#stopped = true;
@@ -199,18 +213,27 @@ export class PeerExchange {
     const exchange = this.#exchanges.get(connection);
     if (exchange === undefined || nowMs < exchange.nextSendMs) return;
     const isEarly = nowMs - exchange.sinceMs < EARLY_MS;
-    const { book, clock, send, settings } = this.#parts;
+    const { clock, send, settings } = this.#parts;
     const { pexIntervalMs } = settings;
     exchange.nextSendMs = nowMs + (isEarly ? Math.min(EARLY_INTERVAL_MS, pexIntervalMs) : pexIntervalMs);
     const wallMs = clock.wallMs();
     const own = this.#ownAddress(connection, wallMs);
-    const others = book
-      .sample(PEX_SENT_PEERS, wallMs)
-      .filter(({ id, ip, port }) => id !== connection.peerId && (ip !== connection.ip || port !== connection.port));
+    const others = this.#sampleAt(nowMs, wallMs).filter(
+      ({ id, ip, port }) => id !== connection.peerId && (ip !== connection.ip || port !== connection.port),
+    );
     const told = own === null ? others : [own, ...others.slice(0, PEX_SENT_PEERS - 1)];
     if (told.length === 0 && !settings.seedMode) return;
     if (send(connection, encodePex(told, wallMs))) this.#sent++;
     exchange.sent = true;
+  }
+
+  /** Addresses to tell. */
+  #sampleAt(nowMs: number, wallMs: number): readonly AddressRecord[] {
+    const { book } = this.#parts;
+    if (this.#sample !== null && nowMs - this.#sample.sinceMs < SAMPLE_KEEPS_MS) return this.#sample.records;
+    const records = book.sample(PEX_SENT_PEERS, wallMs);
+    this.#sample = book.counts().known >= LARGE_BOOK ? { records, sinceMs: nowMs } : null;
+    return records;
   }
 
   /** Where this peer and others can reach us, if we know: nobody else tells them, since a handshake has no port. */
