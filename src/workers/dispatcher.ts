@@ -6,7 +6,7 @@ import { type ErrorCode, NodeError } from '../shared/errors.js';
 import type { Handler, Message } from '../shared/handler.js';
 import { MAX_PEX_BYTES, MAX_PONG_BYTES } from '../shared/limits.js';
 import type { Arena } from '../shared/memory/arena.js';
-import { Slot } from '../shared/memory/arena-layout.js';
+import { QUEUED_UNIT_BYTES, Slot } from '../shared/memory/arena-layout.js';
 import { addCounter } from '../shared/memory/counters.js';
 import { Claim } from '../shared/memory/memory-budget.js';
 import { RecordKind } from '../shared/memory/outbound-ring.js';
@@ -278,8 +278,9 @@ export class Dispatcher {
     const message: Message & { value: unknown } = { ...fields, value: undefined };
     const context = new Context(this.#sender, message);
     context.point(origin, type);
-    this.#addQueued(origin, payload.length);
-    const released = () => this.#addQueued(origin, -payload.length);
+    const units = Math.ceil(payload.length / QUEUED_UNIT_BYTES);
+    this.#addQueued(origin, units);
+    const released = () => this.#addQueued(origin, -units);
     const handle = () => {
       if (policy?.codec === 'msgpack') message.value = decodeOwn(payload);
       return gossip ? settleAfter(handler(message, context), context) : handler(message, context);
@@ -287,12 +288,12 @@ export class Dispatcher {
     return { entry, run: handle, released };
   }
 
-  /** So many bytes more of a connection's messages wait or run in handler queues, or fewer. */
-  #addQueued({ slot, generation }: Origin, bytes: number): void {
+  /** So many units more of a connection's messages wait or run in handler queues, or fewer. */
+  #addQueued({ slot, generation }: Origin, units: number): void {
     const { words, layout } = this.#arena;
     const control = layout.slot(slot);
     if (words[control + Slot.Generation] !== generation || words[control + Slot.Released] === generation) return;
-    words[control + Slot.QueuedBytes] += bytes;
+    words[control + Slot.QueuedUnits] += units;
   }
 
   /**

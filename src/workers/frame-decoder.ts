@@ -3,8 +3,8 @@
  *
  * A frame that lies in one piece is described where it lies. One that wraps round the end of the ring is copied into the
  * worker's scratch. One larger than half the ring is assembled aside as it arrives, so the ring never blocks on it. The
- * caller handles a frame and then calls `commit`; until then nothing of it is given up, except that bytes copied aside
- * leave the ring.
+ * caller handles a frame, or tells that it was dropped, and then calls `commit`; until then nothing of it is given up, except
+ * that bytes copied aside leave the ring. Then it stores Progress and SkipRemaining.
  */
 import {
   FRAME_HEADER_BYTES,
@@ -27,7 +27,7 @@ export const Step = {
   NeedMore: 0,
   /** A frame: the decoder's fields describe it. */
   Frame: 1,
-  /** A frame was dropped as InvalidMessageFormat; the next can be read. */
+  /** A frame is to be dropped as InvalidMessageFormat: `commit` steps over what is there of it. */
   Dropped: 2,
   /** MessageTooLarge: nothing more may be read from this peer. */
   TooLarge: 3,
@@ -45,7 +45,7 @@ export class FrameDecoder<Route> {
   payloadOffset = 0;
   payloadBytes = 0;
   type: TypeEntry<Route>;
-  /** Bytes of the frame on the wire. */
+  /** Bytes of the frame on the wire; of one that is dropped, those that are there. */
   wireBytes = 0;
   readonly #arena: Arena;
   readonly #scratch: number;
@@ -210,9 +210,7 @@ export class FrameDecoder<Route> {
     stream.asideWhole = filled === wireBytes;
     if (!stream.asideWhole) return Step.NeedMore;
     const typeBytes = readUint16BE(aside.bytes, start + LENGTH_FIELD_BYTES);
-    if (this.#describe(aside.bytes, start, typeBytes, wireBytes)) return Step.Frame;
-    this.#endAside(stream);
-    return Step.Dropped;
+    return this.#describe(aside.bytes, start, typeBytes, wireBytes) ? Step.Frame : Step.Dropped;
   }
 
   /** What the large frame in hand declares; `filled` bytes of it are aside. */
@@ -252,14 +250,14 @@ export class FrameDecoder<Route> {
     this.#asides.give(aside);
   }
 
-  /** Gives up a frame of `wireBytes`: what is there now, the rest as it comes. */
+  /** Gives up a frame of `wireBytes`: what is there with the commit, the rest as it comes. */
   #drop(stream: PeerStream, wireBytes: number): Step {
-    stream.skip = wireBytes;
-    this.#skipOn(stream);
+    this.wireBytes = Math.min(wireBytes, (stream.end - stream.position) | 0);
+    stream.skip = wireBytes - this.wireBytes;
     return Step.Dropped;
   }
 
-  /** Steps over bytes of a dropped frame. @returns whether all of them have come */
+  /** Steps over further bytes of a dropped frame. @returns whether all of them have come */
   #skipOn(stream: PeerStream): boolean {
     const bytes = Math.min(stream.skip, (stream.end - stream.position) | 0);
     stream.skip -= bytes;

@@ -324,6 +324,7 @@ export class Pipeline {
         return 'idle';
       case Step.Dropped:
         this.#drop(stream, ErrorCode.InvalidMessageFormat);
+        this.#commit(stream);
         break;
       case Step.Frame: {
         words[this.#block + Worker.InHand] = stream.slot + 1;
@@ -340,6 +341,7 @@ export class Pipeline {
       }
     }
     this.#ring.markProgress();
+    words[control + Slot.SkipRemaining] = stream.skip;
     words[control + Slot.Progress] = stream.position;
     words[this.#block + Worker.InHand] = 0;
     // Only now: from here on the message is its queue's, and what it does to this thread is not put down to a frame.

@@ -28,6 +28,7 @@ export interface TypeEntry<Route> {
 const MAX_LEARNED = 1024;
 /** Both powers of two. Learned types take a quarter of theirs, so that honest ones find a bucket within a few probes. */
 const LEARNED_BUCKETS = 4096;
+const LEARNED_SHIFT = Math.clz32(LEARNED_BUCKETS - 1);
 const PROBES = 8;
 /** To begin with. Nobody but the application declares types, so their table grows, and no look at it is bounded. */
 const DECLARED_BUCKETS = 256;
@@ -44,7 +45,7 @@ export class TypeInterner<Route> {
   #learnedCount = 0;
   readonly #number: (name: string) => number;
   readonly #unknown: Route;
-  /** What a hash begins with, and what it is multiplied by for its bucket: odd, and as secret as the other. */
+  /** What a hash begins with, and what it is multiplied by for a bucket of the learned: odd, and as secret as the other. */
   readonly #seed: number;
   readonly #spread: number;
   /** Shared by types that there is no room to learn. */
@@ -73,9 +74,8 @@ export class TypeInterner<Route> {
     const bytes = new Uint8Array(Buffer.from(name));
     const { length } = bytes;
     const hash = this.#hash(bytes, 0, length);
-    const start = Math.imul(hash, this.#spread);
-    const declared = find(this.#declared, start, ANY, hash, bytes, 0, length);
-    const known = declared ?? find(this.#learned, start, PROBES, hash, bytes, 0, length);
+    const declared = find(this.#declared, declaredAt(hash), ANY, hash, bytes, 0, length);
+    const known = declared ?? find(this.#learned, this.#learnedAt(hash), PROBES, hash, bytes, 0, length);
     if (known === null && !isValidTypeBytes(bytes, 0, length)) {
       throw new TypeError(`invalid message type ${JSON.stringify(name)}`);
     }
@@ -89,26 +89,20 @@ export class TypeInterner<Route> {
   /** The entry of the type at `offset`, or null if those bytes are no valid type. */
   lookup(source: Uint8Array, offset: number, length: number): TypeEntry<Route> | null {
     const hash = this.#hash(source, offset, length);
-    const start = Math.imul(hash, this.#spread);
     // Mostly it lies here, and a call for it would show.
-    const first = this.#declared[bucketOf(start, this.#declared)];
+    const first = this.#declared[declaredAt(hash) & (this.#declared.length - 1)];
     if (first !== undefined && first.hash === hash && sameBytes(first.bytes, source, offset, length)) return first;
-    return this.#lookFurther(start, hash, source, offset, length);
+    return this.#lookFurther(hash, source, offset, length);
   }
 
-  #lookFurther(
-    start: number,
-    hash: number,
-    source: Uint8Array,
-    offset: number,
-    length: number,
-  ): TypeEntry<Route> | null {
+  #lookFurther(hash: number, source: Uint8Array, offset: number, length: number): TypeEntry<Route> | null {
     const known =
-      find(this.#declared, start, ANY, hash, source, offset, length) ??
-      find(this.#learned, start, PROBES, hash, source, offset, length);
+      find(this.#declared, declaredAt(hash), ANY, hash, source, offset, length) ??
+      find(this.#learned, this.#learnedAt(hash), PROBES, hash, source, offset, length);
     if (known !== null) return known;
     if (!isValidTypeBytes(source, offset, length)) return null;
-    const bucket = this.#learnedCount === MAX_LEARNED ? NOWHERE : freeBucket(this.#learned, start, PROBES);
+    const bucket =
+      this.#learnedCount === MAX_LEARNED ? NOWHERE : freeBucket(this.#learned, this.#learnedAt(hash), PROBES);
     if (bucket === NOWHERE) return this.overflow;
     const bytes = new Uint8Array(source.subarray(offset, offset + length));
     const name = Buffer.from(bytes).toString();
@@ -133,7 +127,7 @@ export class TypeInterner<Route> {
   /** Into a table that is at most half full, so that every look comes to an end soon. */
   #putDeclared(entry: TypeEntry<Route>): void {
     const put = (one: TypeEntry<Route>) => {
-      this.#declared[freeBucket(this.#declared, Math.imul(one.hash, this.#spread), ANY)] = one;
+      this.#declared[freeBucket(this.#declared, declaredAt(one.hash), ANY)] = one;
     };
     if (2 * this.#declaredCount >= this.#declared.length) {
       const before = this.#declared;
@@ -142,6 +136,11 @@ export class TypeInterner<Route> {
     }
     put(entry);
     this.#declaredCount++;
+  }
+
+  /** Where a learned type lies: the top bits of the product, on which all of the hash has a bearing. */
+  #learnedAt(hash: number): number {
+    return Math.imul(hash, this.#spread) >>> LEARNED_SHIFT;
   }
 
   #hash(source: Uint8Array, offset: number, length: number): number {
@@ -161,21 +160,21 @@ function newEntry<Route>(
   return { name, bytes, hash, number, route, received: 0, untimed: 0 };
 }
 
-/** The top bits, on which all of the hash has a bearing. */
-function bucketOf(start: number, { length }: { readonly length: number }): number {
-  return start >>> Math.clz32(length - 1);
+/** Where a declared type lies: nobody but the application chooses which these are. */
+function declaredAt(hash: number): number {
+  return hash ^ (hash >>> 15);
 }
 
 function find<Route>(
   buckets: Buckets<Route>,
-  start: number,
+  home: number,
   probes: number,
   hash: number,
   source: Uint8Array,
   offset: number,
   length: number,
 ): TypeEntry<Route> | null {
-  let bucket = bucketOf(start, buckets);
+  let bucket = home & (buckets.length - 1);
   for (let left = probes; left > 0; left--) {
     const entry = buckets[bucket];
     if (entry === undefined) return null;
@@ -186,8 +185,8 @@ function find<Route>(
 }
 
 /** Where an entry belongs that is not there yet; NOWHERE if all those buckets are taken. */
-function freeBucket<Route>(buckets: Buckets<Route>, start: number, probes: number): number {
-  let bucket = bucketOf(start, buckets);
+function freeBucket<Route>(buckets: Buckets<Route>, home: number, probes: number): number {
+  let bucket = home & (buckets.length - 1);
   for (let left = probes; left > 0; left--) {
     if (buckets[bucket] === undefined) return bucket;
     bucket = (bucket + 1) & (buckets.length - 1);

@@ -141,7 +141,7 @@ export class ConnectionTable {
       Slot.PartialSinceMs,
       Slot.LastFrameMs,
       Slot.StarvedSinceMs,
-      Slot.QueuedBytes,
+      Slot.QueuedUnits,
     ];
     for (const word of [...sections, ...rest, Slot.Queued, Slot.ReadPaused]) Atomics.store(words, control + word, 0);
     const counters = [Slot.BytesReceived, Slot.BytesSent, Slot.MessagesSent, Slot.MessagesReceived, Slot.FramesDropped];

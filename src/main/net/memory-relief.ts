@@ -7,7 +7,7 @@
 import { type Clock, sinceSharedMs } from '../../shared/clock.js';
 import { ErrorCode } from '../../shared/errors.js';
 import type { Arena } from '../../shared/memory/arena.js';
-import { Slot, SlotState } from '../../shared/memory/arena-layout.js';
+import { QUEUED_UNIT_BYTES, Slot, SlotState } from '../../shared/memory/arena-layout.js';
 import { Claim, type MemoryBudget } from '../../shared/memory/memory-budget.js';
 import { largestHolders } from '../peers/largest-holder.js';
 import type { Cause, Connection } from './connection.js';
@@ -147,7 +147,7 @@ export class MemoryRelief {
     const control = layout.slot(seat.slot);
     return {
       partialBytes: Atomics.load(words, control + Slot.AsideBytes),
-      queuedBytes: Atomics.load(words, control + Slot.QueuedBytes),
+      queuedBytes: Atomics.load(words, control + Slot.QueuedUnits) * QUEUED_UNIT_BYTES,
     };
   }
 

@@ -92,7 +92,7 @@ export class Takeover<C extends Pinned> {
       // The main thread lets go of such a one by itself: nobody here may hear of it.
       if (!connection.isHeard) continue;
       inUse.add(words[control + Slot.AsideId]);
-      words[control + Slot.QueuedBytes] = 0;
+      words[control + Slot.QueuedUnits] = 0;
       Atomics.store(words, control + Slot.ReadCursor, words[control + Slot.Progress]);
       Atomics.store(words, control + Slot.Queued, 0);
       ready.push(slot, lastSeenUs);

@@ -68,6 +68,9 @@ export const SlotState = {
   Aborted: 3,
 } as const;
 
+/** Messages in handler queues are counted in these: rounded up, which is less than what lies around each. */
+export const QUEUED_UNIT_BYTES = 64;
+
 /** Words of a slot's control block, by who writes them. */
 export const Slot = {
   // Main thread.
@@ -112,8 +115,8 @@ export const Slot = {
   StarvedSinceMs: PAIR_WORDS + 9,
   /** Bytes of the aside buffer. */
   AsideBytes: PAIR_WORDS + 10,
-  /** Bytes of its messages that wait or run in handler queues. */
-  QueuedBytes: PAIR_WORDS + 11,
+  /** Its messages that wait or run in handler queues, each a whole number of QUEUED_UNIT_BYTES: a word of bytes ends at 2 GiB. */
+  QueuedUnits: PAIR_WORDS + 11,
   MessagesReceived: PAIR_WORDS + 12,
   FramesDropped: PAIR_WORDS + 16,
   /** 1: a frame was too large, and nothing more is read (rulings 1), not by a replacement worker either. */

@@ -180,6 +180,7 @@ class Bench {
         continue;
       }
       this.#take(step);
+      words[this.#control + Slot.SkipRemaining] = stream.skip;
       words[this.#control + Slot.Progress] = stream.position;
     }
     words[this.#control + Slot.ReadCursor] = stream.position;
@@ -207,8 +208,8 @@ class Bench {
       const payload = source.subarray(payloadOffset, payloadOffset + payloadBytes);
       must(Buffer.compare(payload, wanted.payload) === 0, () => `payload of frame ${number} is ${shown(payload)}`);
       mustEqual('bytes of a frame', wireBytes, 6 + type.bytes.length + payloadBytes);
-      this.#decoder.commit(this.#stream);
     }
+    if (wanted.kind !== 'close') this.#decoder.commit(this.#stream);
     this.closed = wanted.kind === 'close';
   }
 

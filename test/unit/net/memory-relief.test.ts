@@ -3,11 +3,12 @@ import type { Connection } from '../../../src/main/net/connection.js';
 import type { ConnectionTable } from '../../../src/main/net/connection-table.js';
 import { MemoryRelief, PATIENCE_MS } from '../../../src/main/net/memory-relief.js';
 import { toSharedMs } from '../../../src/shared/clock.js';
-import { Slot, SlotState, Worker } from '../../../src/shared/memory/arena-layout.js';
+import { QUEUED_UNIT_BYTES, Slot, SlotState, Worker } from '../../../src/shared/memory/arena-layout.js';
 import { Claim } from '../../../src/shared/memory/memory-budget.js';
 import { FakeClock, MIB, makeArena, openSlot } from '../workers/stage.js';
 
 const STEP_MS = 50;
+const GIB = 2 ** 30;
 
 /** Peers in slots, each of its own host, that hold what the test says. */
 function rig(peers: number) {
@@ -79,7 +80,7 @@ function rig(peers: number) {
     /** A peer holds so much; half of it in a frame, half in handler queues. */
     holds(slot: number, bytes: number) {
       set(slot, Slot.AsideBytes, bytes / 2);
-      set(slot, Slot.QueuedBytes, bytes / 2);
+      set(slot, Slot.QueuedUnits, bytes / 2 / QUEUED_UNIT_BYTES);
     },
     /** So much waits in a peer's send queue. */
     sends(slot: number, bytes: number) {
@@ -159,11 +160,20 @@ describe('a shortage of memory', () => {
 
   it('costs those theirs who fill handler queues, though their messages take more room than their payload', () => {
     const r = rig(4);
-    for (const slot of [0, 1, 2]) r.set(slot, Slot.QueuedBytes, 3 * MIB);
+    for (const slot of [0, 1, 2]) r.set(slot, Slot.QueuedUnits, (3 * MIB) / QUEUED_UNIT_BYTES);
     r.queues(14 * MIB);
     r.starve(3);
     r.pass(PATIENCE_MS + STEP_MS);
     expect(r.cut).toEqual([0]);
+  });
+
+  it('costs those theirs who have more in handler queues than a word counts in bytes', () => {
+    const r = rig(3);
+    r.holds(0, 8 * MIB);
+    r.set(1, Slot.QueuedUnits, (3 * GIB) / QUEUED_UNIT_BYTES);
+    r.starve(2);
+    r.pass(PATIENCE_MS + STEP_MS);
+    expect(r.cut).toEqual([1]);
   });
 
   it('costs those theirs whose few bytes keep the most memory from being free', () => {

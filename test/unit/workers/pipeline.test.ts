@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Handler } from '../../../src/shared/handler.js';
+import type { Handler, Message } from '../../../src/shared/handler.js';
 import { Slot, SlotState, Worker } from '../../../src/shared/memory/arena-layout.js';
 import { RecordKind } from '../../../src/shared/memory/outbound-ring.js';
 import { ReadyQueue } from '../../../src/shared/memory/ready-queue.js';
@@ -347,4 +347,54 @@ describe('a pipeline', () => {
       { numRuns: 300 },
     );
   });
+
+  it('that dies while it tells of a dropped frame tells of it all the same, once, and skips the rest of it', () => {
+    // Short of a type, of a type that is none, and such that it is found only once the frame lies aside.
+    const malformed = [Buffer.from('00000000', 'hex'), Buffer.from('000000020000', 'hex'), badType(40), badType(2100)];
+    const items = fc.array(fc.tuple(fc.boolean(), fc.nat(malformed.length - 1)), { minLength: 150, maxLength: 300 });
+    const pieces = fc.array(fc.integer({ min: 1, max: 4096 }), { minLength: 1, maxLength: 20 });
+    let deaths = 0;
+    let asideDeaths = 0;
+    fc.assert(
+      fc.property(items, pieces, (items, pieces) => {
+        const got: number[] = [];
+        const onFull = ({ arena }: Stage) => {
+          deaths++;
+          if (arena.words[arena.layout.slot(0) + Slot.AsideId] !== 0) asideDeaths++;
+          throw new Death();
+        };
+        const seqs = (message: Message) => void got.push(message.payload.readUInt32BE(0));
+        const stage = new Stage({ seq: seqs }, { outboundBytes: 1024, onFull });
+        const dropped = items.filter(([isDropped]) => isDropped).length;
+        let sent = 0;
+        const stream = Buffer.concat(items.map(([isDropped, which]) => (isDropped ? malformed[which]! : seq(sent++))));
+        let told = 0;
+        const hear = () => {
+          told += stage.out().commands.filter(([kind]) => kind === RecordKind.Violation).length;
+        };
+        let fed = 0;
+        for (let step = 0; fed < stream.length || stage.pipeline.hasWork; step++) {
+          fed += stage.arrive(0, stream.subarray(fed, fed + pieces[step % pieces.length]!));
+          try {
+            stage.turns();
+          } catch (error) {
+            if (!(error instanceof Death)) throw error;
+            stage.takeOver();
+            hear();
+          }
+        }
+        hear();
+        expect(told).toBe(dropped);
+        expect(got).toEqual(Array.from({ length: sent }, (_, i) => i));
+      }),
+      { numRuns: 400 },
+    );
+    expect(deaths).toBeGreaterThan(400);
+    expect(asideDeaths).toBeGreaterThan(0);
+  });
 });
+
+/** A frame whose type is a control character. */
+function badType(payloadBytes: number): Buffer {
+  return encodeFrame('?', Buffer.alloc(payloadBytes)).fill(1, 6, 7);
+}

@@ -120,14 +120,17 @@ export class DecoderBench {
         break;
       }
       this.#take(step);
+      words[control + Slot.SkipRemaining] = this.stream.skip;
       words[control + Slot.Progress] = this.stream.position;
     }
     words[control + Slot.ReadCursor] = this.stream.position;
   }
 
   #take(step: number): void {
-    if (step === Step.Dropped) this.found.push({ drop: 0x05 });
-    else if (step === Step.TooLarge) {
+    if (step === Step.Dropped) {
+      this.found.push({ drop: 0x05 });
+      this.decoder.commit(this.stream);
+    } else if (step === Step.TooLarge) {
       this.found.push({ close: 0x04 });
       this.closed = true;
     } else {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Slot, SlotState } from '../../../src/shared/memory/arena-layout.js';
+import { QUEUED_UNIT_BYTES, Slot, SlotState } from '../../../src/shared/memory/arena-layout.js';
 import { Claim } from '../../../src/shared/memory/memory-budget.js';
 import { RecordKind } from '../../../src/shared/memory/outbound-ring.js';
 import { encodeFrame } from '../../../src/shared/wire/frame.js';
@@ -107,12 +107,13 @@ describe('a connection that finds no memory', () => {
     const slowly = { mode: 'queued', concurrency: 1, queueLength: 1, overflow: 'back-pressure', handler } as const;
     const stage = new Stage({ slow: slowly }, { ringBytes: 4 * MIB });
     // So large that each copy takes memory of its own.
-    const bytes = 600_000;
+    const bytes = 600_001;
+    const units = Math.ceil(bytes / QUEUED_UNIT_BYTES);
     const slow = encodeFrame('slow', Buffer.alloc(bytes));
     stage.arrive(0, Buffer.concat([slow, slow, slow]));
     stage.turns();
     expect([stage.pipeline.hasWaiting, stage.word(0, Slot.StarvedSinceMs)]).toEqual([true, 0]);
-    expect(stage.word(0, Slot.QueuedBytes)).toBe(2 * bytes);
+    expect(stage.word(0, Slot.QueuedUnits)).toBe(2 * units);
     exhaust(stage);
     ends.shift()!();
     await new Promise((resolve) => setImmediate(resolve));
@@ -120,7 +121,21 @@ describe('a connection that finds no memory', () => {
     exhaust(stage);
     stage.turns();
     expect(stage.word(0, Slot.StarvedSinceMs)).not.toBe(0);
-    expect(stage.word(0, Slot.QueuedBytes)).toBe(bytes);
+    expect(stage.word(0, Slot.QueuedUnits)).toBe(units);
+  });
+
+  it('counts what it has in handler queues beyond 2 GiB, and takes off what it has added', async () => {
+    const ends: (() => void)[] = [];
+    const handler = () => new Promise<void>((resolve) => ends.push(resolve));
+    const stage = new Stage({ slow: { mode: 'queued', concurrency: 3, handler } });
+    const others = 2 ** 31 / QUEUED_UNIT_BYTES;
+    stage.arena.words[stage.arena.layout.slot(0) + Slot.QueuedUnits] = others;
+    stage.arrive(0, Buffer.concat([0, 1, 100].map((bytes) => encodeFrame('slow', Buffer.alloc(bytes)))));
+    stage.turns();
+    expect(stage.word(0, Slot.QueuedUnits)).toBe(others + 3);
+    for (const end of ends) end();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(stage.word(0, Slot.QueuedUnits)).toBe(others);
   });
 });
 
