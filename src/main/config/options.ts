@@ -336,7 +336,7 @@ export function configurationTable(): string {
     return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   });
   const head = [
-    '| key | flag | environment | default | allowed | what it does | changes |',
+    '| key | flag | environment | default | allowed | what it does | takes effect |',
     '| --- | --- | --- | --- | --- | --- | --- |',
   ];
   return `${[...head, ...rows].join('\n')}\n`;

@@ -19,106 +19,115 @@ export type LogFormat = 'pretty' | 'json';
  * key but `types` and `logger` is also a key of the configuration file.
  */
 export interface NodeOptions {
-  /** Connection limits to start from. Default `default`. */
+  /** Set of limits to start from. Default `default`. */
   readonly preset?: PresetName;
-  /** 1 to 32 bytes; peers of another chain are refused. Default `paw-mainnet`. */
+  /** Chain ID; peers of another chain are refused. 1 to 32 bytes. Default `paw-mainnet`. */
   readonly chainId?: string;
-  /** Node ID to use instead of the one of the node key: 1 to 32 printable ASCII characters without `@`. */
+  /** Node ID to use instead of that of the node key: 1 to 32 printable ASCII characters without `@`. */
   readonly nodeId?: string | null;
-  /** Directory of the node key, used by one node at a time. Default `~/.paw/p2p`. */
+  /** Directory of the node key and the store; one node at a time. Default `~/.paw/p2p`. */
   readonly dataDir?: string;
-  /** `HOST:PORT` for peers; port 0 lets the system choose. Default `[::]:26656`: IPv6 and IPv4. */
+  /** Address for peers, `[::]` for IPv6 and IPv4; port 0 lets the system choose. `HOST:PORT`, default `[::]:26656`. */
   readonly listen?: string;
-  /** `HOST:PORT` of the admin HTTP, or `off`. Default `127.0.0.1:26660`. */
+  /** Address of the admin HTTP: `HOST:PORT`, or `off`. Default `127.0.0.1:26660`. */
   readonly admin?: string;
-  /** Bearer token of the admin HTTP; needed when `admin` is not a loopback address. */
+  /** Bearer token of the admin HTTP; required off loopback. */
   readonly adminToken?: string | null;
-  /** `HOST:PORT` where peers reach us, where that is not what we listen on. Told to others. */
+  /**
+   * Address where peers reach us, if it is not the one we listen on; announced to peers. `HOST:PORT`; default: the
+   * address we listen on.
+   */
   readonly externalAddress?: string | null;
-  /** `HOST:PORT` of nodes that are asked for peers. Default: section 2.2 for `paw-mainnet`, none for other chains. */
+  /** Nodes to ask for peers, as `HOST:PORT`. Default: nine built-in seeds for `paw-mainnet`, none for other chains. */
   readonly seeds?: readonly string[] | null;
-  /** `ID@HOST:PORT` or `HOST:PORT` of peers to stay connected to. */
+  /** Peers to stay connected to, best named by ID and IP address: `ID@HOST:PORT` or `HOST:PORT`. */
   readonly persistentPeers?: readonly string[];
-  /** Node IDs whose addresses are told to nobody. */
+  /** Node IDs whose addresses are never passed on. */
   readonly privatePeerIds?: readonly string[];
   /** Node IDs that do not count against the limits. */
   readonly unconditionalPeerIds?: readonly string[];
-  /** Most peers. Default 100, or what the preset says. */
+  /** Maximum number of peers. Default 100, or what the preset says. */
   readonly maxPeers?: number;
-  /** Most inbound peers, at most `maxPeers`. Default 50, or what the preset says. */
+  /** Maximum number of inbound peers, at most `maxPeers`. Default 50, or what the preset says. */
   readonly maxInbound?: number;
-  /** Most outbound peers, at most `maxPeers`. Default 50, or what the preset says. */
+  /** Maximum number of outbound peers, at most `maxPeers`. Default 50, or what the preset says. */
   readonly maxOutbound?: number;
-  /** Outbound peers that are kept up, at most `maxOutbound`. Default 10. */
+  /** Number of outbound peers to maintain, at most `maxOutbound`. Default 10. */
   readonly minOutbound?: number;
-  /** Most inbound peers of one /24 (IPv4) or /64 (IPv6). Default 10. */
+  /** Maximum number of inbound peers per /24 (IPv4) or /64 (IPv6). Default 10. */
   readonly maxPerSubnet?: number;
-  /** Whether addresses are exchanged with peers, and told to who crawls. Default true. */
+  /** Whether addresses are exchanged with peers and given to crawlers. Default true. */
   readonly pex?: boolean;
-  /** How often a peer is told addresses. Default 30 s. */
+  /** How often addresses are sent to a peer. Default 30 s. */
   readonly pexInterval?: string | number;
-  /** Looks for addresses, hands them out, and closes inbound connections after that. Default false. */
+  /** Probes addresses, hands them out, and then closes inbound connections. Default false. */
   readonly seedMode?: boolean;
-  /** How often a node with enough peers tries another address, to know it and to mix the network. Default 2 min. */
+  /** How often a node with enough peers tries another address, to check it and to mix the network. Default 2 min. */
   readonly feelerInterval?: string | number;
-  /** Takes loopback and private addresses into the address book. Default false. */
+  /** Accepts loopback and private addresses into the address book. Default false. */
   readonly nonStrictAddresses?: boolean;
-  /** Silence after the first byte that tells a crawl from a handshake. Default 300 ms. */
+  /** Silence after the first byte that marks a crawl, not a handshake. Default 300 ms. */
   readonly crawlGrace?: string | number;
   /** Message types that are passed on to other peers, once each; `TYPE=N` to N peers. */
   readonly relay?: readonly string[];
-  /** Memory for messages seen in the last 5 minutes, 16 bytes each, a power of two. Default 4 MiB. */
+  /** Memory for messages seen in the last 5 minutes, 16 bytes each; a power of two. Default 4 MiB, or what the preset says. */
   readonly gossipCache?: string | number;
-  /** Bytes a second that are read from one peer, or `off`. Default `off`, or what the preset says. */
+  /** Bytes per second read from one peer, or `off`. Default `off`, or what the preset says. */
   readonly receiveRate?: string | number | null;
-  /** Bytes a second that are sent to one peer, or `off`. Default `off`, or what the preset says. */
+  /** Bytes per second sent to one peer, or `off`. Default `off`, or what the preset says. */
   readonly sendRate?: string | number | null;
-  /** Messages a second that are read from one peer, or `off`. Default `off`. */
+  /** Messages per second read from one peer, or `off`. Default `off`. */
   readonly receiveMessages?: number | 'off' | null;
-  /** Messages a second that are sent to one peer, or `off`. Default `off`. */
+  /** Messages per second sent to one peer, or `off`. Default `off`. */
   readonly sendMessages?: number | 'off' | null;
-  /** Worker threads, 1 to 64, or `auto`: one less than the cores, 1 to 4. Default `auto`. */
+  /** Worker threads, 1 to 64, or `auto`: one fewer than the cores, 1 to 4. Default `auto`. */
   readonly workers?: number | 'auto';
-  /** A worker that hangs in a message handler for so long is replaced, or `off`. Default 10 s. */
+  /** A worker that hangs in a message handler for this long is replaced; `off`: never. Default 10 s. */
   readonly workerTimeout?: string | number | null;
   /**
-   * Most JavaScript heap of one worker, a text such as `512MiB`, or bytes; one that needs more is replaced. What Buffers hold
-   * lies outside. Default 512 MiB.
+   * Largest JavaScript heap of one worker; a worker that needs more is replaced. A text such as `512MiB`, or bytes; what
+   * Buffers hold lies outside. Default 512 MiB.
    */
   readonly workerHeap?: string | number;
-  /** File URLs or paths of handler modules, loaded in every worker. */
+  /** Module of message handlers, loaded in every worker: the file URL or path of each. */
   readonly handlers?: readonly (string | URL)[];
-  /** Time for a TCP connection to come about: a text such as `5s`, or milliseconds. Default 5 s. */
+  /** Time for a TCP connection to be established: a text such as `5s`, or milliseconds. Default 5 s. */
   readonly dialTimeout?: string | number;
-  /** Time for a handshake. Default 10 s. */
+  /** Time for a handshake to complete. Default 10 s. */
   readonly handshakeTimeout?: string | number;
-  /** A peer that sends no byte for so long is disconnected. Default 30 s; longer than half of `pingInterval`. */
+  /** A peer that sends no byte for this long is disconnected. Default 30 s; longer than half of `pingInterval`. */
   readonly readTimeout?: string | number;
-  /** A peer that accepts no waiting byte for so long is disconnected. Default 5 s. */
+  /** A peer that takes no waiting byte for this long is disconnected. Default 5 s. */
   readonly writeTimeout?: string | number;
-  /** Keep-alive; a ping goes to a peer after half of it without sending. Default 30 s. */
+  /** Keep-alive; a peer that nothing was sent to for half of it is pinged. Default 30 s. */
   readonly pingInterval?: string | number;
-  /** A peer with nothing but pings for so long is disconnected. Default 5 min. */
+  /** A peer with no traffic but pings for this long is disconnected. Default 5 min. */
   readonly inactivityTimeout?: string | number;
-  /** Time for a frame that has begun to arrive whole. Default 60 s. */
+  /** Time a started frame has to arrive completely. Default 60 s. */
   readonly frameTimeout?: string | number;
   /** Time for handlers and writes to finish at shutdown. Default 4 s. */
   readonly shutdownTimeout?: string | number;
-  /** Most random share added to the wait between dials of one address, 0 to 1. Default 0.2. */
+  /** Largest random fraction added to the wait between dials of one address, 0 to 1. Default 0.2. */
   readonly backoffJitter?: number;
   /** Bytes that may wait to be sent to one peer: a text such as `8MiB`, or bytes. Default 8 MiB. */
   readonly sendQueue?: string | number;
-  /** Most bytes of rings, partial frames and send queues together. Default 512 MiB. */
+  /** Maximum bytes of rings, partial frames, queues and caches together. Default 512 MiB. */
   readonly memoryBudget?: string | number;
-  /** Receive ring of one connection, a power of two from 4 KiB to 64 MiB. Default: 8 MiB, or what fits. */
+  /**
+   * Receive ring of one connection, a power of two; takes memory only as data arrives. From 4 KiB to 64 MiB, or `auto`.
+   * Default: what the preset says, or `auto`: 8 MiB, or what fits into half of the memory budget.
+   */
   readonly ringSize?: string | number;
-  /** Ring from one worker to the main thread, a power of two from 64 KiB to 64 MiB. Default 1 MiB. */
+  /** Ring from one worker to the main thread, a power of two, from 64 KiB to 64 MiB. Default 1 MiB. */
   readonly outboundRing?: string | number;
-  /** Least level that is logged. Default `info`. Not used with `logger`. */
+  /** Lowest level that is logged. Default `info`. Not used with `logger`. */
   readonly logLevel?: LogLevel;
-  /** How log lines look. Default `pretty` on a terminal, else `json`. Not used with `logger`. */
+  /** Format of log lines. Default `pretty` on a terminal, else `json`. Not used with `logger`. */
   readonly logFormat?: LogFormat | null;
-  /** File that the log is appended to, opened anew by `reopenLog`. Default: standard output. Not used with `logger`. */
+  /**
+   * File that the log is appended to; SIGUSR2 reopens it, for log rotation (a program has `reopenLog` instead).
+   * Default: standard output. Not used with `logger`.
+   */
   readonly logFile?: string | null;
   /** Message types that are declared without a handler module. */
   readonly types?: TypeDeclarations;
