@@ -57,7 +57,7 @@ export interface AddressInfo {
   /** IP address without port. */
   readonly address: string;
   readonly port: number;
-  /** Who told of it: `seed`, `pex`, `manual`, … */
+  /** Where it was learned from: `seed`, `pex`, `manual`, … */
   readonly source: string;
   /** `tried`: we have reached it ourselves. */
   readonly bucket: 'new' | 'tried';
@@ -118,15 +118,16 @@ export interface DiscoveryStatus {
   readonly tried: number;
   readonly pexReceived: number;
   readonly pexSent: number;
-  /** Addresses that peers and seeds told us and that were new. */
+  /** New addresses that peers and seeds sent us. */
   readonly addressesLearned: number;
   /** Seeds that we crawled. */
   readonly crawls: number;
   readonly crawlsFailed: number;
-  /** Crawls that we answered, and refused. */
+  /** Crawls of us that we answered. */
   readonly crawlsServed: number;
+  /** Crawls of us that we refused: too often, or from an address that is banned or of low reputation. */
   readonly crawlsRefused: number;
-  /** Dials that only looked whether an address is alive. */
+  /** Dials that only checked whether an address is alive. */
   readonly feelers: number;
   /** Inbound peers that gave way to newcomers. */
   readonly evictions: number;
@@ -186,7 +187,10 @@ export interface NodeStatus {
     readonly sentByType: Readonly<Record<string, number>>;
     /** Frames dropped, by error code name. What a closed connection leaves for want of memory or slots counts once: ResourceExhausted. */
     readonly droppedByCode: Readonly<Record<string, number>>;
-    /** Messages that did not go to a peer because its send queue was full. */
+    /**
+     * Messages that were broadcast, relayed, or sent by a handler (its `reply` or `send`) and did not go to a peer: its
+     * send queue was full, the memory budget had no room, or the peer was gone. `node.send` waits or throws instead.
+     */
     readonly sendsSkipped: number;
     /** Messages that were not sent because the memory budget had no room for their class. */
     readonly shedByClass: { readonly broadcast: number; readonly direct: number; readonly control: number };
@@ -267,7 +271,7 @@ export interface Finding {
   readonly summary: string;
   /** What it is concluded from, one fact a line. */
   readonly evidence: readonly string[];
-  /** What to do about it; null when nothing is to be done. */
+  /** What to do about it; null when there is nothing to do. */
   readonly remedy: string | null;
 }
 
@@ -292,7 +296,7 @@ export interface SettingChange {
 export interface ReloadResult {
   /** What is in force from now on. */
   readonly applied: readonly SettingChange[];
-  /** What is different and stays as it is until the node is started anew. */
+  /** What is different and stays as it is until the node is restarted. */
   readonly needsRestart: readonly SettingChange[];
 }
 
@@ -405,7 +409,7 @@ export interface NodeView {
   /** The configuration in force, by key, as it would stand in a file; secrets only as whether they are set. */
   config(): Readonly<Record<string, unknown>>;
   /**
-   * Reads the configuration anew from where it was read at the start, and takes up what can change.
+   * Reads the configuration again from where it was read at the start, and takes up what can change.
    * @throws ConfigError, with nothing changed; NodeError ERR_PAW_RELOAD for a node that was given its options by a program
    */
   reload(): ReloadResult;

@@ -39,7 +39,7 @@ Counters count since the node started. No label grows without bound: \`type\` ha
 as \`other\`), \`code\` is a name from the table of error codes, \`worker\` an index.`,
     ...metricSections.map(
       ([title, specs]) =>
-        `## ${title}\n\n${table(['name', 'type', 'labels', 'unit', 'meaning', 'for what to look at it'], specs.map(row))}`,
+        `## ${title}\n\n${table(['name', 'type', 'labels', 'unit', 'meaning', 'what to look for'], specs.map(row))}`,
     ),
     `## Histograms
 
@@ -51,14 +51,14 @@ ${table(['name', 'from', 'to', 'bounds'], histograms)}
 
 - **\`${METRIC_PREFIX}worker_wait_seconds\`**: once for each time that a connection's ring came out of its worker's ready queue: from when
   the main thread put it there, which is when bytes arrived and it was not in there, until then.
-- **\`${METRIC_PREFIX}ring_residence_seconds\`**: from the same begin until the end of the visit in which the last whole frame was done
+- **\`${METRIC_PREFIX}ring_residence_seconds\`**: from the same start until the end of the visit in which the last whole frame was done
   that stood in the ring when the worker took it up: inline handlers are through, messages for queued ones are in their
   queues. A ring that turns ready again before that counts once; what arrives meanwhile does not prolong it. Time in which
   the connection waits for room in a queue counts, and the rest of a frame that has not arrived does not.
 - **\`${METRIC_PREFIX}handler_seconds\`**: an inline handler from its call to its return, with the decoding of its frame (some 20 ns); a
-  promise that it returns is not waited for. Up to 32 messages in a row of types that are known as quick (16 looks in a row
+  promise that it returns is not waited for. Up to 32 messages in a row of types that are known to be quick (16 looks in a row
   under 2 ms) are measured together, whatever their types, and count the mean of that time each: a
-  single slow one among them shows only as a slower mean. A queued handler is measured each by itself, from its start until its
+  single slow one among them shows only as a slower mean. A queued handler is measured on its own, from its start until its
   promise settles, without its time in the queue. Subscribers on the main thread are not measured.
 - **\`${METRIC_PREFIX}event_loop_delay_seconds\`**: the difference between when the sweep's timer was due and when it fired, at each
   sweep: every 250 ms, or more often if a timeout is set under 2.5 s.

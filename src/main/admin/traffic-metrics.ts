@@ -57,8 +57,8 @@ export const trafficMetrics: readonly MetricSpec[] = [
     name: 'sends_skipped_total',
     kind: 'counter',
     unit: 'messages',
-    help: 'Messages that did not go to a peer because its send queue was full, or broadcasts for which the memory budget had no room',
-    look: 'peers that read too slowly, or more traffic than the uplink carries',
+    help: 'Messages broadcast, relayed or sent by handlers that did not go to a peer: its send queue was full, the memory budget had no room, or it was gone',
+    look: 'peers that read too slowly, more traffic than the uplink carries, or a memoryBudget that is too small',
     read: ({ status }) => status.messages.sendsSkipped,
   },
   {

@@ -12,7 +12,7 @@ const finding = named<Finding>(
     level: choice(levels, 'How it came out; unknown when it can not be told'),
     summary: text('One sentence'),
     evidence: listOf(text('A fact'), 'What it is concluded from'),
-    remedy: nullable(text('What to do about it'), 'when nothing is to be done'),
+    remedy: nullable(text('What to do about it'), 'when there is nothing to do'),
   }),
 );
 

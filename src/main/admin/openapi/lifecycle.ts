@@ -18,7 +18,7 @@ const reloadResult = named<ReloadResult>(
   'ReloadResult',
   objectOf('What a reload of the configuration did', {
     applied: listOf(settingChange, 'What is in force from now on'),
-    needsRestart: listOf(settingChange, 'What is different and stays as it is until the node is started anew'),
+    needsRestart: listOf(settingChange, 'What is different and stays as it is until the node is restarted'),
   }),
 );
 

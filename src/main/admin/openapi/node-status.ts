@@ -38,7 +38,9 @@ const messages = objectOf<NodeStatus['messages']>('Messages since start', {
     count('frames dropped with the code'),
     'Frames dropped, by name of the error code; what a closed connection leaves for want of memory or slots counts once, under ResourceExhausted',
   ),
-  sendsSkipped: count('messages that did not go to a peer because its send queue was full'),
+  sendsSkipped: count(
+    'messages broadcast, relayed or sent by handlers that did not go to a peer: its send queue was full, the memory budget had no room, or it was gone',
+  ),
   shedByClass: objectOf<NodeStatus['messages']['shedByClass']>(
     'Messages that were not sent because the memory budget had no room for their class; the first go first',
     {
@@ -67,12 +69,12 @@ const discovery = objectOf<DiscoveryStatus>('What the node knows of the network,
   tried: count('addresses in the book that we have reached ourselves'),
   pexReceived: count('messages of peer exchange received'),
   pexSent: count('messages of peer exchange sent'),
-  addressesLearned: count('addresses that peers and seeds told us and that were new'),
+  addressesLearned: count('new addresses that peers and seeds sent us'),
   crawls: count('seeds that were asked for peers'),
   crawlsFailed: count('seeds that were asked for peers and did not answer'),
   crawlsServed: count('crawls of us that were answered'),
-  crawlsRefused: count('crawls of us that came too often'),
-  feelers: count('dials that only looked whether an address is alive'),
+  crawlsRefused: count('crawls of us that came too often, or from an address that is banned or of low reputation'),
+  feelers: count('dials that only checked whether an address is alive'),
   evictions: count('inbound peers that gave way to newcomers'),
   bans: count('bans in force'),
 });
