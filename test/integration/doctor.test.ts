@@ -80,7 +80,7 @@ describe('the doctor of a node', () => {
     await until(() => node.peers().length === 1, 'the only place to be taken');
     const came = await find(node, 'reachable');
     expect(came).toMatchObject({ level: 'ok', summary: expect.stringContaining('1 inbound peer from outside now') });
-    expect(came.evidence).toContain(`what is listened on ${listen}: our own dial gets here`);
+    expect(came.evidence).toContain(`the listening address ${listen}: our own dial gets here`);
     await until(() => node.stats().connections.handshaking === 0, 'the dial to be over');
     const { connections, dials, discovery } = node.stats();
     expect([connections.rejectedInbound, connections.total, dials.succeeded + dials.failed]).toEqual([0, 1, 0]);
@@ -162,7 +162,7 @@ describe('a wrong external address', () => {
     const nameless = await startLocal({ externalAddress: 'nosuchhost.invalid:1' });
     expect(await find(nameless, 'address')).toMatchObject({
       level: 'fail',
-      summary: expect.stringContaining('is not known'),
+      summary: expect.stringContaining('does not resolve'),
     });
     const local = await startNode({ externalAddress: '127.0.0.1:1', workers: 1 });
     expect((await find(local, 'address')).summary).toContain('the internet does not route');
@@ -314,7 +314,7 @@ describe('a peer that does not read', () => {
     const node = await startLocal({ sendQueue: '64KiB', writeTimeout: '60s' });
     await pourUntil(node, () => node.stats().messages.sendsSkipped > 0);
     const { summary, evidence } = await findLevel(node, 'slow-peers', 'warn');
-    expect(summary).toBe('Slower to read than we send: deaf.');
+    expect(summary).toBe('Peers that read more slowly than we send: deaf.');
     expect(evidence.join('\n')).toMatch(/deaf at 127\.0\.0\.1:\d+: .* wait for it/);
   });
 
@@ -384,7 +384,7 @@ describe('what others tell for the node’s own ID', () => {
     for (let i = 1; i <= 4; i++) await tell(node, `127.95.${i}.1`, `p${i}`, lie);
     const alone = await find(node, 'address');
     expect([alone.level, dials]).toEqual(['ok', 0]);
-    expect(alone.evidence).toContain(`told by 1 netgroup for this node's ID: ${liar}: not dialled`);
+    expect(alone.evidence).toContain(`given by 1 netgroup for this node's ID: ${liar}: not dialled`);
     await tell(node, '127.96.0.1', 'q', lie);
     expect(await find(node, 'address')).toMatchObject({
       level: 'warn',
@@ -402,7 +402,7 @@ describe('what others tell for the node’s own ID', () => {
     const node = await startLocal({ nodeId: 'me', seeds: [seed], minOutbound: 1 });
     await until(() => node.stats().discovery.crawls > 0, 'the crawl');
     const { evidence } = await find(node, 'address');
-    expect(evidence).toContain("told by 1 netgroup for this node's ID: 127.78.0.1:9: not dialled");
+    expect(evidence).toContain("given by 1 netgroup for this node's ID: 127.78.0.1:9: not dialled");
   });
 });
 

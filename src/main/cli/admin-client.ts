@@ -107,7 +107,7 @@ export function silence(error: unknown): 'nobody listens' | 'unknown' | null {
 }
 
 function noNode(where: string, cause?: unknown): NodeError {
-  const message = `what answers on ${where} is no PAW node: name its address with --admin`;
+  const message = `what answers on ${where} is not a PAW node: name its address with --admin`;
   return new NodeError('ERR_PAW_NOT_CONNECTED', message, { cause });
 }
 

@@ -26,7 +26,7 @@ export function doctorText({ findings }: DoctorReport, columnsMax: number): stri
   const lines =
     worst !== undefined && isWrong(worst) && worst.remedy !== null
       ? wrapped('First: ', worst.remedy, columnsMax)
-      : ['Nothing is to be done.'];
+      : ['There is nothing to do.'];
   for (const finding of findings) lines.push(...(isWrong(finding) ? ['', ...findingLines(finding, columnsMax)] : []));
   const rest = findings.filter((finding) => !isWrong(finding));
   if (rest.length > 0) lines.push('');
@@ -52,7 +52,7 @@ function findingLines(finding: Finding, columnsMax: number): string[] {
 
 function tally(findings: readonly Finding[]): string {
   const of = (level: FindingLevel) => findings.filter((finding) => finding.level === level).length;
-  return `${count(findings.length, 'check')}: ${of('fail')} fail, ${of('warn')} warn, ${of('unknown')} can't be known, ${of('ok')} ok`;
+  return `${count(findings.length, 'check')}: ${of('fail')} fail, ${of('warn')} warn, ${of('unknown')} unknown, ${of('ok')} ok`;
 }
 
 /** A text behind a head, broken between words; further lines begin below its first word. */

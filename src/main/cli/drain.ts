@@ -54,7 +54,7 @@ async function drain({ within, ...flags }: DrainFlags): Promise<void> {
     shown = text;
     if (Date.now() > Date.parse(status.until) + GRACE_MS) {
       const why = seen === 'unknown' ? 'does not answer' : `has not stopped by ${status.until}`;
-      throw new NodeError('ERR_PAW_CLOSED', `the node ${why}: look into its log`);
+      throw new NodeError('ERR_PAW_CLOSED', `the node ${why}: see its log`);
     }
     await delay(LOOK_EVERY_MS);
   }
@@ -63,7 +63,7 @@ async function drain({ within, ...flags }: DrainFlags): Promise<void> {
 
 export function registerDrain(program: Command): void {
   const description =
-    'stops a running node gently: it accepts no new peers, tells those it has, and finishes what is pending';
+    'stops a running node gently: it accepts no new peers, notifies those it has, and finishes what is pending';
   addAdminFlags(program.command('drain').description(description), 'POST /drain')
     .option('--within <TIME>', 'what is unfinished after this time is cut off (default: 60s)')
     .action(drain);

@@ -1,5 +1,5 @@
 /**
- * Owns how commands end: exit codes, the one line that a failure is told with, signals, a standard output that goes
+ * Owns how commands end: exit codes, the one line that reports a failure, signals, a standard output that goes
  * away. Main thread.
  */
 import { CommanderError } from 'commander';
@@ -12,7 +12,7 @@ export const ExitCode = {
   Failed: 1,
   /** It was called wrongly: an unknown option, a wrong value. */
   Usage: 2,
-  /** As shells tell of a death by signal: 128 and its number. */
+  /** As shells report a death by signal: 128 and its number. */
   Interrupted: 130,
   Terminated: 143,
 } as const;
@@ -26,7 +26,7 @@ export function hexCode(code: number): string {
   return `0x${code.toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
-/** Tells of a failure on standard error, in one line if it is one that users can mend, and gives the exit code. */
+/** Reports a failure on standard error, in one line if it is one that users can fix, and gives the exit code. */
 export function reportFailure(error: unknown): number {
   if (error instanceof CommanderError) {
     // Commander has written its line, or the help that was asked for.

@@ -15,7 +15,7 @@ interface NodeFlags extends Readonly<Record<string, unknown>> {
   readonly printConfig?: true;
 }
 
-/** Runs a node of these settings; `readSettings` reads them anew. */
+/** Runs a node of these settings; `readSettings` reads them again. */
 async function runNode(settings: Settings, readSettings: () => Settings): Promise<void> {
   // Before the start, so that a signal during it closes the node as well.
   const stop = listenForStop();

@@ -1,5 +1,5 @@
 /**
- * Owns the command `reload`: has a running node read its configuration anew. Main thread.
+ * Owns the command `reload`: has a running node read its configuration again. Main thread.
  */
 import type { Command } from 'commander';
 import type { ReloadResult, SettingChange } from '../api.js';
@@ -19,7 +19,7 @@ function valueText(value: unknown): string {
 /** What a reload did, for people. */
 export function reloadText({ applied, needsRestart }: ReloadResult): string {
   if (applied.length + needsRestart.length === 0) return 'nothing has changed\n';
-  const now = applied.length === 0 ? 'nothing is different from now on\n' : `in force from now on:\n${rows(applied)}`;
+  const now = applied.length === 0 ? 'nothing takes effect now\n' : `in force from now on:\n${rows(applied)}`;
   return needsRestart.length === 0 ? now : `${now}needs a restart:\n${rows(needsRestart)}`;
 }
 

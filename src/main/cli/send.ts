@@ -90,7 +90,7 @@ async function send(address: string, flags: SendFlags): Promise<void> {
   checkFits(type, payload);
   const client = await plan.connect();
   const progress = watchProgress(plan.timeoutMs);
-  // The same failure reaches `sendAll`, which is where it is told.
+  // The same failure reaches `sendAll`, which reports it.
   forgetFrames(client).catch(() => undefined);
   try {
     const sending = sendAll(client, type, payload, count, progress.moved);

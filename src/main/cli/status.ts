@@ -1,5 +1,5 @@
 /**
- * Owns the command `status`: what a running node tells of itself over its admin HTTP. Main thread.
+ * Owns the command `status`: what a running node reports of itself over its admin HTTP. Main thread.
  */
 import type { Command } from 'commander';
 import { count, humanBytes, humanSeconds } from '../amounts.js';
@@ -57,7 +57,10 @@ export function statusText(status: NodeStatus): string {
     ['handshakes', `${connections.handshaking} under way, failed: ${countsOf(connections.handshakesFailedByCode)}`],
     ['refused', `${connections.rejectedInbound} inbound, ${connections.refusedNoFiles} for want of file descriptors`],
     ['disconnects', countsOf(connections.disconnectsByCode)],
-    ['dials', `${dials.succeeded} succeeded, ${dials.failed} failed, ${dials.queued} wait, ${dials.dropped} dropped`],
+    [
+      'dials',
+      `${dials.succeeded} succeeded, ${dials.failed} failed, ${dials.queued} waiting, ${dials.dropped} dropped`,
+    ],
     [
       'addresses',
       `${discovery.known} known, ${discovery.tried} tried, ${discovery.addressesLearned} learned from others`,

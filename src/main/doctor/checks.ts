@@ -1,5 +1,5 @@
 /**
- * All checks of the doctor, causes before what comes of them: of equally bad findings the first is what to mend first.
+ * All checks of the doctor, causes before what comes of them: of equally bad findings the first is what to fix first.
  * Main thread.
  */
 import type { Check } from './finding.js';

@@ -42,7 +42,7 @@ export function limits(facts: Facts): Finding {
     `peers: ${inbound} of ${settings.maxInbound} inbound, ${outbound} of ${settings.maxOutbound} outbound, ${total} of ${settings.maxPeers} in all; at most ${settings.maxPerSubnet} of a subnet`,
     `inbound peers refused within the last hour: ${refused}; of those in history ${refusedBy.maxInbound} by maxInbound, ${refusedBy.maxPeers} by maxPeers, ${refusedBy.maxPerSubnet} by maxPerSubnet`,
     `inbound peers that gave way to newcomers since the start: ${status.discovery.evictions}`,
-    `peers held against for sending far above their rate within the last hour: ${rated}`,
+    `peers penalised for sending far above their rate within the last hour: ${rated}`,
   ];
   const warn = (summary: string, remedy: string): Finding => ({ check, level: 'warn', summary, evidence, remedy });
   const isFull = settings.maxInbound > 0 && (inbound >= settings.maxInbound || total >= settings.maxPeers);
@@ -55,11 +55,11 @@ export function limits(facts: Facts): Finding {
     const summary = `maxPerSubnet refused ${refusedBy.maxPerSubnet} inbound peers within the last hour.`;
     const remedy =
       'If these are your own nodes, or come through one proxy, raise maxPerSubnet or name them in unconditionalPeerIds. ' +
-      'If they are strangers, nothing is to be done.';
+      'If they are strangers, there is nothing to do.';
     return warn(summary, remedy);
   }
   if (rated > 0) {
-    const summary = `${count(rated, 'time')} within the last hour a peer sent far above the rate that it may.`;
+    const summary = `Peers sent far above their allowed rate ${count(rated, 'time')} within the last hour.`;
     return warn(summary, 'If their traffic is wanted, raise receiveRate or receiveMessages.');
   }
   if (settings.preset === 'high-traffic' && settings.maxPeers <= presets.default.maxPeers) {
@@ -88,7 +88,7 @@ export function workers(facts: Facts): Finding {
     return verdict(
       'fail',
       `Worker ${down} is down: ${why}.`,
-      'The log has why; most often a handler throws where nobody catches.',
+      'The log says why; most often a handler throws where nothing catches it.',
     );
   }
   const stuck = all.findIndex(({ inHand }) => inHand !== null && inHand.forMs >= STUCK_MS);
@@ -99,7 +99,7 @@ export function workers(facts: Facts): Finding {
     return verdict(
       'fail',
       summary,
-      `${SLOW_HANDLERS} What ${count(all[stuck]!.connections, 'peer')} of this worker send waits.`,
+      `${SLOW_HANDLERS} Messages from ${count(all[stuck]!.connections, 'peer')} of this worker wait meanwhile.`,
     );
   }
   const deaths = all.findIndex((worker) => worker.deaths > 0);
@@ -108,7 +108,7 @@ export function workers(facts: Facts): Finding {
     return verdict(
       'warn',
       summary,
-      'Find the handler that brings it down; what it was at was handled again, or skipped after the second time.',
+      'Find the handler that brings it down; the message it was handling was handled again, or skipped after the second time.',
     );
   }
   const queue = fullQueue(all, shortestQueue);
@@ -128,7 +128,7 @@ function milliseconds(ms: number): string {
   return `${ms < 1 ? ms.toFixed(3) : ms < 100 ? ms.toFixed(1) : Math.round(ms)} ms`;
 }
 
-const SLOW_HANDLERS = 'Make its handlers quick: long work belongs into async handlers or elsewhere.';
+const SLOW_HANDLERS = 'Make its handlers faster: long work belongs in async handlers or elsewhere.';
 
 function lagging({ workers: all, cores }: Facts, evidence: readonly string[]): Finding | null {
   const check = 'workers';
@@ -163,7 +163,7 @@ function workerLine(worker: WorkerFacts, index: number): string {
     ...(isLive ? [] : ['down']),
     `${count(connections, 'connection')}, ${heldBack} held back by full rings`,
     `${Math.round(lagMs)} ms behind`,
-    ...(inHand === null || inHand.forMs < LAG_MS ? [] : [`at one turn for ${seconds(inHand.forMs)}`]),
+    ...(inHand === null || inHand.forMs < LAG_MS ? [] : [`in the same turn for ${seconds(inHand.forMs)}`]),
     `${queuedMessages} messages queued`,
     `died ${count(deaths, 'time')} within the last hour`,
   ];
@@ -193,11 +193,11 @@ export function slowPeers(facts: Facts): Finding {
   if (slow.length > 1 && slow.length > peers.length / 2) {
     return warn(
       `Most peers are slow (${slow.length} of ${peers.length}).`,
-      'Look at the line of this machine: it may be full.',
+      'Check the line of this machine: it may be full.',
     );
   }
   if (clogged.length > 0) {
-    const summary = `Slower to read than we send: ${names(clogged)}.`;
+    const summary = `Peers that read more slowly than we send: ${names(clogged)}.`;
     return warn(
       summary,
       `They lose broadcasts, and are cut off if they read nothing for writeTimeout. 'paw-p2p disconnect ID' ends it sooner.`,
@@ -209,9 +209,9 @@ export function slowPeers(facts: Facts): Finding {
     return warn(`${count(timeouts, 'peer')} were cut off within the last hour because they did not read.`, remedy);
   }
   if (far.some(({ persistent }) => persistent) || far.length > SLOW_SHARE * peers.length) {
-    return warn(`Far away or busy: ${names(far)}.`, 'Look at them, and at the line to them.');
+    return warn(`Far away or busy: ${names(far)}.`, 'Check them, and the line to them.');
   }
-  return well(check, far.length === 0 ? 'No peer is slow.' : `Few peers are slow: ${names(far)}.`, evidence);
+  return well(check, far.length === 0 ? 'No peer is slow.' : `Only a few peers are slow: ${names(far)}.`, evidence);
 }
 
 function peerLine({ id, address, rttMs, queuedBytes }: PeerFacts, sendQueueBytes: number): string {
@@ -240,7 +240,7 @@ export function mainThread({ status, loopLagMs }: Facts): Finding {
   const summary = `The main thread is late, by ${Math.round(worstMs)} ms at worst: sockets and pings wait for it.`;
   const remedy =
     'Take long work out of subscribers and event listeners on this thread, and see whether other programs take the cores; ' +
-    'a CPU profile (node --cpu-prof) tells which code it is.';
+    'a CPU profile (node --cpu-prof) shows which code it is.';
   return { check, level: late >= LATE_SECONDS && worstMs > LOOP_STUCK_MS ? 'fail' : 'warn', summary, evidence, remedy };
 }
 

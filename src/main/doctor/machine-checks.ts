@@ -28,21 +28,21 @@ export function clock({ clock: told }: Facts): Finding {
   const median = aheadMs.length === 0 ? 0 : medianOf(aheadMs);
   const whose = areChosen ? 'that we dialled' : 'that dialled us or that we dialled';
   const evidence = [
-    `clocks of ${count(aheadMs.length, 'netgroup')} ${whose}: ${aheadMs.length === 0 ? 'none told' : `at the median ${offset(median)} ours`}`,
+    `clocks of ${count(aheadMs.length, 'netgroup')} ${whose}: ${aheadMs.length === 0 ? 'none known' : `at the median ${offset(median)} ours`}`,
   ];
   if (lastRunAheadMs > 0)
     evidence.push(`this run began ${humanSeconds(lastRunAheadMs / 1000)} before the last one ended, by this clock`);
   if (Math.abs(setByMs) > CLOCK_MS)
     evidence.push(
-      `the clock was set ${setByMs > 0 ? 'on' : 'back'} by ${humanSeconds(Math.abs(setByMs) / 1000)} while the node ran`,
+      `the clock was set ${setByMs > 0 ? 'forward' : 'back'} by ${humanSeconds(Math.abs(setByMs) / 1000)} while the node ran`,
     );
   const remedy =
-    "Set the clock by NTP ('timedatectl' or 'chronyc tracking' tell how it stands); the node itself never corrects it.";
+    "Set the clock by NTP ('timedatectl' or 'chronyc tracking' show its state); the node itself never corrects it.";
   const warn = (summary: string): Finding => ({ check, level: 'warn', summary, evidence, remedy });
   if (aheadMs.length >= CLOCK_VOICES && Math.abs(median) > CLOCK_MS) {
     const way = median > 0 ? 'slow' : 'fast';
     return warn(
-      `The clock of this machine is ${humanSeconds(Math.abs(median) / 1000)} ${way}, by what ${aheadMs.length} netgroups tell.`,
+      `The clock of this machine is ${humanSeconds(Math.abs(median) / 1000)} ${way}, according to ${aheadMs.length} netgroups.`,
     );
   }
   if (lastRunAheadMs > CLOCK_MS) {
@@ -51,7 +51,7 @@ export function clock({ clock: told }: Facts): Finding {
     );
   }
   if (aheadMs.length >= CLOCK_VOICES) return well(check, 'The clock agrees with those of others.', evidence);
-  const summary = `Whether the clock is right can't be known: ${aheadMs.length} of the ${CLOCK_VOICES} netgroups needed have told theirs.`;
+  const summary = `Whether the clock is right can't be known: ${aheadMs.length} of the ${CLOCK_VOICES} netgroups needed have reported theirs.`;
   return { check, level: 'unknown', summary, evidence, remedy: null };
 }
 
@@ -68,14 +68,14 @@ export function memory({ status, fixedBytes, settings, peers }: Facts): Finding 
   const queued = peers.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0);
   const evidence = [
     `memoryBudget ${humanBytes(budget)}: ${humanBytes(used)} used, ${humanBytes(fixedBytes)} of it laid out at the start for ${settings.maxPeers} peers`,
-    `of the ${humanBytes(moving)} that frames, send queues and handler queues share, ${percent(share)} are used`,
+    `of the ${humanBytes(moving)} that frames, send queues and handler queues share, ${percent(share)} is used`,
     `${humanBytes(queued)} wait to be sent to peers`,
     `resident memory of the process: ${humanBytes(rss)}`,
   ];
   if (share >= MEMORY_WARN) {
     const summary = `${percent(share)} of the memory for frames and queues is used; when it is full, messages are dropped.`;
     const remedy =
-      'Raise memoryBudget, or lower sendQueue or maxPeers; peers that read slowly hold most of it, as a rule.';
+      'Raise memoryBudget, or lower sendQueue or maxPeers; peers that read slowly usually hold most of it.';
     return { check, level: share >= MEMORY_FAIL ? 'fail' : 'warn', summary, evidence, remedy };
   }
   if (rss > budget + RSS_BESIDE_BYTES) {
@@ -84,7 +84,7 @@ export function memory({ status, fixedBytes, settings, peers }: Facts): Finding 
       'The rest is JavaScript heap: look for what handlers and subscribers keep (node --heapsnapshot-signal=SIGUSR2).';
     return { check, level: 'warn', summary, evidence, remedy };
   }
-  return well(check, `Memory is not short: ${percent(share)} of what frames and queues share.`, evidence);
+  return well(check, `Memory is not short: ${percent(share)} of what frames and queues share is used.`, evidence);
 }
 
 /** Are there file descriptors enough? */
@@ -95,7 +95,7 @@ export function files({ files: told, settings, status }: Facts): Finding {
     return {
       check,
       level: 'unknown',
-      summary: 'This system does not tell how many file descriptors there are.',
+      summary: 'This system does not report how many file descriptors there are.',
       evidence: [],
       remedy: null,
     };
@@ -112,7 +112,7 @@ export function files({ files: told, settings, status }: Facts): Finding {
   const needed = own + places + CROWDS + DIALS_IN_FLIGHT + ADMIN_CONNECTIONS;
   const evidence = [
     `open now: ${open} of ${limit}`,
-    `needed at most: ${needed} (${places} peers, ${CROWDS} handshakes and refused, ${DIALS_IN_FLIGHT} dials, ${ADMIN_CONNECTIONS} admin, ${own} open for other things)`,
+    `needed at most: ${needed} (${places} peers, ${CROWDS} handshakes and refusals, ${DIALS_IN_FLIGHT} dials, ${ADMIN_CONNECTIONS} admin, ${own} open for other things)`,
   ];
   if (open >= FILES_FULL * limit) {
     const summary = `${open} of ${limit} file descriptors are open: connections are about to be lost unseen.`;
@@ -127,7 +127,11 @@ export function files({ files: told, settings, status }: Facts): Finding {
     const summary = `The limit of ${limit} file descriptors is too low for maxPeers ${maxPeers}: up to ${needed} are needed.`;
     return { check, level: 'warn', summary, evidence, remedy: `${remedy} Or lower maxPeers.` };
   }
-  return well(check, `File descriptors are enough: ${open} of ${limit} open, ${needed} needed at most.`, evidence);
+  return well(
+    check,
+    `There are enough file descriptors: ${open} of ${limit} open, ${needed} needed at most.`,
+    evidence,
+  );
 }
 
 /** Can the node write down what it has to remember? */
@@ -137,7 +141,7 @@ export function disk({ disk: { fault, freeBytes }, settings }: Facts): Finding {
     `data directory ${settings.dataDir}: ${freeBytes === null ? 'free space not known' : `${humanBytes(freeBytes)} free`}`,
   ];
   if (fault !== null) {
-    const remedy = `Make room on the disk of ${settings.dataDir} and see that it can be written; what waits is written then by itself.`;
+    const remedy = `Make room on the disk of ${settings.dataDir} and make sure that it can be written to; what is waiting is then written on its own.`;
     const summary = `The store can't be written: ${fault}. Bans and addresses would be lost with this process.`;
     return { check, level: 'fail', summary, evidence, remedy };
   }

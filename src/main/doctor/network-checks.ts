@@ -68,12 +68,12 @@ export function seeds({ seeds: all, status, wallMs }: Facts): Finding {
     return { check, level, summary: `${which}.`, evidence, remedy: faultRemedy(failing) };
   }
   if (useless.length > 0) {
-    const summary = `${count(useless.length, 'seed')} of ${all.length} tell nobody and can't be a peer either.`;
-    return { check, level, summary, evidence, remedy: 'Name other seeds, or wait until these know somebody.' };
+    const summary = `${useless.length} of ${count(all.length, 'seed')} named no peers and can't be dialled as a peer either.`;
+    return { check, level, summary, evidence, remedy: 'Name other seeds, or wait until these know of somebody.' };
   }
   const told = asked.reduce((sum, { peers }) => sum + peers, 0);
   if (told === 0 && status.peers.total === 0) {
-    const summary = 'The seeds answer, but none knows anybody.';
+    const summary = 'The seeds answer, but none knows of anybody.';
     return { check, level: 'warn', summary, evidence, remedy: 'Name other seeds, or wait until others have joined.' };
   }
   return well(check, `All seeds that were asked answered: ${asked.length} of ${all.length}.`, evidence);
@@ -82,7 +82,7 @@ export function seeds({ seeds: all, status, wallMs }: Facts): Finding {
 function seedLine({ seed, askedMs, detail, peers, dialFault }: SeedOutcome, wallMs: number): string {
   if (askedMs === null) return `${seed}: not asked in this run`;
   const when = `asked ${humanSeconds(Math.max(0, wallMs - askedMs) / 1000)} ago`;
-  const said = detail === null ? `told ${peers === 0 ? 'nobody' : count(peers, 'peer')}` : `failed: ${detail}`;
+  const said = detail === null ? `named ${peers === 0 ? 'no peers' : count(peers, 'peer')}` : `failed: ${detail}`;
   // Who can't be asked can't be dialled, either, for the same reason.
   const isNews = dialFault !== null && (detail === null || dialFault.code !== ErrorCode.NetworkError);
   const dialled = !isNews ? '' : `; dialled as a peer: ${dialFault.reason} (${errorCodeName(dialFault.code)})`;
@@ -96,8 +96,8 @@ const faultRemedies: Readonly<Record<CrawlFault, string>> = {
   silent: 'Nothing answers in time: a firewall on the way, or a seed that is down',
   closed:
     'It closes at once, as seeds do that are asked too often, or that have banned this address: wait, or name others',
-  answer: 'What answers there is no PAW seed: check the port',
-  'given-up': 'It was not waited for: wait for the next round',
+  answer: 'What answers there is not a PAW seed: check the port',
+  'given-up': 'The node did not wait for its answer: wait for the next round',
 };
 
 /** For each fault what to do, with the seeds that have it. */
@@ -128,14 +128,15 @@ export function persistent({ persistent: all }: Facts): Finding {
   if (wrong.length > 0) {
     const names = wrong.map(({ address }) => address).join(', ');
     const isId = wrong.some(({ fault }) => fault?.code === IdentityMismatch);
-    const summary = `${isId ? 'Another node ID answers at' : 'Of another chain is'} ${names}.`;
+    const summary = `${isId ? 'Another node ID' : 'A node of another chain'} answers at ${names}.`;
     const remedy = `Correct ${wrong.length === 1 ? 'this entry' : 'these entries'} of persistentPeers: the evidence has what was found.`;
     return { check, level: 'fail', summary, evidence, remedy };
   }
   const missing = away.filter(({ fault }) => fault !== null);
   if (missing.length > 0) {
     const summary = `${missing.length} of ${count(all.length, 'persistent peer')} can't be reached.`;
-    const remedy = 'See that they run and listen there; they are dialled again for ever, at least every 10 minutes.';
+    const remedy =
+      'Make sure that they run and listen there; they are dialled again forever, at least every 10 minutes.';
     return { check, level: 'warn', summary, evidence, remedy };
   }
   return well(check, `${all.length - away.length} of ${count(all.length, 'persistent peer')} connected.`, evidence);
@@ -168,7 +169,7 @@ function reasonOf({ settings, status, seeds: all, persistent: named, book }: Fac
   const { sample } = book;
   const dialable = sample.size - sample.unwanted;
   if (settings.maxOutbound === 0 || (settings.minOutbound === 0 && named.length === 0)) {
-    const why = `it dials nobody, as ${settings.maxOutbound === 0 ? 'maxOutbound' : 'minOutbound'} is 0, and nobody has come`;
+    const why = `it dials nobody, as ${settings.maxOutbound === 0 ? 'maxOutbound' : 'minOutbound'} is 0, and nobody has connected`;
     return { why, remedy: 'Set minOutbound and maxOutbound to 10 or more, or name persistentPeers.' };
   }
   if (book.known === 0 && all.length === 0 && named.length === 0) {
@@ -180,9 +181,7 @@ function reasonOf({ settings, status, seeds: all, persistent: named, book }: Fac
   }
   if (book.known === 0) {
     const why =
-      all.length === 0
-        ? 'the persistent peers tell it of nobody'
-        : 'its seeds have told it of nobody who can be dialled';
+      all.length === 0 ? 'the persistent peers have named nobody' : 'its seeds have named nobody that can be dialled';
     return { why, remedy: 'See the findings about seeds, chain and persistent peers.' };
   }
   if (dialable === 0) {
@@ -193,17 +192,17 @@ function reasonOf({ settings, status, seeds: all, persistent: named, book }: Fac
     return { why: 'it knows nobody else', remedy: 'Name more seeds, or wait until others have joined.' };
   }
   if (sample.failing + sample.connected >= dialable) {
-    const why = `its dials of everybody else that it knows fail (${sample.failing})`;
+    const why = `its dials to everybody else that it knows fail (${sample.failing})`;
     return {
       why,
-      remedy: "See that this machine gets out: 'paw-p2p history' has why each dial failed. More seeds help.",
+      remedy: "Check that this machine can get out: 'paw-p2p history' says why each dial failed. More seeds help.",
     };
   }
   if (sample.netGroups <= status.peers.outbound || sample.netGroups < settings.minOutbound) {
     const why = `the ${book.known} addresses it knows lie in ${count(sample.netGroups, 'netgroup')}, and it dials one of each`;
     return { why, remedy: 'Name seeds elsewhere, or persistentPeers, which this does not limit.' };
   }
-  return { why: 'it still dials', remedy: 'Ask again in a minute.' };
+  return { why: 'it is still dialling', remedy: 'Ask again in a minute.' };
 }
 
 function peersEvidence(facts: Facts): string[] {
@@ -217,7 +216,7 @@ function peersEvidence(facts: Facts): string[] {
   return [
     `up ${humanSeconds(uptimeMs / 1000)}; wanted: ${settings.minOutbound} outbound, at most ${settings.maxOutbound} outbound, ${settings.maxInbound} inbound, ${settings.maxPeers} in all`,
     `known addresses: ${book.known}, ${status.discovery.tried} reached before${of}: ${sample.failing} failing, ${sample.unwanted} banned or of low reputation, in ${count(sample.netGroups, 'netgroup')}`,
-    `dials since the start: ${dials.succeeded} succeeded, ${dials.failed} failed, ${dials.queued} wait, ${dials.dropped} dropped`,
+    `dials since the start: ${dials.succeeded} succeeded, ${dials.failed} failed, ${dials.queued} waiting, ${dials.dropped} dropped`,
     `dials that failed within the last hour: ${failed.length === 0 ? 'none' : failed.join(', ')}`,
     `seeds: ${settings.seeds.length}, persistent peers: ${settings.persistentPeers.length}, bans: ${status.discovery.bans}, pex ${settings.pex ? 'on' : 'off'}`,
   ];

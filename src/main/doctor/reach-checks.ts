@@ -34,8 +34,7 @@ export function reachable(facts: Facts): Finding {
   }
   if (listen.dial?.kind === 'failed') {
     const summary = `This node does not answer at ${listen.address}, not even from this machine.`;
-    const remedy =
-      'Look for a local firewall, for file descriptors that are short, and for a main thread that is busy.';
+    const remedy = 'Check for a local firewall, a shortage of file descriptors, and a busy main thread.';
     return { check, level: 'fail', summary, evidence, remedy };
   }
   if (isOnLoopbackAlone(facts)) {
@@ -69,11 +68,12 @@ function unproven(facts: Facts, evidence: readonly string[]): Finding {
     return { check, level, summary, evidence: [...evidence, fromInside], remedy: openPort(facts) };
   }
   const why = reach.hasPublicIp ? '' : ': this machine has no public address, so it is behind a router';
-  const summary = `${since}; from inside nobody can know whether they could${why}.`;
+  const summary = `${since}; whether they could can't be known from inside${why}.`;
   return { check, level, summary, evidence, remedy: reach.hasPublicIp ? openPort(facts) : forwardPort(facts) };
 }
 
-const hairpin = 'a router that does not lead its own address back inside fails this dial though others get through';
+const hairpin =
+  'behind a router that does not lead its own address back inside this dial fails, though others get through';
 const fromInside = 'a dial from inside does not show whether a firewall lets others in';
 
 function openPort({ reach }: Facts): string {
@@ -101,16 +101,16 @@ export function address(facts: Facts): Finding {
   if (external !== null) {
     const { address: named, dial, fault } = external;
     const remedy = `Set externalAddress to the HOST:PORT where peers reach this node (${facts.nodeId}), or leave it out.`;
-    if (fault === 'unknown-name') return fail(`externalAddress is ${named}, whose name is not known.`, remedy);
+    if (fault === 'unknown-name') return fail(`externalAddress is ${named}, whose name does not resolve.`, remedy);
     if (fault === 'not-routable') {
-      const summary = `externalAddress is ${named}, which the internet does not route: it is told to nobody.`;
-      return fail(summary, `${remedy} On a network of its own set nonStrictAddresses.`);
+      const summary = `externalAddress is ${named}, which the internet does not route: it is announced to nobody.`;
+      return fail(summary, `${remedy} On a private network set nonStrictAddresses.`);
     }
     if (dial?.kind === 'twin') return twin(check, named, evidence, 'fail');
     if (leadsElsewhere(external)) return fail(`externalAddress ${named} leads to another node.`, remedy);
     if (external.toldIp !== null && external.ip !== null && external.toldIp !== external.ip) {
-      const summary = `${named} leads to ${external.ip} now, but peers are still told ${external.toldIp}.`;
-      const restart = 'Start the node anew, so that it gives out the new address.';
+      const summary = `${named} leads to ${external.ip} now, but peers are still given ${external.toldIp}.`;
+      const restart = 'Restart the node, so that it gives out the new address.';
       return { check, level: 'warn', summary, evidence, remedy: restart };
     }
   } else if (settings.strictAddresses && isLoopbackHost(reach.listenHost)) {
@@ -131,7 +131,7 @@ function toldOtherwise({ reach }: Facts, evidence: readonly string[]): Finding |
     if (dial?.kind !== 'here' || reach.external?.dial?.kind === 'here') continue;
     const level = reach.external === null ? 'unknown' : 'warn';
     const ours = reach.external?.address ?? 'no external address';
-    const summary = `${count(voices, 'netgroup')} tell that this node is at ${told}, and it is; it gives out ${ours}.`;
+    const summary = `${count(voices, 'netgroup')} reported this node at ${told}, and it is there; it gives out ${ours}.`;
     return { check, level, summary, evidence, remedy: `If ${told} is an address of yours, set externalAddress to it.` };
   }
   return null;
@@ -141,14 +141,16 @@ function twin(check: string, where: string, evidence: readonly string[], level: 
   const summary = `At ${where} another node shows this node's ID.`;
   const remedy =
     'If a second node runs with a copy of this data directory or --node-id, give it a key of its own. ' +
-    'IDs are not proven: it may also be somebody who borrows it.';
+    'IDs are not proven: somebody may also have borrowed it.';
   return { check, level, summary, evidence, remedy };
 }
 
 function addressSummary({ reach }: Facts): string {
-  if (reach.external === null) return 'No external address is set; nothing contradicts the one that is listened on.';
+  if (reach.external === null)
+    return 'No external address is set; nothing contradicts the one that the node listens on.';
   const isReached = reach.external.dial?.kind === 'here';
-  return `externalAddress ${reach.external.address} ${isReached ? 'leads here' : 'is contradicted by nothing'}.`;
+  const what = `externalAddress ${reach.external.address}`;
+  return isReached ? `${what} leads here.` : `Nothing contradicts ${what}.`;
 }
 
 /** Another node than this answers there. */
@@ -170,7 +172,7 @@ function reachEvidence(facts: Facts): string[] {
   const lines = [inboundLine(facts, 'from outside', outside)];
   if (settings.strictAddresses) lines.push(inboundLine(facts, 'from addresses of this machine or its network', inside));
   if (external !== null) lines.push(dialLine('externalAddress', external));
-  lines.push(dialLine('what is listened on', listen));
+  lines.push(dialLine('the listening address', listen));
   return lines;
 }
 
@@ -179,7 +181,7 @@ function addressEvidence({ reach }: Facts): string[] {
   const lines = external === null ? ['externalAddress is not set'] : [dialLine('externalAddress', external)];
   lines.push(`it listens on ${listen.address}`);
   for (const told of reach.told)
-    lines.push(dialLine(`told by ${count(told.voices, 'netgroup')} for this node's ID:`, told));
+    lines.push(dialLine(`given by ${count(told.voices, 'netgroup')} for this node's ID:`, told));
   return lines;
 }
 

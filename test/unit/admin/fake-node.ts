@@ -174,7 +174,13 @@ export const report: DoctorReport = {
       evidence: ['open now: 90 of 100'],
       remedy: 'Raise the limit.',
     },
-    { check: 'clock', level: 'unknown', summary: 'Nobody has told.', evidence: ['none told'], remedy: null },
+    {
+      check: 'clock',
+      level: 'unknown',
+      summary: 'Nobody has reported a clock.',
+      evidence: ['none known'],
+      remedy: null,
+    },
     { check: 'disk', level: 'ok', summary: 'The store is written.', evidence: ['1 GiB free'], remedy: null },
   ],
 };

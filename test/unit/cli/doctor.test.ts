@@ -25,17 +25,17 @@ describe('the command doctor', () => {
       '        - open now: 90 of 100',
       '      => Raise the limit.',
       '',
-      '?     clock        Nobody has told.',
+      '?     clock        Nobody has reported a clock.',
       'ok    disk         The store is written.',
       '',
-      "3 checks: 1 fail, 0 warn, 1 can't be known, 1 ok",
+      '3 checks: 1 fail, 0 warn, 1 unknown, 1 ok',
       '',
     ]);
   });
 
-  test('ends with 0 when nothing warns or fails, and says that nothing is to be done', async () => {
+  test('ends with 0 when nothing warns or fails, and says that there is nothing to do', async () => {
     const { code, out } = await doctor({ doctor: async () => allWell });
-    expect([code, out.split('\n')[0]]).toEqual([0, 'Nothing is to be done.']);
+    expect([code, out.split('\n')[0]]).toEqual([0, 'There is nothing to do.']);
   });
 
   test('shows with --json exactly what the route answers, with the same exit code', async () => {

@@ -213,7 +213,7 @@ describe('a node that is not there', () => {
   });
 
   test('is told from something else that answers there', async () => {
-    const wrong = (at: string) => `paw-p2p: what answers on ${at} is no PAW node: name its address with --admin\n`;
+    const wrong = (at: string) => `paw-p2p: what answers on ${at} is not a PAW node: name its address with --admin\n`;
     for (const text of ['<html>', 'null', '[]', '{}', '{"peers":5}', '"peers"']) {
       const at = await listen(createHttpServer((_request, response) => response.end(text)));
       expect([text, await run('peers', '--admin', at)]).toEqual([text, { code: 1, out: '', err: wrong(at) }]);

@@ -251,7 +251,7 @@ describe('status', () => {
     expect(errors).toEqual([
       `paw-p2p: the node on ${at} refuses: a token is needed\n`,
       `paw-p2p: the node on ${at} refuses: HTTP status 502\n`,
-      `paw-p2p: what answers on ${at} is no PAW node: name its address with --admin\n`,
+      `paw-p2p: what answers on ${at} is not a PAW node: name its address with --admin\n`,
     ]);
     server.closeAllConnections();
     server.close();

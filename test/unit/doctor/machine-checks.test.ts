@@ -6,7 +6,7 @@ describe('the clock', () => {
 
   it('is wrong when the median of three netgroups is more than a minute off', () => {
     expect(told(find('clock', offsets(5, 6, 7)))).toMatch(
-      /^warn\nThe clock of this machine is 6m 0s slow, by what 3 netgroups/,
+      /^warn\nThe clock of this machine is 6m 0s slow, according to 3 netgroups/,
     );
     expect(told(find('clock', offsets(-5, -6, -7, 0)))).toMatch(/^warn\n.*5m 30s fast/);
   });

@@ -58,14 +58,14 @@ describe('seeds', () => {
     ['unreachable', /can't get there/],
     ['silent', /firewall/],
     ['closed', /asked too often/],
-    ['answer', /no PAW seed/],
+    ['answer', /not a PAW seed/],
     ['given-up', /next round/],
   ])('that fail with %s have a remedy of their own', (fault, words) => {
     const finding = find('seeds', { seeds: [failing('a:1', fault), seed('b:1')] });
     expect(finding).toMatchObject({ level: 'warn', summary: '1 of 2 seeds fail.' });
     expect(finding.remedy).toMatch(words);
     expect(finding.remedy).toContain('(a:1)');
-    expect(finding.evidence).toEqual([`a:1: asked 5s ago, failed: why: ${fault}`, 'b:1: asked 5s ago, told 3 peers']);
+    expect(finding.evidence).toEqual([`a:1: asked 5s ago, failed: why: ${fault}`, 'b:1: asked 5s ago, named 3 peers']);
   });
 
   it('that all fail are grave for a node that has nobody, and only then', () => {
@@ -80,12 +80,14 @@ describe('seeds', () => {
   it('that tell nobody and refuse a dial help nobody', () => {
     const dialFault = { code: ErrorCode.PeerLimitReached, reason: 'full' };
     const finding = find('seeds', { seeds: [seed('a:1', { peers: 0, dialFault })], status: { peers: alone } });
-    expect(told(finding)).toMatch(/^fail\n.*tell nobody[\s\S]*a:1: asked 5s ago, told nobody; dialled as a peer: full/);
+    expect(told(finding)).toMatch(
+      /^fail\n.*named no peers[\s\S]*a:1: asked 5s ago, named no peers; dialled as a peer: full/,
+    );
   });
 
   it('that know nobody are told as that', () => {
     const finding = find('seeds', { seeds: [seed('a:1', { peers: 0 })], status: { peers: alone } });
-    expect(told(finding)).toMatch(/^warn\nThe seeds answer, but none knows anybody/);
+    expect(told(finding)).toMatch(/^warn\nThe seeds answer, but none knows of anybody/);
   });
 
   it('that were not needed are no matter', () => {
@@ -131,12 +133,12 @@ describe('few peers', () => {
     ['it may dial nobody', { settings: settingsOf({ maxOutbound: 0, minOutbound: 0 }) }, {}, /maxOutbound is 0/],
     ['it wants nobody', { settings: settingsOf({ minOutbound: 0 }) }, {}, /minOutbound is 0/],
     ['it has nobody to ask', { book: emptyBook, seeds: [], settings: settingsOf({ seeds: [] }) }, {}, /nobody to ask/],
-    ['its seeds told nobody', { book: emptyBook }, {}, /told it of nobody who can be dialled/],
+    ['its seeds told nobody', { book: emptyBook }, {}, /named nobody that can be dialled/],
     ['its queue is full', {}, { dials: { ...noDials, queued: 100, dropped: 7 } }, /queue is full \(7 dials dropped\)/],
     ['all are banned', { book: sampled({ unwanted: 50 }) }, {}, /banned or of low reputation/],
-    ['all dials fail', { book: sampled({ failing: 50 }) }, {}, /dials of everybody else that it knows fail/],
+    ['all dials fail', { book: sampled({ failing: 50 }) }, {}, /dials to everybody else that it knows fail/],
     ['all are of one netgroup', { book: sampled({ netGroups: 1 }) }, {}, /lie in 1 netgroup/],
-    ['it is still at it', { book: sampled({}) }, {}, /still dials/],
+    ['it is still at it', { book: sampled({}) }, {}, /still dialling/],
   ])('are explained when %s', (_, change, status, words) => {
     const finding = lonely(change, status);
     expect(told(finding)).toMatch(/^fail\n0 peers/);

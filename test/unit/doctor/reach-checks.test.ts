@@ -27,7 +27,7 @@ describe('whether the node is reached', () => {
 
   it('can’t be known from inside while the node is young, and it says so', () => {
     const young = { uptimeMs: 5 * MINUTE_MS, reach: { outside: nobody } };
-    expect(told(find('reachable', young))).toMatch(/^unknown\n.*from inside nobody can know/);
+    expect(told(find('reachable', young))).toMatch(/^unknown\n.*can't be known from inside/);
     const dialled = find('reachable', { ...young, reach: { outside: nobody, external: external(here) } });
     expect(told(dialled)).toMatch(/^unknown\n.*gets here, but it never left this network/);
     expect(dialled.remedy).toContain("'paw-p2p crawl 9.9.9.9:26656'");
@@ -85,8 +85,12 @@ describe('whether the node is reached', () => {
 
 describe('the address that the node gives out', () => {
   it.each<[string, ReturnType<typeof external>, RegExp]>([
-    ['has a name that nobody knows', external(null, { fault: 'unknown-name', ip: null }), /^fail\n.*name is not known/],
-    ['is not routable', external(null, { fault: 'not-routable' }), /^fail\n.*told to nobody/],
+    [
+      'has a name that nobody knows',
+      external(null, { fault: 'unknown-name', ip: null }),
+      /^fail\n.*name does not resolve/,
+    ],
+    ['is not routable', external(null, { fault: 'not-routable' }), /^fail\n.*announced to nobody/],
     [
       'leads to another node',
       external({ kind: 'other', id: 'x' }),
@@ -118,7 +122,7 @@ describe('addresses that others tell for this node', () => {
 
   it('are worth a word when several netgroups tell one that leads here, and the own one does not', () => {
     const finding = find('address', { reach: { told: say(2, here), external: external(failed) } });
-    expect(told(finding)).toMatch(/^warn\n2 netgroups tell that this node is at 7\.7\.7\.7:1/);
+    expect(told(finding)).toMatch(/^warn\n2 netgroups reported this node at 7\.7\.7\.7:1/);
     expect(find('address', { reach: { told: say(2, here), external: external(here) } }).level).toBe('ok');
   });
 
@@ -131,7 +135,7 @@ describe('addresses that others tell for this node', () => {
   it('count for nothing from one netgroup, but stand in the evidence', () => {
     const finding = find('address', { reach: { told: say(1, { kind: 'twin' }) } });
     expect(finding.level).toBe('ok');
-    expect(finding.evidence.join()).toContain("told by 1 netgroup for this node's ID: 7.7.7.7:1");
+    expect(finding.evidence.join()).toContain("given by 1 netgroup for this node's ID: 7.7.7.7:1");
   });
 
   it('show that a copy of the node key is about, or somebody who borrows the ID', () => {
