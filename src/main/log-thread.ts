@@ -147,7 +147,7 @@ export class LogThread implements DestinationStream {
     // One that fails while it starts says so here alone, and would take the process with it.
     stream.worker.on('error', (error: Error) => this.#died(stream, error));
     // All that is heard of a thread that ends as if it had been told to.
-    stream.on('close', () => this.#died(stream, new Error('the thread has ended by itself')));
+    stream.on('close', () => this.#died(stream, new Error('the thread has ended on its own')));
   }
 
   #hasRoom(): void {

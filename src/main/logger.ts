@@ -94,11 +94,11 @@ export class NodeLog {
     if (this.#thread !== null) this.logger.level = level;
   }
 
-  /** Opens the log file anew, after it was renamed. @returns whether that went well; if not, a line says why */
+  /** Reopens the log file, after it was renamed. @returns whether that went well; if not, a line says why */
   reopen(): boolean {
     try {
       if (this.#thread?.reopen() === true) return true;
-      this.logger.warn('there is no log file to open anew');
+      this.logger.warn('there is no log file to reopen');
     } catch (error) {
       this.logger.error({ error: (error as Error).message }, 'the log goes on into the file that is open');
     }

@@ -575,7 +575,7 @@ export class NodeCore {
       hearsay: this.hearsay,
       send: (connection, payload) => this.postman.control(connection, ControlType.pexPeers, payload),
       served: (connection) => {
-        const cause = { code: ErrorCode.GoingAway, reason: 'a seed: you have been told peers' };
+        const cause = { code: ErrorCode.GoingAway, reason: 'a seed: addresses of peers have been sent' };
         this.connections.leave(connection, cause, { announce: true });
       },
     });

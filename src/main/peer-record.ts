@@ -259,9 +259,9 @@ export class PeerRecord {
 }
 
 const pexFaults = {
-  pexTooOften: 'tells addresses too often',
-  pexTooLarge: 'tells more than 200 addresses at once',
-  pexInvalid: 'tells addresses in a form that is none',
+  pexTooOften: 'sends addresses too often',
+  pexTooLarge: 'sends more than 200 addresses at once',
+  pexInvalid: 'sends addresses in a malformed message',
 } as const;
 
 function banInfo({ target, reason, code, sinceMs, untilMs }: BanRecord): BanInfo {

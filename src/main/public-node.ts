@@ -122,7 +122,7 @@ export interface Node extends EventEmitter<NodeEvents>, AsyncDisposable {
   reload(options?: NodeOptions): ReloadResult;
 
   /**
-   * Opens the log file anew, after it was renamed: no line is lost or split. `paw-p2p node` does it on SIGUSR2.
+   * Reopens the log file, after it was renamed: no line is lost or split. `paw-p2p node` does it on SIGUSR2.
    * @returns whether that went well; if not, because there is no log file or it can't be opened, a line says so
    */
   reopenLog(): boolean;

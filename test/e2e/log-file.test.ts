@@ -62,16 +62,11 @@ describe('the log of paw-p2p node', () => {
   it('on standard output says at SIGUSR2 that there is no file, and the node goes on', async () => {
     const { node } = await startNodeCommand();
     node.child.kill('SIGUSR2');
-    await node.line('there is no log file to open anew');
+    await node.line('there is no log file to reopen');
     node.child.kill('SIGTERM');
     const { code, stdout } = await node.exit;
     expect(code).toBe(0);
-    expect(messagesOf(stdout)).toEqual([
-      'node ready',
-      'there is no log file to open anew',
-      'node closing',
-      'node closed',
-    ]);
+    expect(messagesOf(stdout)).toEqual(['node ready', 'there is no log file to reopen', 'node closing', 'node closed']);
   });
 
   it('is whole when a second signal ends the node at once', async () => {

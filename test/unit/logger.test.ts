@@ -66,7 +66,7 @@ describe("a node's log", () => {
     await log.close();
     log.logger.error('after');
     expect(stream.lines.map((line) => JSON.parse(line))).toMatchObject([
-      { ...context, msg: 'there is no log file to open anew' },
+      { ...context, msg: 'there is no log file to reopen' },
       { ...context, msg: 'after' },
     ]);
     expect(given.level).toBe('warn');

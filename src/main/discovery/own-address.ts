@@ -39,7 +39,7 @@ export async function resolveExternal(
   const ip = await firstAddressOf(externalAddress.host, network);
   if (ip !== null && (!strictAddresses || isRoutable(ip))) return { host: ip, port: externalAddress.port };
   const why = ip === null ? 'its name is not known' : `${ip} is not an address that the internet routes`;
-  log.warn({ externalAddress: formatHostPort(externalAddress) }, `not told to peers: ${why}`);
+  log.warn({ externalAddress: formatHostPort(externalAddress) }, `not announced to peers: ${why}`);
   return null;
 }
 

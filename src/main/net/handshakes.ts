@@ -266,7 +266,7 @@ export class Handshakes {
     const victim = this.#parts.chooseEviction();
     if (victim === null) return admission;
     statistics.count('evictions');
-    const cause = { code: ErrorCode.PeerLimitReached, reason: 'gives way to another peer' };
+    const cause = { code: ErrorCode.PeerLimitReached, reason: 'replaced by another peer' };
     this.#life.leave(victim, cause, { announce: true });
     return admit(nodeId, newcomer, rival, table.counts(), settings);
   }
@@ -312,7 +312,7 @@ export class Handshakes {
     const admission = unwanted === null ? admit(nodeId, newcomer, rival, table.counts(), settings) : null;
     if (connection.feeler && unwanted === null) {
       connection.felt = true;
-      this.#part(connection, { code: ErrorCode.GoingAway, reason: 'only looked whether you are there' });
+      this.#part(connection, { code: ErrorCode.GoingAway, reason: 'only checked whether you are reachable' });
       return;
     }
     if (admission?.kind === 'replace') this.#giveWay(existing!);

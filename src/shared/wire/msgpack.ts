@@ -96,7 +96,7 @@ class PlainValue {
     if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'a date is invalid' : null;
     if (depth >= MAX_MSGPACK_DEPTH) return `deeper than ${MAX_MSGPACK_DEPTH}`;
     const isMap = value instanceof Map;
-    if (!isMap && !Array.isArray(value) && !isPlain(value)) return `it holds a ${value.constructor?.name ?? 'class'}`;
+    if (!isMap && !Array.isArray(value) && !isPlain(value)) return `it holds ${ofClass(value)}`;
     if (isMap) for (const key of value.keys()) if (typeof key !== 'string') return 'map key is no text';
     // By `for of` an array shows its holes.
     for (const item of isMap ? value.values() : Array.isArray(value) ? value : Object.values(value)) {
@@ -105,6 +105,11 @@ class PlainValue {
     }
     return null;
   }
+}
+
+function ofClass(value: object): string {
+  const name: unknown = value.constructor?.name;
+  return typeof name === 'string' && name !== '' ? `an instance of ${name}` : 'an instance of a class';
 }
 
 function isPlain(value: object): boolean {
