@@ -43,7 +43,8 @@ export interface HandlerLog {
 
 /**
  * What a handler can do. A payload is bytes, or a value for a type declared with `codec: 'msgpack'`; it is copied
- * before the call returns. Wrong use (a bad type, a payload of another kind, a frame over 10 MB) throws.
+ * before the call returns. Wrong use (a bad type or node ID, a payload of another kind, a value that does not encode, a
+ * frame over 10 MB) throws NodeError ERR_PAW_MESSAGE, and nothing is sent.
  */
 export interface HandlerContext {
   /** Index of this worker. */
@@ -70,7 +71,7 @@ export interface HandlerContext {
   penalize(reason: string): void;
   /**
    * Hands a value to the main thread, where the node emits `published`: what a type with `codec: 'msgpack'` takes, and up to 10 MiB.
-   * @throws TypeError if it is too large, too deep, or holds what msgpack has no plain form for
+   * @throws NodeError ERR_PAW_MESSAGE if it is too large, too deep, or holds what msgpack has no plain form for
    */
   publish(value: unknown): void;
   readonly log: HandlerLog;

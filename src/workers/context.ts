@@ -10,7 +10,8 @@ import { viewOf } from '../shared/memory/buffer-view.js';
 import { RecordKind } from '../shared/memory/outbound-ring.js';
 import type { SeenHold } from '../shared/memory/seen-table.js';
 import { cutText } from '../shared/wire/disconnect.js';
-import { encodeType } from '../shared/wire/message-type.js';
+import { isPeerId } from '../shared/wire/handshake.js';
+import { encodeType, isControlType } from '../shared/wire/message-type.js';
 import { encodeValue } from '../shared/wire/msgpack.js';
 import type { Gossip } from './gossip.js';
 import { newRoute, type Route } from './handler-registry.js';
@@ -146,7 +147,7 @@ export class Sender {
   }
 
   publish(value: unknown): void {
-    this.outbox.tell(RecordKind.Publish, 0, 0, [this.#encodeOpaque(value)]);
+    this.outbox.tell(RecordKind.Publish, 0, 0, [wellUsed(this.#encodeOpaque, value)]);
     this.#afterSend();
   }
 
@@ -154,7 +155,7 @@ export class Sender {
     if (this.#lastEntry !== null && type === this.#lastType) return this.#lastEntry;
     let entry = this.#entries.get(type);
     if (entry === undefined) {
-      encodeType(type);
+      wellUsed(requireType, type);
       entry = this.#types.declare(type, newRoute);
       this.#entries.set(type, entry);
     }
@@ -164,24 +165,51 @@ export class Sender {
   }
 
   #encode(entry: TypeEntry<Route>, payload: unknown): Uint8Array {
-    if (entry.route.policy?.codec === 'msgpack') return encodeValue(payload);
+    if (entry.route.policy?.codec === 'msgpack') return wellUsed(encodeValue, payload);
     if (payload instanceof Uint8Array) return payload;
-    throw new TypeError(`payload of '${entry.name}' must be a Uint8Array; values need codec 'msgpack'`);
+    const message = `payload of '${entry.name}' must be a Uint8Array; values need codec 'msgpack'`;
+    throw new NodeError('ERR_PAW_MESSAGE', message);
   }
 
   /** Node IDs zero-padded to 32 bytes each. The last list is kept, so that runs to one target can be joined. */
   #ids(ids: readonly string[]): Uint8Array {
-    const key = ids.join('\0');
-    if (key === this.#lastIds.key) return this.#lastIds.bytes;
-    const bytes = new Uint8Array(ids.length * ID_BYTES);
-    ids.forEach((id, i) => {
-      const encoded = Buffer.from(id);
-      if (encoded.length === 0 || encoded.length > ID_BYTES) throw new RangeError(`node ID ${JSON.stringify(id)}`);
-      bytes.set(encoded, i * ID_BYTES);
-    });
+    const key = wellUsed(joined, ids);
+    // As many, too: what is no ID may hold the separator, or be nothing at all.
+    if (key === this.#lastIds.key && ids.length * ID_BYTES === this.#lastIds.bytes.length) return this.#lastIds.bytes;
+    const bytes = wellUsed(encodeIds, ids);
     this.#lastIds = { key, bytes };
     return bytes;
   }
+}
+
+/**
+ * What `make` makes of what a handler gave.
+ * @throws NodeError ERR_PAW_MESSAGE for what it can't be made of, as `node.send` does
+ */
+function wellUsed<Given, Made>(make: (given: Given) => Made, given: Given): Made {
+  try {
+    return make(given);
+  } catch (cause) {
+    throw new NodeError('ERR_PAW_MESSAGE', (cause as Error).message, { cause });
+  }
+}
+
+function requireType(type: string): void {
+  encodeType(type);
+  if (isControlType(type)) throw new TypeError(`'${type}' belongs to the protocol`);
+}
+
+function joined(ids: readonly string[]): string {
+  return ids.join('\0');
+}
+
+function encodeIds(ids: readonly string[]): Uint8Array {
+  const bytes = new Uint8Array(ids.length * ID_BYTES);
+  ids.forEach((id, i) => {
+    if (!isPeerId(id)) throw new TypeError(`${JSON.stringify(id)} is not a node ID: 1 to ${ID_BYTES} bytes of text`);
+    bytes.set(Buffer.from(id), i * ID_BYTES);
+  });
+  return bytes;
 }
 
 /**

@@ -2,7 +2,8 @@
  * Writes what handlers send into the worker's outbound ring, as frames on the wire. Worker thread. A frame is written
  * once, straight into the ring; what is larger than a record goes in parts that the main thread joins.
  */
-import { FRAME_HEADER_BYTES, MAX_FRAME_LENGTH, MAX_WIRE_FRAME_BYTES } from '../shared/limits.js';
+import { NodeError } from '../shared/errors.js';
+import { FRAME_HEADER_BYTES, MAX_WIRE_FRAME_BYTES } from '../shared/limits.js';
 import type { Arena } from '../shared/memory/arena.js';
 import { Slot, SlotState } from '../shared/memory/arena-layout.js';
 import { addCounter } from '../shared/memory/counters.js';
@@ -94,7 +95,7 @@ export class Outbox {
     const head = FRAME_HEADER_BYTES + type.bytes.length;
     const frameBytes = head + payload.length;
     if (frameBytes > MAX_WIRE_FRAME_BYTES) {
-      throw new RangeError(`message of ${payload.length} bytes: a frame holds at most ${MAX_FRAME_LENGTH}`);
+      throw new NodeError('ERR_PAW_MESSAGE', `message of ${payload.length} bytes: a frame holds at most 10 MB`);
     }
     const idBytes = ids?.length ?? 0;
     if (idBytes + frameBytes > this.#ring.maxDataBytes) {

@@ -1,5 +1,5 @@
 /**
- * The handshake (specification 1.2, A.1; rulings 2): version, chain ID, node ID, 65 bytes each way. Pure; main thread.
+ * The handshake (specification 1.2, A.1; rulings 2): version, chain ID, node ID, 65 bytes each way. Pure; both sides.
  */
 import { ConfigError, ErrorCode, errorCodeName } from '../errors.js';
 import { HANDSHAKE_BYTES, ID_BYTES, PROTOCOL_VERSION } from '../limits.js';

@@ -11,6 +11,7 @@ import type { MemoryBudget } from '../../../src/shared/memory/memory-budget.js';
 import { OutboundReader, RecordKind } from '../../../src/shared/memory/outbound-ring.js';
 import { ReadyQueue } from '../../../src/shared/memory/ready-queue.js';
 import type { RelayedType } from '../../../src/shared/policy.js';
+import { encodeValue } from '../../../src/shared/wire/msgpack.js';
 import type { HandlerRegistry } from '../../../src/workers/handler-registry.js';
 import type { Pipeline } from '../../../src/workers/pipeline.js';
 import { WorkerCore } from '../../../src/workers/worker-core.js';
@@ -122,7 +123,7 @@ export class Stage {
       onPolicies,
       onQueueMoved: () => void (this.core === core && this.pipeline.retryWaiting()),
       afterSend: nothing,
-      encodeOpaque: () => new Uint8Array(0),
+      encodeOpaque: (value) => encodeValue(value),
       takeCommands: () => takeCommands?.(this),
       raiseMain: nothing,
       drainMain: () => {
