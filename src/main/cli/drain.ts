@@ -7,13 +7,13 @@ import { NodeError } from '../../shared/errors.js';
 import { count, humanBytes } from '../amounts.js';
 import type { DrainStatus, NodeStatus } from '../api.js';
 import { duration } from '../config/kinds.js';
+import { DRAIN_MAX_MS } from '../drain-request.js';
 import { AdminClient, type AdminFlags, addAdminFlags, silence } from './admin-client.js';
 import { parseFlag } from './config-flags.js';
 
 const LOOK_EVERY_MS = 200;
 /** A node that is done still has its store to close. */
 const GRACE_MS = 15_000;
-const WITHIN_MS_MAX = 24 * 3_600_000;
 
 interface DrainFlags extends AdminFlags {
   readonly within?: string;
@@ -43,7 +43,7 @@ async function look(client: AdminClient): Promise<DrainStatus | 'stopped' | 'unk
 
 async function drain({ within, ...flags }: DrainFlags): Promise<void> {
   const client = new AdminClient(flags);
-  if (within !== undefined) parseFlag('within', duration(0, WITHIN_MS_MAX), within);
+  if (within !== undefined) parseFlag('within', duration(0, DRAIN_MAX_MS), within);
   const { value } = await client.call({ method: 'POST', path: '/drain', body: { within } });
   let status = value as DrainStatus;
   let shown = '';

@@ -176,15 +176,15 @@ describe('what a node is told', () => {
   test('that the node finds wrong is told as wrong usage, by its name', async () => {
     const view: Partial<NodeView> = {
       ban: () => {
-        throw new ConfigError('for', "for is 'soon': must be a duration");
+        throw new ConfigError('target', "target is '::1': must be another");
       },
     };
-    const err = "paw-p2p: for is 'soon': must be a duration\n";
-    expect(await tell(view, 'ban', '::1', '--for', 'soon')).toEqual({ code: 2, out: '', err });
-    expect(await tell(view, 'ban', '::1', '--for', '')).toEqual({
+    const err = "paw-p2p: target is '::1': must be another\n";
+    expect(await tell(view, 'ban', '::1', '--for', '24h')).toEqual({ code: 2, out: '', err });
+    expect(await tell(view, 'ban', '::1', '--reason', 'a\nb')).toEqual({
       code: 2,
       out: '',
-      err: expect.stringMatching(/^paw-p2p: for is ''/),
+      err: expect.stringMatching(/^paw-p2p: reason is 'a\\nb'/),
     });
   });
 });

@@ -178,6 +178,7 @@ describe('wrong usage', () => {
       ['unban', 'nobody'],
       "target is 'nobody' (argument): must be an IP address, a CIDR range such as 1.2.3.0/24, or id:NODEID",
     ],
+    [['ban', '1.2.3.4', '--for', 'x'], "for is 'x': must be a duration such as 24h or 30d, or forever"],
     [['history', '--limit', '0'], "limit is '0' (--limit): must be a whole number from 1 to 10000"],
     [
       ['history', '--code', '0x100'],
