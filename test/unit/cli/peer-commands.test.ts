@@ -54,6 +54,14 @@ describe('what a node tells', () => {
     }
   });
 
+  test('of status counts one of a thing as one', async () => {
+    const one = <T>(value: T): T =>
+      JSON.parse(JSON.stringify(value, (_, inner) => (typeof inner === 'number' ? 1 : inner))) as T;
+    const { out } = await tell({ status: () => one(status) }, 'status');
+    expect(out).toContain('1 message, 1 B');
+    expect(out).not.toMatch(/\b1 (handler )?(messages|frames|errors|sends|duplicates|connections|starts|restarts)\b/);
+  });
+
   test('of history can be limited and be of one code', async () => {
     const asked: HistoryQuery[] = [];
     const view: Partial<NodeView> = {
