@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parse } from 'smol-toml';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { buildProgram } from '../../../src/main/cli/program.js';
 import { openDataDir } from '../../../src/main/data-dir.js';
 import { run } from './run.js';
 
@@ -220,8 +221,22 @@ describe('help and version', () => {
       '--no-pex',
     ])
       expect(help.out).toContain(`${flag}`);
+    expect(help.out).toContain('--admin <HOST:PORT|off>');
     for (const later of ['--ring-size', '--frame-timeout']) expect(help.out).not.toContain(later);
   });
+});
+
+test('help of a command that asks a node says that it takes an address, not off', async () => {
+  const program = buildProgram();
+  const asking = program.commands.filter(({ options }) => options.some(({ long }) => long === '--admin'));
+  const flags = asking.map((command) => [
+    command.name(),
+    command.options.find(({ long }) => long === '--admin')?.flags,
+  ]);
+  expect(flags.filter(([name]) => name !== 'node').length).toBeGreaterThan(8);
+  for (const [name, flag] of flags) {
+    expect([name, flag]).toEqual([name, name === 'node' ? '--admin <HOST:PORT|off>' : '--admin <HOST:PORT>']);
+  }
 });
 
 describe('status', () => {
