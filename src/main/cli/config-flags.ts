@@ -22,10 +22,10 @@ import { wrongSecret, wrongValue } from '../config/wrong-value.js';
  */
 export function configFlag(key: OptionKey, flagValue = optionOf(key).flagValue): Option {
   const { doc, repeatable, negated } = optionOf(key);
-  const text = `${doc} (default: ${fallbackText(key)}${repeatable ? '; may be repeated' : ''})`;
+  const text = negated ?? `${doc} (default: ${fallbackText(key)}${repeatable ? '; may be repeated' : ''})`;
   const value = flagValue === '' ? '' : ` <${flagValue}>`;
   // Commander would take a `--no-` flag that is not given for a yes; null says nothing.
-  const flag = new Option(flagName(key) + value, text).default(negated ? null : undefined);
+  const flag = new Option(flagName(key) + value, text).default(negated === undefined ? undefined : null);
   // Not variadic, which would swallow what follows: one value a flag, collected.
   if (repeatable) flag.argParser((value: string, earlier: string[] = []) => [...earlier, value]);
   return flag;

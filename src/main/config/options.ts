@@ -46,8 +46,8 @@ export interface Option<T> {
   readonly flagValue: string | null;
   /** The flag may be given several times, each time with one value. */
   readonly repeatable?: true;
-  /** The flag says no: `--no-pex`. */
-  readonly negated?: true;
+  /** The flag says no, as `--no-pex`; what it does, since `doc` says what goes without it. */
+  readonly negated?: string;
   /** Never printed, neither in errors nor by `--print-config`. */
   readonly secret?: true;
   /** A running node takes a new value up when its configuration is reloaded. */
@@ -127,7 +127,9 @@ export const options = {
   maxPerSubnet: option(integer(1, MAX_PEERS), 10, null, 'most inbound peers of one /24 (IPv4) or /64 (IPv6)', {
     live: true,
   }),
-  pex: option(flag(), true, '', 'addresses are exchanged with peers, and told to who crawls', { negated: true }),
+  pex: option(flag(), true, '', 'addresses are exchanged with peers, and told to who crawls', {
+    negated: 'exchange no addresses with peers; answer crawls with an empty list',
+  }),
   pexInterval: option(duration(5000, 24 * hourMs), '30s', null, 'how often a peer is told addresses', { live: true }),
   feelerInterval: option(
     duration(100, 24 * hourMs),
