@@ -25,6 +25,22 @@ const RESTART_AFTER_MS = 1000;
 /** Pino's stream, and what its types leave out. */
 type Stream = ReturnType<typeof pino.transport> & { readonly writable: boolean; readonly worker: Worker; ref(): void };
 
+/** What is to be done for each thread at the end of the process, by one listener: Node warns of an eleventh. */
+const endings = new Set<() => void>();
+const endAll = (): void => {
+  for (const end of endings) end();
+};
+
+function addEnding(end: () => void): void {
+  // Ahead of pino's own listener, which waits without end for a thread that has yet to start.
+  if (endings.size === 0) process.prependListener('exit', endAll);
+  endings.add(end);
+}
+
+function removeEnding(end: () => void): void {
+  if (endings.delete(end) && endings.size === 0) process.off('exit', endAll);
+}
+
 export interface LogThreadOptions {
   /** Absolute path; null: standard output. */
   readonly file: string | null;
@@ -110,7 +126,7 @@ export class LogThread implements DestinationStream {
       await gone;
     }
     this.#closed = true;
-    process.off('exit', this.#atExit);
+    removeEnding(this.#atExit);
     for (const fd of this.#fds.splice(0)) closeSync(fd);
   }
 
@@ -135,8 +151,7 @@ export class LogThread implements DestinationStream {
       fdCell: this.#fdCell.buffer,
       pretty: format === 'pretty' ? { colorize } : null,
     };
-    // Before pino's own listener, which waits without end for a thread that has yet to start.
-    process.off('exit', this.#atExit).on('exit', this.#atExit);
+    addEnding(this.#atExit);
     const target = new URL('./log-transport.js', import.meta.url).href;
     const stream = pino.transport({ target, options, worker: { autoEnd: false } }) as Stream;
     this.#stream = stream;

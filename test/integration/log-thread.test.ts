@@ -57,7 +57,7 @@ function openLog(logFile: string): NodeLog {
 
 interface Writer {
   readonly child: ChildProcess;
-  readonly told: Promise<{ longestMs: number; rss: number }>;
+  readonly told: Promise<{ longestMs: number; rss: number; warnings: string[] }>;
   /** Code of the exit, once all output has been read. */
   readonly ended: Promise<number | null>;
   stdout: string;
@@ -100,6 +100,32 @@ describe('the end of a process', () => {
     readOutput(writer);
     await writer.ended;
     expect(numbersOf(linesOf(writer.stdout))).toEqual([0]);
+  });
+
+  it('loses no line of any of twelve nodes in it, and Node warns of nothing', async () => {
+    const folder = newFolder();
+    const [file, ...otherFiles] = Array.from({ length: 12 }, (_, at) => join(folder, `log-${at}`)) as [string];
+    const writer = startWriter({ lines: 1000, file, otherFiles, end: 'exit' });
+    expect((await writer.told).warnings).toEqual([]);
+    expect(await writer.ended).toBe(3);
+    expect(numbersOf(readLines(file))).toEqual(upTo(1000));
+    expect(otherFiles.map((other) => numbersOf(readLines(other)))).toEqual(otherFiles.map(() => [0]));
+  });
+
+  it('is listened for as long as there is a log, whichever of them is closed first', async () => {
+    const before = process.listenerCount('exit');
+    const files = [1, 2, 3].map(() => join(newFolder(), 'log'));
+    const some = files.map(openLog);
+    for (const log of some) log.logger.info('line');
+    const counts = [1];
+    // Pino has listeners of its own while its threads start.
+    await until(() => process.listenerCount('exit') - before === 1, 'one listener');
+    await until(() => files.every((file) => readLines(file).length === 1), 'the lines');
+    for (const log of some) {
+      await log.close();
+      counts.push(process.listenerCount('exit') - before);
+    }
+    expect(counts).toEqual([1, 1, 1, 0]);
   });
 
   it('does not wait long for a reader that has stopped', async () => {

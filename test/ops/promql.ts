@@ -173,11 +173,25 @@ class Judge {
     const right = rest.at(-1)!;
     const [a, b] = [this.#labels(left, place), this.#labels(right, place)];
     const clause = children(node, 'MatchingModifierClause')[0];
-    if (clause !== undefined) this.problems.push(`this test does not know ${this.#textOf(clause)}`);
+    if (clause !== undefined) {
+      this.#matching(clause, operator.name, [a, b]);
+      return a;
+    }
     // Without a clause, series meet whose labels are all the same.
     const canMeet = a === null || b === null || [...a].sort().join() === [...b].sort().join();
     if (!canMeet && operator.name !== 'Or') this.problems.push(`two sides that never meet: ${this.#textOf(node)}`);
     return a ?? b;
+  }
+
+  /** `unless on (…)`: both sides have the labels, and those of the left side stay. */
+  #matching(clause: SyntaxNode, operator: string, sides: readonly Labels[]): void {
+    if (operator !== 'Unless' || children(clause, 'On').length === 0) {
+      this.problems.push(`this test does not know ${this.#textOf(clause)} with ${operator}`);
+    }
+    for (const label of this.#grouping(clause)) {
+      if (sides.some((side) => side?.has(label) !== true))
+        this.problems.push(`no label ${label} on both sides to meet by`);
+    }
   }
 
   #grouping(node: SyntaxNode): string[] {

@@ -92,6 +92,9 @@ describe('the judge of queries', () => {
     ['paw_p2p_bytes_sent_total > 1', /counter without/],
     ['rate(paw_p2p_peers[5m])', /rate or increase of a gauge/],
     ['paw_p2p_peers / paw_p2p_bans', /never meet/],
+    ['paw_p2p_peers unless on (direction) paw_p2p_bans', /no label direction on both sides/],
+    ['paw_p2p_peers / on (instance) paw_p2p_bans', /does not know on \(instance\) with Div/],
+    ['paw_p2p_peers unless ignoring (direction) paw_p2p_bans', /does not know ignoring/],
     ['rate(paw_p2p_rtt_seconds_bucket[5m])', /histogram_quantile/],
     ['histogram_quantile(0.5, rate(paw_p2p_rtt_seconds_sum[5m]))', /histogram_quantile/],
     ['histogram_quantile(0.5, sum by (instance) (rate(paw_p2p_rtt_seconds_bucket[5m])))', /needs le/],
@@ -104,6 +107,8 @@ describe('the judge of queries', () => {
   it('has nothing against a good one, and knows its labels', () => {
     const quantile = 'histogram_quantile(0.9, sum by (worker, le) (rate(paw_p2p_worker_wait_seconds_bucket[5m]))) > 1';
     expect(judgeQuery(quantile, known)).toEqual({ problems: [], labels: new Set(['worker']) });
+    const unless = 'sum by (instance) (paw_p2p_peers) unless on (instance) paw_p2p_draining == 1';
+    expect(judgeQuery(unless, known)).toEqual({ problems: [], labels: new Set(['instance']) });
   });
 });
 
@@ -184,8 +189,12 @@ describe('the alert rules', () => {
   });
 
   it('do not wake anybody for a node that is drained on purpose', () => {
-    const unhealthy = rules.filter(({ expr }) => expr.includes('paw_p2p_healthy'));
-    expect(unhealthy.map(({ expr }) => expr)).toEqual(['paw_p2p_healthy == 0 unless paw_p2p_draining == 1']);
+    // Of what wakes people, a drain makes these true.
+    const drained = rules.filter(({ expr, severity }) => severity === 'critical' && /_(healthy|peers)\b/.test(expr));
+    expect(drained.map(({ expr }) => expr)).toEqual([
+      'paw_p2p_healthy == 0 unless paw_p2p_draining == 1',
+      'sum by (instance) (paw_p2p_peers) == 0 unless on (instance) paw_p2p_draining == 1',
+    ]);
   });
 
   it('speak of metrics in their texts that there are', () => {

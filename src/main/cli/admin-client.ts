@@ -20,7 +20,7 @@ export interface AdminFlags {
 
 export function addAdminFlags(command: Command, route: string): Command {
   return command
-    .addOption(configFlag('admin'))
+    .addOption(configFlag('admin', 'HOST:PORT'))
     .addOption(configFlag('adminToken'))
     .option('--json', `print JSON, as ${route} answers`);
 }

@@ -6,6 +6,7 @@ import { count } from '../amounts.js';
 import type { BanInfo } from '../api.js';
 import { wrongValue } from '../config/wrong-value.js';
 import { harmless } from '../harmless-text.js';
+import { banTimeMs } from '../peers/ban-request.js';
 import { parseBanTarget } from '../peers/ban-target.js';
 import { AdminClient, type AdminFlags, addAdminFlags } from './admin-client.js';
 import { outputColumns, type ShowFlags, show } from './show.js';
@@ -47,6 +48,8 @@ function checkTarget(target: string): void {
 async function ban(target: string, flags: BanFlags): Promise<void> {
   const client = new AdminClient(flags);
   checkTarget(target);
+  // Likewise.
+  banTimeMs(flags.for);
   const body = { target, for: flags.for, reason: flags.reason };
   const { text, value } = await client.call({ method: 'POST', path: '/bans', body });
   const { target: banned, until } = value as BanInfo;

@@ -16,13 +16,16 @@ import {
 import { resolveSettings } from '../config/resolve.js';
 import { wrongSecret, wrongValue } from '../config/wrong-value.js';
 
-/** A flag for one option of the table. Its raw text goes to `resolveSettings`, which also knows the default. */
-export function configFlag(key: OptionKey): Option {
-  const { flagValue, doc, repeatable, negated } = optionOf(key);
-  const text = `${doc} (default: ${fallbackText(key)}${repeatable ? '; may be repeated' : ''})`;
+/**
+ * A flag for one option of the table. Its raw text goes to `resolveSettings`, which also knows the default.
+ * @param flagValue placeholder of the value in help, where a command takes less than the table says
+ */
+export function configFlag(key: OptionKey, flagValue = optionOf(key).flagValue): Option {
+  const { doc, repeatable, negated } = optionOf(key);
+  const text = negated ?? `${doc} (default: ${fallbackText(key)}${repeatable ? '; may be repeated' : ''})`;
   const value = flagValue === '' ? '' : ` <${flagValue}>`;
   // Commander would take a `--no-` flag that is not given for a yes; null says nothing.
-  const flag = new Option(flagName(key) + value, text).default(negated ? null : undefined);
+  const flag = new Option(flagName(key) + value, text).default(negated === undefined ? undefined : null);
   // Not variadic, which would swallow what follows: one value a flag, collected.
   if (repeatable) flag.argParser((value: string, earlier: string[] = []) => [...earlier, value]);
   return flag;

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { ConfigError, ErrorCode, PeerError } from '../../shared/errors.js';
 import { payloadBytesMax } from '../../shared/wire/frame.js';
-import { humanBytes } from '../amounts.js';
+import { count, humanBytes } from '../amounts.js';
 import { hexBytes, integer, messageTypeText } from '../config/kinds.js';
 import type { PeerClient } from '../net/peer-client.js';
 import { parseFlag } from './config-flags.js';
@@ -61,9 +61,9 @@ function watchProgress(timeoutMs: number): { moved(): void; stop(): void; readon
   return { moved: () => timer?.refresh(), stop: () => clearTimeout(timer), stalled };
 }
 
-async function sendAll(client: PeerClient, type: string, payload: Buffer, count: number, moved: () => void) {
+async function sendAll(client: PeerClient, type: string, payload: Buffer, times: number, moved: () => void) {
   const startMs = performance.now();
-  for (let sent = 0; sent < count; sent++) {
+  for (let sent = 0; sent < times; sent++) {
     await client.send(type, payload);
     moved();
   }
@@ -76,16 +76,15 @@ async function forgetFrames(client: PeerClient): Promise<void> {
   for await (const _frame of client);
 }
 
-function resultText({ count, bytes, timeMs, messagesPerSecond, pongMs, type }: SendResult): string {
+function resultText({ count: sent, bytes, timeMs, messagesPerSecond, pongMs, type }: SendResult): string {
   const rate = `${Math.round(messagesPerSecond)} messages/s`;
-  const messages = `${count} ${count === 1 ? 'message' : 'messages'}`;
-  return `sent ${messages} of type ${type}, ${humanBytes(bytes)}, in ${timeMs.toFixed(1)} ms (${rate}); pong after ${pongMs.toFixed(1)} ms\n`;
+  return `sent ${count(sent, 'message')} of type ${type}, ${humanBytes(bytes)}, in ${timeMs.toFixed(1)} ms (${rate}); pong after ${pongMs.toFixed(1)} ms\n`;
 }
 
 async function send(address: string, flags: SendFlags): Promise<void> {
   const plan = planDial('send', address, flags);
   const type = parseFlag('type', messageTypeText(), flags.type);
-  const count = parseFlag('count', integer(1, COUNT_MAX), flags.count);
+  const times = parseFlag('count', integer(1, COUNT_MAX), flags.count);
   const payload = payloadOf(flags);
   checkFits(type, payload);
   const client = await plan.connect();
@@ -93,10 +92,10 @@ async function send(address: string, flags: SendFlags): Promise<void> {
   // The same failure reaches `sendAll`, which reports it.
   forgetFrames(client).catch(() => undefined);
   try {
-    const sending = sendAll(client, type, payload, count, progress.moved);
+    const sending = sendAll(client, type, payload, times, progress.moved);
     const { timeMs, pongMs } = await Promise.race([sending, progress.stalled]);
-    const messagesPerSecond = (count / timeMs) * 1000;
-    const result = { type, count, bytes: count * payload.length, timeMs, messagesPerSecond, pongMs };
+    const messagesPerSecond = (times / timeMs) * 1000;
+    const result = { type, count: times, bytes: times * payload.length, timeMs, messagesPerSecond, pongMs };
     process.stdout.write(flags.json ? `${JSON.stringify(result)}\n` : resultText(result));
   } finally {
     progress.stop();

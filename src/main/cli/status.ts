@@ -34,7 +34,7 @@ export function statusText(status: NodeStatus): string {
   const { peers, messages, bytes, connections, dials, discovery, gossip, lifetime, memory } = status;
   const workers = status.workers.map((worker, index): [string, string] => {
     const { lagMs, restarts, queuedMessages } = worker;
-    const does = `${count(worker.connections, 'connection')}, ${worker.messages} messages, ${queuedMessages} queued`;
+    const does = `${count(worker.connections, 'connection')}, ${count(worker.messages, 'message')}, ${queuedMessages} queued`;
     return [`worker ${index}`, `${does}, lag ${lagMs.toFixed(1)} ms, ${count(restarts, 'restart')}`];
   });
   const hour = status.lastHour.map(({ kind, name, count: times }) => `${kind} ${name} ${times}`);
@@ -45,14 +45,14 @@ export function statusText(status: NodeStatus): string {
     ['listen', status.listen],
     ['admin', status.admin ?? 'off'],
     ['peers', `${peers.total} (${peers.inbound} inbound, ${peers.outbound} outbound)`],
-    ['received', `${messages.received} messages, ${humanBytes(bytes.received)}`],
-    ['sent', `${messages.sent} messages, ${humanBytes(bytes.sent)}`],
+    ['received', `${count(messages.received, 'message')}, ${humanBytes(bytes.received)}`],
+    ['sent', `${count(messages.sent, 'message')}, ${humanBytes(bytes.sent)}`],
     ['received by type', countsOf(messages.receivedByType)],
     ['sent by type', countsOf(messages.sentByType)],
-    ['dropped', `${messages.dropped} frames: ${countsOf(messages.droppedByCode)}`],
+    ['dropped', `${count(messages.dropped, 'frame')}: ${countsOf(messages.droppedByCode)}`],
     ['shed for memory', countsOf(messages.shedByClass)],
-    ['unhandled', `${messages.unhandled} messages, ${messages.handlerErrors} handler errors`],
-    ['overflow', `${messages.queueDropped} dropped from queues, ${messages.sendsSkipped} sends skipped`],
+    ['unhandled', `${count(messages.unhandled, 'message')}, ${count(messages.handlerErrors, 'handler error')}`],
+    ['overflow', `${messages.queueDropped} dropped from queues, ${count(messages.sendsSkipped, 'send')} skipped`],
     ['connections', `${connections.total} (${connections.inbound} inbound, ${connections.outbound} outbound)`],
     ['handshakes', `${connections.handshaking} under way, failed: ${countsOf(connections.handshakesFailedByCode)}`],
     ['refused', `${connections.rejectedInbound} inbound, ${connections.refusedNoFiles} for want of file descriptors`],
@@ -71,13 +71,16 @@ export function statusText(status: NodeStatus): string {
     ['feelers', String(discovery.feelers)],
     ['evictions', String(discovery.evictions)],
     ['bans', String(discovery.bans)],
-    ['gossip', `${gossip.relayed} relayed, ${gossip.duplicates} duplicates, ${gossip.forgotten} forgotten early`],
+    [
+      'gossip',
+      `${gossip.relayed} relayed, ${count(gossip.duplicates, 'duplicate')}, ${gossip.forgotten} forgotten early`,
+    ],
     [
       'all runs',
       `${count(lifetime.starts, 'start')} since ${lifetime.firstStarted}, up ${humanSeconds(lifetime.uptimeSeconds)}`,
     ],
-    ['received in all', `${lifetime.messages.received} messages, ${humanBytes(lifetime.bytes.received)}`],
-    ['sent in all', `${lifetime.messages.sent} messages, ${humanBytes(lifetime.bytes.sent)}`],
+    ['received in all', `${count(lifetime.messages.received, 'message')}, ${humanBytes(lifetime.bytes.received)}`],
+    ['sent in all', `${count(lifetime.messages.sent, 'message')}, ${humanBytes(lifetime.bytes.sent)}`],
     ...workers,
     ['memory', `${humanBytes(memory.used)} of ${humanBytes(memory.budget)}, resident ${humanBytes(memory.rss)}`],
     ['memory in use for', memoryParts(memory.by)],

@@ -46,8 +46,8 @@ export interface Option<T> {
   readonly flagValue: string | null;
   /** The flag may be given several times, each time with one value. */
   readonly repeatable?: true;
-  /** The flag says no: `--no-pex`. */
-  readonly negated?: true;
+  /** The flag says no, as `--no-pex`; what it does, since `doc` says what goes without it. */
+  readonly negated?: string;
   /** Never printed, neither in errors nor by `--print-config`. */
   readonly secret?: true;
   /** A running node takes a new value up when its configuration is reloaded. */
@@ -139,7 +139,9 @@ export const options = {
       live: true,
     },
   ),
-  pex: option(flag(), true, '', 'whether addresses are exchanged with peers and given to crawlers', { negated: true }),
+  pex: option(flag(), true, '', 'whether addresses are exchanged with peers and given to crawlers', {
+    negated: 'exchange no addresses with peers; answer crawls with an empty list',
+  }),
   pexInterval: option(duration(5000, 24 * hourMs), '30s', null, 'how often addresses are sent to a peer', {
     live: true,
   }),

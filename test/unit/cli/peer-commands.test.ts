@@ -54,6 +54,14 @@ describe('what a node tells', () => {
     }
   });
 
+  test('of status counts one of a thing as one', async () => {
+    const one = <T>(value: T): T =>
+      JSON.parse(JSON.stringify(value, (_, inner) => (typeof inner === 'number' ? 1 : inner))) as T;
+    const { out } = await tell({ status: () => one(status) }, 'status');
+    expect(out).toContain('1 message, 1 B');
+    expect(out).not.toMatch(/\b1 (handler )?(messages|frames|errors|sends|duplicates|connections|starts|restarts)\b/);
+  });
+
   test('of history can be limited and be of one code', async () => {
     const asked: HistoryQuery[] = [];
     const view: Partial<NodeView> = {
@@ -176,15 +184,15 @@ describe('what a node is told', () => {
   test('that the node finds wrong is told as wrong usage, by its name', async () => {
     const view: Partial<NodeView> = {
       ban: () => {
-        throw new ConfigError('for', "for is 'soon': must be a duration");
+        throw new ConfigError('target', "target is '::1': must be another");
       },
     };
-    const err = "paw-p2p: for is 'soon': must be a duration\n";
-    expect(await tell(view, 'ban', '::1', '--for', 'soon')).toEqual({ code: 2, out: '', err });
-    expect(await tell(view, 'ban', '::1', '--for', '')).toEqual({
+    const err = "paw-p2p: target is '::1': must be another\n";
+    expect(await tell(view, 'ban', '::1', '--for', '24h')).toEqual({ code: 2, out: '', err });
+    expect(await tell(view, 'ban', '::1', '--reason', 'a\nb')).toEqual({
       code: 2,
       out: '',
-      err: expect.stringMatching(/^paw-p2p: for is ''/),
+      err: expect.stringMatching(/^paw-p2p: reason is 'a\\nb'/),
     });
   });
 });

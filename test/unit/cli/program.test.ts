@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parse } from 'smol-toml';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { buildProgram } from '../../../src/main/cli/program.js';
 import { openDataDir } from '../../../src/main/data-dir.js';
 import { run } from './run.js';
 
@@ -178,6 +179,7 @@ describe('wrong usage', () => {
       ['unban', 'nobody'],
       "target is 'nobody' (argument): must be an IP address, a CIDR range such as 1.2.3.0/24, or id:NODEID",
     ],
+    [['ban', '1.2.3.4', '--for', 'x'], "for is 'x': must be a duration such as 24h or 30d, or forever"],
     [['history', '--limit', '0'], "limit is '0' (--limit): must be a whole number from 1 to 10000"],
     [
       ['history', '--code', '0x100'],
@@ -219,8 +221,25 @@ describe('help and version', () => {
       '--no-pex',
     ])
       expect(help.out).toContain(`${flag}`);
+    // A flag that says no tells what it does, and has no default.
+    expect(help.out.replace(/\s+/g, ' ')).toContain(
+      '--no-pex exchange no addresses with peers; answer crawls with an empty list --',
+    );
     for (const later of ['--ring-size', '--frame-timeout']) expect(help.out).not.toContain(later);
   });
+});
+
+test('help of a command that asks a node says that it takes an address, not off', async () => {
+  const program = buildProgram();
+  const asking = program.commands.filter(({ options }) => options.some(({ long }) => long === '--admin'));
+  const flags = asking.map((command) => [
+    command.name(),
+    command.options.find(({ long }) => long === '--admin')?.flags,
+  ]);
+  expect(flags.filter(([name]) => name !== 'node').length).toBeGreaterThan(8);
+  for (const [name, flag] of flags) {
+    expect([name, flag]).toEqual([name, name === 'node' ? '--admin <HOST:PORT|off>' : '--admin <HOST:PORT>']);
+  }
 });
 
 describe('status', () => {
