@@ -16,6 +16,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { root } from '../architecture/source-files.js';
+import { readDocument } from '../docs/documents.js';
 
 const run = promisify(execFile);
 const installMs = 120_000;
@@ -49,11 +50,29 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The code blocks of the README that begin with a file name in a comment. */
-function readmeExamples(): Map<string, string> {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  const blocks = readme.matchAll(/```js\n\/\/ (\S+)\n([\s\S]*?)```/g);
-  return new Map([...blocks].map(([, name, code]) => [name, code]));
+/** Writes the code blocks of a document into a folder, each to the file that its first line names. @returns the names */
+function writeExamples(document: string, into: string): string[] {
+  const examples = readDocument(document).blocks.filter(({ language }) => language === 'js' || language === 'ts');
+  return examples.map(({ text }) => {
+    const name = /^\/\/ (\S+)\n/.exec(text)?.[1];
+    if (name === undefined) throw new Error(`an example of ${document} names no file: ${text}`);
+    writeFileSync(join(into, name), text);
+    return name;
+  });
+}
+
+/** Runs Node in a folder. @returns the lines of its standard output */
+async function linesOf(cwd: string, ...args: string[]): Promise<string[]> {
+  const { stdout } = await run(process.execPath, args, { cwd, timeout: 20_000 });
+  return stdout.trim().split('\n');
+}
+
+/** Compiles a file strictly, and writes nothing. */
+async function compile(cwd: string, file: string): Promise<void> {
+  const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2024'];
+  const types = ['--typeRoots', join(root, 'node_modules', '@types'), '--types', 'node', '--ignoreConfig'];
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  await run(process.execPath, [tsc, ...flags, ...types, file], { cwd, timeout: 60_000 });
 }
 
 async function firstLineWith(child: ChildProcess, text: string): Promise<string> {
@@ -63,12 +82,20 @@ async function firstLineWith(child: ChildProcess, text: string): Promise<string>
 
 describe('the packed tarball, installed without install scripts in an empty folder', () => {
   it('runs the example of the README', async () => {
-    const examples = readmeExamples();
-    expect([...examples.keys()]).toEqual(['tx.mjs', 'app.mjs']);
-    for (const [name, code] of examples) writeFileSync(join(installed, name), code);
-    const { stdout } = await run(process.execPath, ['app.mjs'], { cwd: installed, timeout: 20_000 });
-    expect(stdout.trim()).toBe('answer 0001 vote at height 7');
+    expect(writeExamples('README.md', installed)).toEqual(['tx.mjs', 'app.mjs']);
+    expect(await linesOf(installed, 'app.mjs')).toEqual(['answer 0001 vote at height 7']);
   });
+
+  it('runs the examples of docs/library.md, and compiles the one in TypeScript', async () => {
+    const place = join(installed, 'library');
+    mkdirSync(place);
+    const names = ['handlers.mjs', 'app.mjs', 'typed.ts', 'gossip.mjs', 'handlers.test.mjs'];
+    expect(writeExamples('docs/library.md', place)).toEqual(names);
+    expect((await linesOf(place, 'app.mjs')).sort()).toEqual(['answer 0001', 'worker 0 published 7']);
+    expect(await linesOf(place, 'gossip.mjs')).toEqual(['c got block 8 through b']);
+    expect(await linesOf(place, '--test', '--test-reporter=tap', 'handlers.test.mjs')).toContain('# pass 2');
+    await compile(place, 'typed.ts');
+  }, 60_000);
 
   it('has a working npx paw-p2p node that is ready, answers, and ends with 0 on SIGTERM', async () => {
     const ports = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
@@ -139,10 +166,7 @@ describe('the packed tarball, installed without install scripts in an empty fold
       const peers: readonly string[] = node.peers().map((peer) => peer.id);
       node.on('peer:disconnected', (end) => console.log(end.code, handlers, peers, PeerError));`;
     writeFileSync(join(installed, 'typed.mts'), code);
-    const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2024'];
-    const types = ['--typeRoots', join(root, 'node_modules', '@types'), '--types', 'node', '--ignoreConfig'];
-    const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-    await run(process.execPath, [tsc, ...flags, ...types, 'typed.mts'], { cwd: installed, timeout: 60_000 });
+    await compile(installed, 'typed.mts');
   });
 
   it('holds compiled JavaScript with declarations, the bench too, and no sources or tests', () => {
