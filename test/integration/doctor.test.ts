@@ -251,7 +251,7 @@ describe('a worker that is the bottleneck', () => {
     const peer = await RawPeer.join(portOf(node), 'heavy');
     peer.send('busy', ms(4000));
     expect((await findLevel(node, 'workers', 'fail')).summary).toMatch(
-      /^Worker 0 has been busy for .* what peer heavy sent/,
+      /^Worker 0 has been busy for .* with a message of type 'busy' that peer heavy sent/,
     );
   });
 
