@@ -8,10 +8,10 @@ import { ID_BYTES, MAX_TYPE_BYTES } from '../../shared/limits.js';
 import { MAX_FANOUT, type RelayedType } from '../../shared/policy.js';
 import { isControlType, isValidTypeBytes } from '../../shared/wire/message-type.js';
 import {
+  canonical,
   formatHostPort,
   formatPeerAddress,
   type HostPort,
-  normalizeHost,
   type PeerAddress,
   parseHostPort,
   parsePeerAddress,
@@ -207,11 +207,6 @@ export function nodeIdList(): Kind<readonly string[]> {
     format: asIs,
     list: true,
   };
-}
-
-/** An IP address in its one spelling: what is compared with it has no other. */
-function canonical<T extends HostPort>(address: T): T {
-  return { ...address, host: normalizeHost(address.host) };
 }
 
 const hostPortSchema = z.string().transform((text, context): HostPort => {

@@ -67,7 +67,7 @@ export function formatPeerAddress(peer: PeerAddress): string {
 export function requireHostPort(text: string): HostPort {
   const address = parseHostPort(text);
   if (address === null) throw new TypeError(`'${oneLine(text)}' is no address: ${hostPortFault(text)}`);
-  return { ...address, host: normalizeHost(address.host) };
+  return canonical(address);
 }
 
 /**
@@ -79,7 +79,7 @@ export function requirePeerAddress(text: string): PeerAddress {
   if (peer === null) throw new TypeError(`'${oneLine(text)}' is no address of a peer: ${peerFault(text)}`);
   if (peer.port === 0)
     throw new TypeError(`'${oneLine(text)}' is no address of a peer: nobody can be reached at port 0`);
-  return { ...peer, host: normalizeHost(peer.host) };
+  return canonical(peer);
 }
 
 /**
@@ -88,6 +88,11 @@ export function requirePeerAddress(text: string): PeerAddress {
  */
 export function normalizeHost(host: string): string {
   return canonicalIp(host) ?? host;
+}
+
+/** An address with its host as {@link normalizeHost} has it: what it is compared with has no other spelling. */
+export function canonical<T extends HostPort>(address: T): T {
+  return { ...address, host: normalizeHost(address.host) };
 }
 
 /** The IP address of a connected socket's other side, canonical and without a zone; empty once the socket is gone. */
