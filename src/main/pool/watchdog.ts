@@ -1,7 +1,7 @@
 /**
- * Which workers hang: awake, and without a look at the clock for too long. Main thread; the clock is passed in. Time counts only as
- * this thread sees it pass, with each look a fraction of the limit at most. So a machine that slept accuses nobody, and a
- * main thread that was held up does not either: a worker has several looks' time to show itself.
+ * Which workers hang: awake, and without a look at the clock for too long. Main thread; the clock is passed in. Time counts
+ * only as this thread sees it pass, with each look a fraction of the limit at most. So a machine that slept accuses nobody,
+ * and a main thread that was held up does not either: a worker has several looks' time to show itself.
  */
 
 /** Looks that it takes at least, all of them without a turn between, until a worker counts as hung. */
